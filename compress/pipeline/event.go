@@ -1,0 +1,308 @@
+package pipeline
+
+import "time"
+
+// An Event is one thing that happened in a run. Seq counts from 1 without
+// gaps; Time is the wall clock and the only part of the envelope that two runs
+// of the same experiment do not share.
+type Event struct {
+	Seq  int64
+	Time time.Time
+	Body Body
+}
+
+// A Body is the typed content of an event. Kind is its stable name in the
+// journal and in --json output.
+type Body interface{ Kind() string }
+
+// Stage names, as they appear in events and on screen.
+const (
+	StageData      = "data"      // reading or drawing the images
+	StageDense     = "dense"     // evaluating, or training, the dense network
+	StagePrune     = "prune"     // computing and applying masks
+	StageFineTune  = "fine-tune" // training with masks held
+	StageEvaluate  = "evaluate"
+	StageFuse      = "fuse" // folding batch norm into convolutions
+	StageCalibrate = "calibrate"
+	StageQuantize  = "quantize"
+	StageSweep     = "sweep" // quantizing at every calibration size
+)
+
+// RunStarted opens every journal and carries all that a screen needs to draw
+// its first frame.
+type RunStarted struct {
+	Schema     int         `json:"schema"` // of the journal; 1
+	Version    string      `json:"version"`
+	Name       string      `json:"name"`       // of the run folder
+	Experiment string      `json:"experiment"` // preset or file name without extension
+	Dataset    string      `json:"dataset"`    // "cifar10" or "shapes10", as shown on screen
+	Network    string      `json:"network"`    // "resnet20 projection"
+	Layers     []LayerInfo `json:"layers"`     // convolutions and linear layers in forward order
+	Weights    int         `json:"weights"`    // of all Layers
+	MACs       int64       `json:"macs"`       // multiply-adds for one image
+	Seed       uint64      `json:"seed"`
+	Threads    int         `json:"threads"`
+	Kernel     string      `json:"kernel"` // instruction set in use: avx512, avx2 or go
+	Targets    []float64   `json:"targets"`
+	Sizes      []int       `json:"sizes"`     // calibration sizes of the sweep
+	Observers  []string    `json:"observers"` // of activations, the sweep's first
+	Gate       string      `json:"gate"`      // in words: "top-1 ≥ 90.00 % on test"
+}
+
+// LayerInfo describes one layer that has weights.
+type LayerInfo struct {
+	Name    string `json:"name"`  // PyTorch's, as layer2.0.conv1
+	Shape   []int  `json:"shape"` // of the weight: [out in kh kw] or [out in]
+	Stride  int    `json:"stride"`
+	Weights int    `json:"weights"`
+	MACs    int64  `json:"macs"`
+	Edge    bool   `json:"edge"` // first convolution or classifier: not a global candidate
+}
+
+// StageStarted and StageDone bracket a stage. Round counts from 1 and is 0
+// outside rounds.
+type StageStarted struct {
+	Stage string `json:"stage"`
+	Round int    `json:"round"`
+	Text  string `json:"text,omitempty"`
+}
+
+// StageDone ends the stage of the same name and round.
+type StageDone struct {
+	Stage   string  `json:"stage"`
+	Round   int     `json:"round"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Progress tells how far a stage without steps has come.
+type Progress struct {
+	Stage string `json:"stage"`
+	Round int    `json:"round"`
+	Done  int    `json:"done"`
+	Total int    `json:"total"`
+	Unit  string `json:"unit"` // "images"
+	// Overall is the share of the whole run that is done, 0 to 1, and
+	// Remaining its estimated rest in seconds, 0 while unknown.
+	Overall   float64 `json:"overall"`
+	Remaining float64 `json:"remaining"`
+}
+
+// StepDone is one optimiser update.
+type StepDone struct {
+	Stage        string  `json:"stage"` // StageDense or StageFineTune
+	Round        int     `json:"round"`
+	Epoch        int     `json:"epoch"` // from 1
+	Epochs       int     `json:"epochs"`
+	Step         int     `json:"step"` // within the stage, from 1
+	Steps        int     `json:"steps"`
+	GlobalStep   int     `json:"global_step"` // over the whole run, from 1
+	Loss         float64 `json:"loss"`        // cross-entropy of the batch; JSON null when not finite
+	LearningRate float64 `json:"lr"`
+	ImagesPerSec float64 `json:"images_per_s"`
+	Overall      float64 `json:"overall"`
+	Remaining    float64 `json:"remaining"` // seconds, 0 while unknown
+}
+
+// EpochDone sums up one epoch. Top-1 values are fractions.
+type EpochDone struct {
+	Stage     string  `json:"stage"`
+	Round     int     `json:"round"`
+	Epoch     int     `json:"epoch"`
+	Epochs    int     `json:"epochs"`
+	TrainLoss float64 `json:"train_loss"`
+	TrainTop1 float64 `json:"train_top1"`
+	ValLoss   float64 `json:"val_loss"` // on the validation split; ValCount 0 means not measured
+	ValTop1   float64 `json:"val_top1"`
+	ValCount  int     `json:"val_count"`
+	Seconds   float64 `json:"seconds"`
+	// GlobalStep is the step after which the epoch ended.
+	GlobalStep int `json:"global_step"`
+}
+
+// Evaluated is a measured accuracy.
+type Evaluated struct {
+	What    string  `json:"what"` // "dense", "pruned" (before fine-tuning), "fine-tuned", "int8"
+	Round   int     `json:"round"`
+	Split   string  `json:"split"` // "test" or "validation"
+	Top1    float64 `json:"top1"`
+	Correct int     `json:"correct"`
+	Total   int     `json:"total"`
+	Loss    float64 `json:"loss"`
+	Seconds float64 `json:"seconds"`
+}
+
+// RoundStarted opens a pruning round.
+type RoundStarted struct {
+	Round  int     `json:"round"`
+	Rounds int     `json:"rounds"`
+	Target float64 `json:"target"`      // sparsity of the candidates, 0 to 1
+	Edge   float64 `json:"edge_target"` // sparsity of the edge layers
+	Epochs int     `json:"epochs"`
+	Steps  int     `json:"steps"`
+}
+
+// Sparsity reports zeros after masks were applied, or at a round's end.
+type Sparsity struct {
+	Round    int             `json:"round"`
+	Target   float64         `json:"target"`
+	Sparsity float64         `json:"sparsity"` // of all convolution and linear weights
+	Zero     int             `json:"zero"`
+	Total    int             `json:"total"`
+	Layers   []LayerSparsity `json:"layers"`
+}
+
+// LayerSparsity counts one layer's zeros.
+type LayerSparsity struct {
+	Name         string `json:"name"`
+	Zero         int    `json:"zero"`
+	Total        int    `json:"total"`
+	DeadChannels int    `json:"dead_channels"` // output channels whose weights are all zero
+}
+
+// RoundDone is a row of the result table.
+type RoundDone struct {
+	Round      int     `json:"round"`
+	Target     float64 `json:"target"`
+	Sparsity   float64 `json:"sparsity"` // of all weights
+	Top1       float64 `json:"top1"`     // on the test split
+	Drop       float64 `json:"drop"`     // dense top-1 minus Top1, as a fraction; negative when better
+	Epochs     int     `json:"epochs"`
+	Seconds    float64 `json:"seconds"`
+	Passed     bool    `json:"passed"`
+	Reason     string  `json:"reason"` // why the gate passed or failed, with the numbers
+	Checkpoint string  `json:"checkpoint"`
+	Hash       string  `json:"hash"` // SHA-256 of the checkpoint's tensors
+}
+
+// CalibrationPoint is one point of the sweep: calibrated on Images images of
+// the training part, evaluated on the test split.
+type CalibrationPoint struct {
+	Images           int     `json:"images"`
+	Draw             int     `json:"draw"` // from 1
+	Observer         string  `json:"observer"`
+	Top1             float64 `json:"top1"`
+	Correct          int     `json:"correct"`
+	Total            int     `json:"total"`
+	Float            float64 `json:"float"` // top-1 of the same network in fp32
+	CalibrateSeconds float64 `json:"calibrate_seconds"`
+	EvaluateSeconds  float64 `json:"evaluate_seconds"`
+	Asked            bool    `json:"asked"` // by a command rather than the experiment
+}
+
+// Scales is the quantization that one layer has, or would get, at a moment.
+type Scales struct {
+	Layer      string         `json:"layer"`
+	Round      int            `json:"round"`
+	GlobalStep int            `json:"global_step"`
+	Images     int            `json:"images"` // that the activation range was observed on
+	Recipe     string         `json:"recipe"` // as "lab"
+	Channels   []ChannelScale `json:"channels"`
+	// WeightHistogram counts weights in equal bins from −WeightMax to WeightMax.
+	WeightHistogram []int   `json:"weight_histogram"`
+	WeightMax       float64 `json:"weight_max"`
+	PerTensorCost   float64 `json:"per_tensor_cost_db"` // signal-to-noise lost with one scale for all channels
+	Activation      Range   `json:"activation"`         // of the layer's output
+	// ActivationHistogram counts outputs in equal bins over Activation's range.
+	ActivationHistogram []int `json:"activation_histogram"`
+	Asked               bool  `json:"asked"`
+}
+
+// ChannelScale is the int8 quantization of one output channel's weights.
+type ChannelScale struct {
+	Scale   float64 `json:"scale"`
+	MaxAbs  float64 `json:"max_abs"`
+	Zero    float64 `json:"zero"`    // share of weights that are zero
+	Clipped float64 `json:"clipped"` // share saturated at −128 or 127
+}
+
+// Range is an affine uint8 quantization of activations.
+type Range struct {
+	Min       float64 `json:"min"`
+	Max       float64 `json:"max"`
+	Scale     float64 `json:"scale"`
+	ZeroPoint int     `json:"zero_point"`
+}
+
+// Quantized sums up the final integer network.
+type Quantized struct {
+	Recipe     string  `json:"recipe"`
+	Observer   string  `json:"observer"`
+	Images     int     `json:"images"`
+	Top1       float64 `json:"top1"`
+	Float      float64 `json:"float"` // top-1 of the same network in fp32
+	FloatBytes int64   `json:"float_bytes"`
+	Int8Bytes  int64   `json:"int8_bytes"`
+	File       string  `json:"file"`
+}
+
+// Paused, Resumed, and Commanded tell what people did. Source names who:
+// "keyboard", "socket", "signal", "disk".
+type Paused struct {
+	GlobalStep int    `json:"global_step"`
+	Source     string `json:"source"`
+	Reason     string `json:"reason,omitempty"`
+}
+
+// Resumed ends a pause.
+type Resumed struct {
+	GlobalStep int     `json:"global_step"`
+	Source     string  `json:"source"`
+	Seconds    float64 `json:"seconds"` // the pause lasted
+}
+
+// Commanded records a command as it was accepted or, with Refused set, why not.
+type Commanded struct {
+	Command Command `json:"command"`
+	Refused string  `json:"refused,omitempty"`
+}
+
+// Saved is a file written to the run folder.
+type Saved struct {
+	What  string `json:"what"` // "checkpoint", "result", "report", "quantized"
+	Path  string `json:"path"` // relative to the run folder
+	Bytes int64  `json:"bytes"`
+}
+
+// Log is a sentence for people. Level is info, warn or error.
+type Log struct {
+	Level string `json:"level"`
+	Text  string `json:"text"`
+}
+
+// Note is a remark that somebody attached to a step.
+type Note struct {
+	GlobalStep int    `json:"global_step"`
+	Text       string `json:"text"`
+}
+
+// RunDone closes a journal. Status is done, stopped or failed.
+type RunDone struct {
+	Status   string  `json:"status"`
+	Reason   string  `json:"reason,omitempty"`
+	Seconds  float64 `json:"seconds"`  // pauses excluded
+	Sparsity float64 `json:"sparsity"` // of the resulting network
+	Dense    float64 `json:"dense"`    // top-1 on test: dense, pruned, int8
+	Top1     float64 `json:"top1"`
+	Int8     float64 `json:"int8"` // 0 when not reached
+}
+
+func (RunStarted) Kind() string       { return "run_started" }
+func (StageStarted) Kind() string     { return "stage_started" }
+func (StageDone) Kind() string        { return "stage_done" }
+func (Progress) Kind() string         { return "progress" }
+func (StepDone) Kind() string         { return "step_done" }
+func (EpochDone) Kind() string        { return "epoch_done" }
+func (Evaluated) Kind() string        { return "evaluated" }
+func (RoundStarted) Kind() string     { return "round_started" }
+func (Sparsity) Kind() string         { return "sparsity" }
+func (RoundDone) Kind() string        { return "round_done" }
+func (CalibrationPoint) Kind() string { return "calibration_point" }
+func (Scales) Kind() string           { return "scales" }
+func (Quantized) Kind() string        { return "quantized" }
+func (Paused) Kind() string           { return "paused" }
+func (Resumed) Kind() string          { return "resumed" }
+func (Commanded) Kind() string        { return "commanded" }
+func (Saved) Kind() string            { return "saved" }
+func (Log) Kind() string              { return "log" }
+func (Note) Kind() string             { return "note" }
+func (RunDone) Kind() string          { return "run_done" }

@@ -1,0 +1,3 @@
+module espalier/model/kernel/_asm
+
+go 1.26

@@ -1,0 +1,22 @@
+package kernel
+
+// A Conv is the geometry of a convolution with padding Kernel/2. Its input is
+// either a Map with a multiple of 16 channels, or the image itself: In.C is 3
+// and the layout [H+2][W+2][4], red, green, blue and an unused lane, with a
+// border of zeros.
+type Conv struct {
+	In, Out Map
+	Kernel  int // 1 or 3
+	Stride  int // 1 or 2
+}
+
+// An Epilogue is what happens to a convolution's sums on their way to memory:
+// y = relu(Σ w·x + Bias + Residual).
+type Epilogue struct {
+	Bias     []float32 // [K], or nil
+	Residual []float32 // laid out like the output, or nil; may be the output itself, which accumulates
+	ReLU     bool
+	// Sums, laid out [K/16][2][16], or nil: the sums of the stored values and
+	// of their squares are added to it, per channel.
+	Sums []float32
+}

@@ -1,0 +1,31 @@
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// assembled returns the sets with assembly that this processor runs, fastest
+// first.
+func assembled() []*Set {
+	var sets []*Set
+	x := cpu.X86
+	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512VNNI && x.HasFMA {
+		sets = append(sets, &Set{
+			Name:        "avx512",
+			direct:      directAVX512(),
+			winograd:    winogradAVX512(),
+			elementwise: elementwiseAVX512(),
+			integer:     integerAVX512(),
+			sparse:      sparseAVX512(),
+		})
+	}
+	if x.HasAVX2 && x.HasFMA {
+		sets = append(sets, &Set{
+			Name:        "avx2",
+			direct:      directAVX2(),
+			winograd:    winogradAVX2(),
+			elementwise: elementwiseAVX2(),
+			integer:     integerAVX2(),
+			sparse:      sparseAVX2(),
+		})
+	}
+	return sets
+}
