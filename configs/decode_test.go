@@ -1,0 +1,173 @@
+package configs
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMistakes(t *testing.T) {
+	tests := []struct {
+		name     string
+		document string
+		set      []string
+		want     string
+	}{
+		{"unknown key", "prune:\n  targts: [0.5]\n", nil, `e.yaml:2:3: unknown key "prune.targts" (did you mean "targets"?); known here: targets, edge_share, edge_until`},
+		{"unknown group", "pruning:\n  targets: [0.5]\n", nil, `e.yaml:1:1: unknown key "pruning"; known here: seed,`},
+		{"text for a number", "dense:\n  batch: many\n", nil, `e.yaml:2:10: dense.batch is "many": want a whole number`},
+		{"fraction for a count", "dense:\n  batch: 1.5\n", nil, `e.yaml:2:10: dense.batch is "1.5": want a whole number`},
+		{"text within a list", "prune:\n  targets: [0.5, x]\n", nil, `e.yaml:2:18: prune.targets[1] is "x": want a number`},
+		{"number for a list", "prune:\n  targets: 0.5\n", nil, `e.yaml:2:12: prune.targets is "0.5": want a list, as [a, b]`},
+		{"number for a group", "prune: 0.5\n", nil, `e.yaml:1:8: prune is "0.5": want keys and values`},
+		{"list for a group", "prune: [1]\n", nil, `e.yaml:1:8: prune is a list: want keys and values`},
+		{"yes for true", "data:\n  augment: yes\n", nil, `e.yaml:2:12: data.augment is "yes": want true or false`},
+		{"no value", "gate:\n  split:\n", nil, `e.yaml:2:3: gate.split has no value: give one or leave the key out`},
+		{"not a number", "gate:\n  min_top1: .nan\n", nil, `e.yaml:2:13: gate.min_top1 is ".nan": want a number`},
+		{"a quoted number", "dense:\n  batch: '5'\n", nil, `e.yaml:2:10: dense.batch is "5": want a whole number`},
+		{"negative seed", "seed: -1\n", nil, `e.yaml:1:7: seed is "-1": want a whole number from 0`},
+		{"too large a number", "dense:\n  batch: 99999999999999999999\n", nil, `e.yaml:2:10: dense.batch is "99999999999999999999": want a smaller whole number`},
+		{"duplicate key", "seed: 1\nseed: 2\n", nil, `e.yaml:2:1: mapping key "seed" already defined at [1:1]`},
+		{"syntax", "prune: [0.5\n", nil, `e.yaml:1:8: sequence end token ']' not found`},
+		{"a second document", "seed: 1\n---\nseed: 2\n", nil, `e.yaml:3:1: a second document begins here`},
+		{"a list as document", "[1, 2]\n", nil, `e.yaml:1:1: the document is a list: want keys and values`},
+		{"an anchor", "dense: &a\n  batch: 5\n", nil, `dense uses an anchor, an alias or a tag`},
+		{"impossible value", "prune:\n  targets: [0.5, 1.2]\n", nil, `e.yaml:2:18: prune.targets[1] is 1.2: want a fraction between 0 and 1`},
+		{"falling targets", "prune:\n  targets: [0.5, 0.3]\n", nil, `e.yaml:2:18: prune.targets[1] is 0.3 after 0.5: targets rise`},
+		{"impossible in a group", "prune:\n  targets:\n    - 0.5\n    - 0\n", nil, `e.yaml:4:7: prune.targets[1] is 0`},
+		{"two values that contradict", "data:\n  train: 100\n", nil, `data.validation is 5000: it leaves nothing of the 100`},
+		{"epochs for other rounds", "fine_tune:\n  epochs: [1, 2]\n", nil, `e.yaml:2:11: fine_tune.epochs has 2 values: want one number, or one for each of 6 rounds`},
+		{"override of an unknown key", "", []string{"prune.edge=0.5"}, `--set prune.edge=0.5: unknown key "prune.edge"`},
+		{"override of the wrong type", "", []string{"dense.batch=x"}, `--set dense.batch=x: dense.batch is "x": want a whole number`},
+		{"impossible override", "gate:\n  min_top1: 0.9\n", []string{"gate.min_top1=90"}, `--set gate.min_top1=90: gate.min_top1 is 90: want a fraction from 0 to 1`},
+		{"override without value", "", []string{"seed="}, `--set seed=: want key=value`},
+		{"override without key", "", []string{"=4"}, `--set =4: want key=value`},
+		{"override of a group", "", []string{"gate=4"}, `--set gate=4: gate is "4": want keys and values`},
+		{"override over two lines", "", []string{"seed=4\ngate: 4"}, `a value is one line of YAML`},
+		{"scratch without training", "model:\n  weights: scratch\n", nil, `dense.epochs is 0: a network from scratch has to be trained`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Decode("e.yaml", []byte(test.document), test.set)
+			if err == nil {
+				t.Fatalf("no error, want %q", test.want)
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("have %s\nwant %s", err, test.want)
+			}
+			if strings.Contains(err.Error(), "\n") && test.name != "override over two lines" {
+				t.Errorf("not one line: %q", err)
+			}
+		})
+	}
+}
+
+func TestDecode(t *testing.T) {
+	have, err := Decode("dir/mine.yaml", []byte(`
+seed: 1e3
+fine_tune:
+  epochs: [1, 2.5]
+prune:
+  targets: [0.5, 0.9]
+`), []string{"gate.max_drop=0.02", "sweep.sizes=[1, 2]", "seed=7", "data.path=/a b/c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Defaults()
+	want.Name = "mine"
+	want.Seed = 7
+	want.FineTune.Epochs = Epochs{1, 2.5}
+	want.Prune.Targets = []float64{0.5, 0.9}
+	want.Gate.MaxDrop = 0.02
+	want.Sweep.Sizes = []int{1, 2}
+	want.Data.Path = "/a b/c"
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Error(diff)
+	}
+	if have.FineTune.Epochs.Round(2) != 2.5 || have.Dense.Epochs.Round(4) != 0 {
+		t.Error("epochs of a round")
+	}
+}
+
+func TestPresets(t *testing.T) {
+	for _, name := range Presets() {
+		t.Run(name, func(t *testing.T) {
+			e, err := Load(name, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Name != name {
+				t.Errorf("name %q", e.Name)
+			}
+			document, err := e.YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := Decode(name, document, nil)
+			if err != nil {
+				t.Fatalf("%v in\n%s", err, document)
+			}
+			if diff := cmp.Diff(e, again); diff != "" {
+				t.Errorf("written and read back:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "mine.yaml")
+	if err := os.WriteFile(path, []byte("seed: 3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Load(path, nil)
+	if err != nil || e.Seed != 3 || e.Name != "mine" {
+		t.Errorf("%v %v %v", e.Seed, e.Name, err)
+	}
+	large := filepath.Join(dir, "large.yaml")
+	if err := os.WriteFile(large, make([]byte, maxDocument+1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{large, dir, filepath.Join(dir, "none.yaml"), "nope"} {
+		if _, err := Load(name, nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestDefaultsAreValid holds Defaults to the rules that documents obey.
+func TestDefaultsAreValid(t *testing.T) {
+	if err := Defaults().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, name := range Presets() {
+		document, _ := Preset(name)
+		f.Add(document, "seed=4")
+	}
+	f.Add([]byte("a: &a [*a, *a]\n"), "prune.targets=[0.1]")
+	f.Add([]byte("? {a: b}\n: c\n"), "a.b.c={}")
+	f.Add([]byte("<<: {seed: 4}\n"), "seed=!!str 4")
+	f.Fuzz(func(t *testing.T, document []byte, set string) {
+		e, err := Decode("fuzz.yaml", document, []string{set})
+		if err != nil {
+			return
+		}
+		written, err := e.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Decode("fuzz.yaml", written, nil)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, written)
+		}
+		if diff := cmp.Diff(e, again); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -1,0 +1,158 @@
+// Package configs describes an experiment as data: which images, which
+// network, how it is trained, pruned and quantized, and on what it computes.
+//
+// An experiment is one YAML document. What it leaves out has the value that
+// Defaults gives it; an unknown key, a wrong type or an impossible value is an
+// error that names the key and its line and column. Three experiments are
+// built in (see Presets). The resolved experiment, defaults filled in, can be
+// written back as YAML and read again to the same value.
+package configs
+
+// An Experiment is everything that decides the result of a run but for the
+// data itself.
+type Experiment struct {
+	// Name is the preset's or the file's without extension. It is not part of
+	// the document.
+	Name     string   `yaml:"-"`
+	Seed     uint64   `yaml:"seed"` // of every random stream
+	Data     Data     `yaml:"data"`
+	Model    Model    `yaml:"model"`
+	Dense    Training `yaml:"dense"` // of the dense network before the first round; 0 epochs skip it
+	Prune    Prune    `yaml:"prune"`
+	FineTune Training `yaml:"fine_tune"` // of every round
+	Gate     Gate     `yaml:"gate"`
+	Quantize Quantize `yaml:"quantize"`
+	Sweep    Sweep    `yaml:"sweep"`
+	Engine   Engine   `yaml:"engine"`
+}
+
+// The data sets.
+const (
+	CIFAR10  = "cifar10"
+	Shapes10 = "shapes10"
+)
+
+// Data chooses the images. Validation images are held out of the training
+// part; calibration images come from what remains of it.
+type Data struct {
+	Set string `yaml:"set"` // CIFAR10 or Shapes10
+	// Path is CIFAR-10's folder or archive; empty looks where the commands'
+	// help says.
+	Path string `yaml:"path"`
+	// Train and Test limit the images read, or set the number drawn; 0 takes
+	// all there are.
+	Train      int  `yaml:"train"`
+	Test       int  `yaml:"test"`
+	Validation int  `yaml:"validation"`
+	Augment    bool `yaml:"augment"` // random crop and flip while training
+}
+
+// Where a network's first weights come from, unless Model.Weights is a file.
+const (
+	Embedded = "embedded" // the ones in the program, made for this data set
+	Scratch  = "scratch"  // He initialisation
+)
+
+// Model chooses the network.
+type Model struct {
+	Depth    int    `yaml:"depth"`    // 20, 32, 44 or 56
+	Shortcut string `yaml:"shortcut"` // projection or pad
+	Weights  string `yaml:"weights"`  // Embedded, Scratch or the path of a file
+}
+
+// Training is SGD with momentum and weight decay, the learning rate annealed
+// from LearningRate to 0 by half a cosine over all steps (Loshchilov and
+// Hutter 2017, eq. 5, one period).
+type Training struct {
+	// Epochs over the training part. A fraction ends within an epoch: 0.5 is
+	// half of its batches. FineTune takes one number for all rounds or a list
+	// with one for each.
+	Epochs       Epochs  `yaml:"epochs"`
+	Batch        int     `yaml:"batch"`
+	LearningRate float64 `yaml:"learning_rate"`
+	Momentum     float64 `yaml:"momentum"`
+	WeightDecay  float64 `yaml:"weight_decay"`
+}
+
+// Prune is the schedule of global magnitude pruning. The first convolution and
+// the classifier, the edge layers, are not ranked with the rest.
+type Prune struct {
+	// Targets are each round's sparsity of the ranked weights, rising, in
+	// (0, 1).
+	Targets []float64 `yaml:"targets"`
+	// EdgeShare times the target is the edge layers' sparsity while the target
+	// is at most EdgeUntil; later rounds leave them as they are.
+	EdgeShare float64 `yaml:"edge_share"`
+	EdgeUntil float64 `yaml:"edge_until"`
+}
+
+// The splits that a gate measures on.
+const (
+	Validation = "validation"
+	Test       = "test"
+)
+
+// Gate decides whether a round's network is accepted. A limit of 0 is off.
+type Gate struct {
+	MinTop1 float64 `yaml:"min_top1"` // fraction
+	MaxDrop float64 `yaml:"max_drop"` // against the dense network, fraction
+	Split   string  `yaml:"split"`    // Validation or Test
+}
+
+// The observers of activations.
+const (
+	MinMax        = "minmax"
+	MovingAverage = "moving-average"
+)
+
+// Quantize makes the final int8 network.
+type Quantize struct {
+	Observer string `yaml:"observer"` // MinMax or MovingAverage
+	Images   int    `yaml:"images"`   // to calibrate on
+	Batch    int    `yaml:"batch"`    // calibration images at a time; matters to MovingAverage
+}
+
+// Sweep measures int8 accuracy against the number of calibration images. No
+// sizes, no sweep.
+type Sweep struct {
+	Sizes     []int    `yaml:"sizes"` // rising; those beyond the training part become all of it
+	Draws     int      `yaml:"draws"` // of images for each size
+	Observers []string `yaml:"observers"`
+}
+
+// Engine says what to compute with. Threads do not change any result; Kernel
+// and Algorithm change its rounding.
+type Engine struct {
+	Threads   int    `yaml:"threads"`   // 0 takes all cores
+	Kernel    string `yaml:"kernel"`    // auto, avx512, avx2 or go
+	Algorithm string `yaml:"algorithm"` // auto, direct or winograd
+}
+
+// Defaults returns the experiment that an empty document describes: ResNet-20
+// on CIFAR-10 with the schedule of the preset cifar10.
+func Defaults() Experiment {
+	sgd := Training{Batch: 128, Momentum: 0.9, WeightDecay: 5e-4}
+	dense, fineTune := sgd, sgd
+	dense.Epochs, dense.LearningRate = Epochs{0}, 0.1
+	fineTune.Epochs, fineTune.LearningRate = Epochs{20}, 0.02
+	return Experiment{
+		Seed:  1,
+		Data:  Data{Set: CIFAR10, Validation: 5000, Augment: true},
+		Model: Model{Depth: 20, Shortcut: "projection", Weights: Embedded},
+		Dense: dense,
+		Prune: Prune{
+			Targets:   []float64{0.30, 0.50, 0.70, 0.80, 0.90, 0.92},
+			EdgeShare: 0.3,
+			EdgeUntil: 0.6,
+		},
+		FineTune: fineTune,
+		Gate:     Gate{Split: Validation},
+		Quantize: Quantize{Observer: MinMax, Images: 1000, Batch: 100},
+		Sweep: Sweep{
+			Sizes:     []int{1, 5, 10, 50, 100, 500, 1000, 5000, 10000, 50000},
+			Draws:     1,
+			Observers: []string{MinMax},
+		},
+		Engine: Engine{Kernel: "auto", Algorithm: "auto"},
+	}
+}

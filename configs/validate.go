@@ -1,0 +1,187 @@
+package configs
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A ValueError is a value that an experiment cannot have.
+type ValueError struct {
+	Key     string // as prune.targets[1]
+	Problem string // "is 1.2: want a fraction between 0 and 1"
+}
+
+func (e *ValueError) Error() string { return e.Key + " " + e.Problem }
+
+// Validate returns the first impossible value as a *ValueError. What depends
+// on the data, as the number of validation images, is checked when it is read.
+func (e Experiment) Validate() error {
+	rules := []func() *ValueError{
+		func() *ValueError { return oneOf("data.set", e.Data.Set, CIFAR10, Shapes10) },
+		func() *ValueError { return atLeast("data.train", e.Data.Train, 0) },
+		func() *ValueError { return atLeast("data.test", e.Data.Test, 0) },
+		func() *ValueError { return atLeast("data.validation", e.Data.Validation, 0) },
+		e.room,
+		e.network,
+		func() *ValueError { return e.training("dense", e.Dense, 1) },
+		e.scratch,
+		e.schedule,
+		func() *ValueError { return e.training("fine_tune", e.FineTune, len(e.Prune.Targets)) },
+		func() *ValueError { return share("gate.min_top1", e.Gate.MinTop1) },
+		func() *ValueError { return share("gate.max_drop", e.Gate.MaxDrop) },
+		func() *ValueError { return oneOf("gate.split", e.Gate.Split, Validation, Test) },
+		e.gate,
+		func() *ValueError { return oneOf("quantize.observer", e.Quantize.Observer, MinMax, MovingAverage) },
+		func() *ValueError { return atLeast("quantize.images", e.Quantize.Images, 1) },
+		func() *ValueError { return atLeast("quantize.batch", e.Quantize.Batch, 1) },
+		e.sweep,
+		func() *ValueError { return atLeast("engine.threads", e.Engine.Threads, 0) },
+		func() *ValueError { return oneOf("engine.kernel", e.Engine.Kernel, "auto", "avx512", "avx2", "go") },
+		func() *ValueError { return oneOf("engine.algorithm", e.Engine.Algorithm, "auto", "direct", "winograd") },
+	}
+	for _, rule := range rules {
+		if err := rule(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e Experiment) room() *ValueError {
+	if e.Data.Train > 0 && e.Data.Validation >= e.Data.Train {
+		return bad("data.validation", "is %d: it leaves nothing of the %d training images to train on", e.Data.Validation, e.Data.Train)
+	}
+	if e.Data.Path != "" && e.Data.Set == Shapes10 {
+		return bad("data.path", "is %q: %s is drawn by the program and has no path; leave it out", e.Data.Path, Shapes10)
+	}
+	return nil
+}
+
+func (e Experiment) network() *ValueError {
+	if d := e.Model.Depth; d < 8 || d > 110 || (d-2)%6 != 0 {
+		return bad("model.depth", "is %d: want 6n+2, as 20, 32, 44 or 56", d)
+	}
+	if e.Model.Weights == "" {
+		return bad("model.weights", "is empty: want %s, %s or a file", Embedded, Scratch)
+	}
+	return oneOf("model.shortcut", e.Model.Shortcut, "projection", "pad")
+}
+
+// training checks one stage of SGD over so many rounds.
+func (e Experiment) training(key string, t Training, rounds int) *ValueError {
+	if len(t.Epochs) != 1 && len(t.Epochs) != rounds {
+		return bad(key+".epochs", "has %d values: want one number, or one for each of %d rounds", len(t.Epochs), rounds)
+	}
+	for i, epochs := range t.Epochs {
+		if !(epochs >= 0 && epochs <= 100000) {
+			at := key + ".epochs"
+			if len(t.Epochs) > 1 {
+				at = fmt.Sprintf("%s[%d]", at, i)
+			}
+			return bad(at, "is %v: want a number from 0 to 100000", epochs)
+		}
+	}
+	if t.Batch < 1 || t.Batch > 4096 {
+		return bad(key+".batch", "is %d: want 1 to 4096", t.Batch)
+	}
+	if !(t.LearningRate > 0 && t.LearningRate <= 100) {
+		return bad(key+".learning_rate", "is %v: want more than 0 and at most 100", t.LearningRate)
+	}
+	if !(t.Momentum >= 0 && t.Momentum < 1) {
+		return bad(key+".momentum", "is %v: want 0 or more and less than 1", t.Momentum)
+	}
+	if !(t.WeightDecay >= 0 && t.WeightDecay < 1) {
+		return bad(key+".weight_decay", "is %v: want 0 or more and less than 1", t.WeightDecay)
+	}
+	return nil
+}
+
+func (e Experiment) scratch() *ValueError {
+	if e.Model.Weights == Scratch && e.Dense.Epochs[0] == 0 {
+		return bad("dense.epochs", "is 0: a network from %s has to be trained before it is pruned", Scratch)
+	}
+	return nil
+}
+
+func (e Experiment) schedule() *ValueError {
+	previous := 0.0
+	for i, target := range e.Prune.Targets {
+		key := fmt.Sprintf("prune.targets[%d]", i)
+		if !(target > 0 && target < 1) {
+			return bad(key, "is %v: want a fraction between 0 and 1, as 0.9 for 90 %%", target)
+		}
+		if target <= previous {
+			return bad(key, "is %v after %v: targets rise from round to round", target, previous)
+		}
+		previous = target
+	}
+	if err := share("prune.edge_share", e.Prune.EdgeShare); err != nil {
+		return err
+	}
+	return share("prune.edge_until", e.Prune.EdgeUntil)
+}
+
+func (e Experiment) gate() *ValueError {
+	limited := e.Gate.MinTop1 > 0 || e.Gate.MaxDrop > 0
+	if limited && e.Gate.Split == Validation && e.Data.Validation == 0 {
+		return bad("gate.split", "is %s, but data.validation holds no images out: hold some out or take %s", Validation, Test)
+	}
+	return nil
+}
+
+func (e Experiment) sweep() *ValueError {
+	previous := 0
+	for i, size := range e.Sweep.Sizes {
+		key := fmt.Sprintf("sweep.sizes[%d]", i)
+		if size < 1 {
+			return bad(key, "is %d: want at least 1 image", size)
+		}
+		if size <= previous {
+			return bad(key, "is %d after %d: sizes rise", size, previous)
+		}
+		previous = size
+	}
+	if err := atLeast("sweep.draws", e.Sweep.Draws, 1); err != nil {
+		return err
+	}
+	if len(e.Sweep.Sizes) > 0 && len(e.Sweep.Observers) == 0 {
+		return bad("sweep.observers", "is empty: name %s, %s or both", MinMax, MovingAverage)
+	}
+	for i, observer := range e.Sweep.Observers {
+		key := fmt.Sprintf("sweep.observers[%d]", i)
+		if err := oneOf(key, observer, MinMax, MovingAverage); err != nil {
+			return err
+		}
+		if slices.Contains(e.Sweep.Observers[:i], observer) {
+			return bad(key, "is %s again: name each observer once", observer)
+		}
+	}
+	return nil
+}
+
+func bad(key, problem string, values ...any) *ValueError {
+	return &ValueError{Key: key, Problem: fmt.Sprintf(problem, values...)}
+}
+
+func oneOf(key, value string, allowed ...string) *ValueError {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return bad(key, "is %q: want %s", value, strings.Join(allowed, ", "))
+}
+
+func atLeast(key string, value, least int) *ValueError {
+	if value >= least && value <= math.MaxInt32 {
+		return nil
+	}
+	return bad(key, "is %d: want %d or more", value, least)
+}
+
+func share(key string, value float64) *ValueError {
+	if value >= 0 && value <= 1 { // false for NaN
+		return nil
+	}
+	return bad(key, "is %v: want a fraction from 0 to 1", value)
+}
