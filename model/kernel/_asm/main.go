@@ -12,7 +12,10 @@ import (
 )
 
 // generators maps each assembly file to what writes it.
-var generators = map[string]func(*file){}
+var generators = map[string]func(*file){
+	"integer_avx512_amd64.s": integerAVX512,
+	"integer_avx2_amd64.s":   integerAVX2,
+}
 
 func main() {
 	log.SetFlags(0)
