@@ -1,0 +1,153 @@
+package kernel
+
+// directGo is direct convolution in plain Go: the definition, and the path for
+// sizes and machines that have no assembly.
+func directGo() directFuncs {
+	return directFuncs{forward: convForward, dataGrad: convDataGrad, weightGrad: convWeightGrad}
+}
+
+// convForward computes the output pixel by pixel, 16 channels at a time.
+func convForward(c Conv, y, x, w []float32, e Epilogue) {
+	src := c.source()
+	tap := c.Kernel * Lanes // distance between two channels' weights
+	for block := range c.Out.C / Lanes {
+		end := newEpilogue(e, c.Out, block)
+		for oy := range c.Out.H {
+			for ox := range c.Out.W {
+				acc := end.bias
+				from := src.first + oy*c.Stride*src.row + ox*c.Stride*src.pixel
+				at := block * src.blocks * src.channels * c.Kernel * tap
+				for b := range src.blocks {
+					for ky := range c.Kernel {
+						for kx := range c.Kernel {
+							p := from + b*src.plane + ky*src.row + kx*src.pixel
+							addProducts(&acc, x[p:], 1, w[at+kx*Lanes:], tap, src.channels)
+						}
+						at += src.channels * tap
+					}
+				}
+				end.store(&acc, y, c.Out.At(block*Lanes, oy, ox))
+			}
+		}
+		end.addSums(e.Sums)
+	}
+}
+
+// convDataGrad gathers, for every pixel of dx, the outputs that it took part
+// in: those at (iy+pad−ky)/2 for the ky of the right parity, and the same in x.
+func convDataGrad(c Conv, dx, dy, wT []float32, add bool) {
+	taps := c.Kernel * c.Kernel * Lanes // distance between two output channels' weights
+	pad := c.Kernel / 2
+	for block := range c.In.C / Lanes {
+		for iy := range c.In.H {
+			for ix := range c.In.W {
+				at := c.In.At(block*Lanes, iy, ix)
+				var acc [Lanes]float32
+				if add {
+					acc = [Lanes]float32(dx[at:])
+				}
+				for ky := (iy + pad) % 2; ky < c.Kernel; ky += 2 {
+					for kx := (ix + pad) % 2; kx < c.Kernel; kx += 2 {
+						p := c.Out.At(0, (iy+pad-ky)/2, (ix+pad-kx)/2)
+						q := block*c.Out.C*taps + (ky*c.Kernel+kx)*Lanes
+						for range c.Out.C / Lanes {
+							addProducts(&acc, dy[p:], 1, wT[q:], taps, Lanes)
+							p += c.Out.Plane()
+							q += Lanes * taps
+						}
+					}
+				}
+				*(*[Lanes]float32)(dx[at:]) = acc
+			}
+		}
+	}
+}
+
+// convWeightGrad takes each weight's sum along one row of the map at a time.
+func convWeightGrad(c Conv, dw, x, dy []float32) {
+	src := c.source()
+	step := c.Stride * src.pixel
+	at := 0
+	for block := range c.Out.C / Lanes {
+		for b := range src.blocks {
+			for ky := range c.Kernel {
+				for ch := range src.channels {
+					for kx := range c.Kernel {
+						sum := (*[Lanes]float32)(dw[at:])
+						p := src.first + b*src.plane + ky*src.row + kx*src.pixel + ch
+						for oy := range c.Out.H {
+							q := c.Out.At(block*Lanes, oy, 0)
+							addProducts(sum, x[p+oy*c.Stride*src.row:], step, dy[q:], Lanes, c.Out.W)
+						}
+						at += Lanes
+					}
+				}
+			}
+		}
+	}
+}
+
+// addProducts adds Σ a[i·aStep]·b[i·bStep+l], i from 0 to n−1, to every lane l
+// of acc.
+func addProducts(acc *[Lanes]float32, a []float32, aStep int, b []float32, bStep, n int) {
+	for i := range n {
+		v := a[i*aStep]
+		p := (*[Lanes]float32)(b[i*bStep:])
+		for l := range acc {
+			acc[l] += v * p[l]
+		}
+	}
+}
+
+// An epilogue is an Epilogue at work on one block of output channels.
+type epilogue struct {
+	bias          [Lanes]float32
+	residual      []float32
+	relu          bool
+	wantSums      bool
+	sums, squares [Lanes]float32
+	block         int
+}
+
+func newEpilogue(e Epilogue, out Map, block int) epilogue {
+	end := epilogue{residual: e.Residual, relu: e.ReLU, wantSums: e.Sums != nil, block: block}
+	if e.Bias != nil {
+		copy(end.bias[:], e.Bias[block*Lanes:])
+	}
+	return end
+}
+
+// store finishes one pixel's sums and writes them to y[at:].
+func (e *epilogue) store(acc *[Lanes]float32, y []float32, at int) {
+	if e.residual != nil {
+		for l, v := range (*[Lanes]float32)(e.residual[at:]) {
+			acc[l] += v
+		}
+	}
+	if e.relu {
+		for l, v := range acc {
+			if v < 0 { // false for NaN, which stays
+				acc[l] = 0
+			}
+		}
+	}
+	if e.wantSums {
+		for l, v := range acc {
+			e.sums[l] += v
+			e.squares[l] += v * v
+		}
+	}
+	*(*[Lanes]float32)(y[at:]) = *acc
+}
+
+// addSums adds the block's sums to those of the map.
+func (e *epilogue) addSums(sums []float32) {
+	if !e.wantSums {
+		return
+	}
+	sums = sums[e.block*2*Lanes:][:2*Lanes]
+	for l := range e.sums {
+		sums[l] += e.sums[l]
+		sums[Lanes+l] += e.squares[l]
+	}
+}
