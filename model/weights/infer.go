@@ -1,0 +1,93 @@
+package weights
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"espalier/model"
+)
+
+// index maps tensors by this project's names: without the "module." of
+// PyTorch's DataParallel, with "fc" for a classifier called "linear" and
+// "downsample" for a projection called "shortcut". Tensors that are no part of
+// a network are left out.
+func index(tensors []Tensor) (map[string]Tensor, error) {
+	byName := map[string]Tensor{}
+	for _, t := range tensors {
+		name := strings.TrimPrefix(t.Name, "module.")
+		if rest, ok := strings.CutPrefix(name, "linear."); ok {
+			name = "fc." + rest
+		}
+		name = strings.Replace(name, ".shortcut.", ".downsample.", 1)
+		if strings.HasPrefix(name, "velocity.") || strings.HasSuffix(name, ".num_batches_tracked") {
+			continue
+		}
+		if other, ok := byName[name]; ok {
+			return nil, fmt.Errorf("tensors %s and %s both stand for %s", other.Name, t.Name, name)
+		}
+		byName[name] = t
+	}
+	return byName, nil
+}
+
+// width is the number of channels of the first stage. The other limits keep a
+// few names in a file from asking for a network that no memory holds.
+const (
+	width      = 16
+	maxDepth   = 110 // the deepest that He et al. trained in one go
+	maxClasses = 1000
+)
+
+var blockConv = regexp.MustCompile(`^layer([0-9]+)\.([0-9]+)\.conv1\.weight$`)
+
+// infer works out the architecture: the number of blocks a stage from the
+// names, the shortcut from whether a downsample convolution is there, the
+// classes from the classifier's shape, and whether batch norm was folded into
+// the convolutions from the first one's bias.
+func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
+	stem, ok := byName["conv1.weight"]
+	if !ok {
+		return arch, false, missing("conv1.weight")
+	}
+	if len(stem.Shape) != 4 || stem.Shape[0] != width {
+		return arch, false, fmt.Errorf("tensor %s: expected shape [%d 3 3 3], found %v; other networks than CIFAR ResNets of this width are %w", stem.Name, width, stem.Shape, ErrUnsupported)
+	}
+	classifier, ok := byName["fc.weight"]
+	if !ok {
+		return arch, false, missing("fc.weight")
+	}
+	if len(classifier.Shape) != 2 || classifier.Shape[1] != 4*width || classifier.Shape[0] > maxClasses {
+		return arch, false, fmt.Errorf("tensor %s: expected shape [classes %d] with at most %d classes, found %v", classifier.Name, 4*width, maxClasses, classifier.Shape)
+	}
+	var blocks [4]int // by stage, from 1
+	for name := range byName {
+		m := blockConv.FindStringSubmatch(name)
+		if m == nil {
+			continue
+		}
+		stage, _ := strconv.Atoi(m[1])
+		if stage < 1 || stage > 3 {
+			return arch, false, fmt.Errorf("tensor %s: layer%s is %w; a CIFAR ResNet has layer1 to layer3", name, m[1], ErrUnsupported)
+		}
+		blocks[stage]++
+	}
+	if blocks[1] == 0 || blocks[1] != blocks[2] || blocks[1] != blocks[3] {
+		return arch, false, fmt.Errorf("layer1, layer2 and layer3 have %d, %d and %d blocks; a CIFAR ResNet has as many in each", blocks[1], blocks[2], blocks[3])
+	}
+	arch = model.Arch{Depth: 6*blocks[1] + 2, Shortcut: model.Pad, Classes: classifier.Shape[0]}
+	if arch.Depth > maxDepth {
+		return arch, false, fmt.Errorf("depth %d is %w; at most %d is read", arch.Depth, ErrUnsupported, maxDepth)
+	}
+	if _, ok := byName["layer2.0.downsample.0.weight"]; ok {
+		arch.Shortcut = model.Projection
+	}
+	_, norm := byName["bn1.weight"]
+	_, bias := byName["conv1.bias"]
+	return arch, bias && !norm, nil
+}
+
+func missing(name string) error {
+	return fmt.Errorf("tensor %s is missing; a CIFAR ResNet was expected, with layers conv1, layer1 to layer3 and fc", name)
+}

@@ -1,0 +1,169 @@
+package weights
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"espalier/model"
+)
+
+// Metadata keys that this package writes and reads itself. Mean and std are
+// three numbers with spaces between, per colour channel on the 0 to 1 scale.
+const (
+	metaArch = "architecture" // in words, for people; reading relies on the tensors
+	metaMean = "mean"
+	metaStd  = "std"
+)
+
+// Save writes a network as safetensors: its tensors under PyTorch's names, and
+// in the metadata the architecture and the normalisation beside what the
+// caller adds. Masks are not stored; the zeros are.
+func Save(path string, n *model.Network, metadata map[string]string) error {
+	return Write(path, FromNetwork(n), Metadata(n, metadata))
+}
+
+// Load reads a network from a file and returns the file's metadata with it.
+func Load(path string) (*model.Network, map[string]string, error) {
+	tensors, metadata, err := Read(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return named(path, tensors, metadata)
+}
+
+// Decode is Load for a file that is in memory already; errors call it name.
+func Decode(name string, file []byte) (*model.Network, map[string]string, error) {
+	tensors, metadata, err := Parse(name, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	return named(name, tensors, metadata)
+}
+
+func named(name string, tensors []Tensor, metadata map[string]string) (*model.Network, map[string]string, error) {
+	n, err := Network(tensors, metadata)
+	if err != nil {
+		return nil, nil, fmt.Errorf("building a network from %s: %w", name, err)
+	}
+	return n, metadata, nil
+}
+
+// FromNetwork returns copies of a network's tensors, in its order.
+func FromNetwork(n *model.Network) []Tensor {
+	var tensors []Tensor
+	for _, t := range n.Tensors() {
+		tensors = append(tensors, Float32(t.Name, t.Shape, t.Data))
+	}
+	return tensors
+}
+
+// Metadata returns extra together with what Save notes about every network.
+func Metadata(n *model.Network, extra map[string]string) map[string]string {
+	m := map[string]string{metaArch: n.Arch.String()}
+	maps.Copy(m, extra)
+	if n.Std != ([3]float32{}) {
+		m[metaMean], m[metaStd] = formatTriple(n.Mean), formatTriple(n.Std)
+	}
+	return m
+}
+
+// Network builds a network from a file's tensors. Depth, shortcut and classes
+// follow from names and shapes (see infer); mean and std come from the
+// metadata. Tensors that an optimiser or batch norm's step counter adds are
+// passed over, any other surplus or missing tensor, and one of another shape
+// or with values that are not finite, is an error.
+func Network(tensors []Tensor, metadata map[string]string) (*model.Network, error) {
+	byName, err := index(tensors)
+	if err != nil {
+		return nil, err
+	}
+	arch, fused, err := infer(byName)
+	if err != nil {
+		return nil, err
+	}
+	n, err := model.New(arch)
+	if err != nil {
+		return nil, err
+	}
+	if fused {
+		for _, l := range n.Layers() {
+			if l.Norm != nil {
+				l.Norm, l.Bias = nil, make([]float32, l.Out)
+			}
+		}
+	}
+	for _, want := range n.Tensors() {
+		t, ok := byName[want.Name]
+		if !ok {
+			return nil, fmt.Errorf("tensor %s of shape %v is missing from this %s", want.Name, want.Shape, arch)
+		}
+		delete(byName, want.Name)
+		if err := fill(want, t); err != nil {
+			return nil, err
+		}
+	}
+	if len(byName) > 0 {
+		name := slices.Min(slices.Collect(maps.Keys(byName)))
+		return nil, fmt.Errorf("tensor %s of shape %v has no place in a %s", name, byName[name].Shape, arch)
+	}
+	if n.Mean, err = triple(metadata, metaMean); err != nil {
+		return nil, err
+	}
+	if n.Std, err = triple(metadata, metaStd); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// fill copies a file's tensor into a network's.
+func fill(want model.Tensor, t Tensor) error {
+	if !slices.Equal(t.Shape, want.Shape) {
+		return fmt.Errorf("tensor %s: expected shape %v, found %v", t.Name, want.Shape, t.Shape)
+	}
+	values, err := t.Float32s()
+	if err != nil {
+		return err
+	}
+	variance := strings.HasSuffix(want.Name, ".running_var")
+	for i, v := range values {
+		if v-v != 0 { // NaN or infinite
+			return fmt.Errorf("tensor %s: element %d is %v; the file is damaged, or training diverged", t.Name, i, v)
+		}
+		if variance && v < 0 {
+			return fmt.Errorf("tensor %s: element %d is %v, and a variance cannot be negative; the file is damaged", t.Name, i, v)
+		}
+	}
+	copy(want.Data, values)
+	return nil
+}
+
+func formatTriple(v [3]float32) string {
+	s := make([]string, 3)
+	for i, x := range v {
+		s[i] = strconv.FormatFloat(float64(x), 'g', -1, 32)
+	}
+	return strings.Join(s, " ")
+}
+
+// triple parses three numbers; a key that is not there gives zeros.
+func triple(metadata map[string]string, key string) (v [3]float32, err error) {
+	text, ok := metadata[key]
+	if !ok {
+		return v, nil
+	}
+	fields := strings.Fields(text)
+	if len(fields) != len(v) {
+		return v, fmt.Errorf("metadata %q is %q: want three numbers", key, text)
+	}
+	for i, f := range fields {
+		x, err := strconv.ParseFloat(f, 32)
+		if err != nil || x-x != 0 || (key == metaStd && x <= 0) {
+			return [3]float32{}, fmt.Errorf("metadata %q is %q: want three finite numbers, positive for std", key, text)
+		}
+		v[i] = float32(x)
+	}
+	return v, nil
+}
