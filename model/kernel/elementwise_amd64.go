@@ -1,0 +1,5 @@
+package kernel
+
+func elementwiseAVX512() elementwiseFuncs { return elementwiseGo() }
+
+func elementwiseAVX2() elementwiseFuncs { return elementwiseGo() }
