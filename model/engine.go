@@ -1,0 +1,141 @@
+package model
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"espalier/model/kernel"
+)
+
+// Algorithm says how 3×3 convolutions of stride 1 are computed.
+type Algorithm string
+
+const (
+	// Auto takes Winograd wherever it applies.
+	Auto Algorithm = "auto"
+	// DirectOnly sums products as the definition does.
+	DirectOnly Algorithm = "direct"
+	// WinogradOnly is F(4×4, 3×3): a quarter of the multiplications, rounding
+	// errors a few times larger. Convolutions it does not apply to are direct.
+	WinogradOnly Algorithm = "winograd"
+)
+
+// ParseAlgorithm checks a name from outside. Empty means Auto.
+func ParseAlgorithm(name string) (Algorithm, error) {
+	switch a := Algorithm(name); a {
+	case "":
+		return Auto, nil
+	case Auto, DirectOnly, WinogradOnly:
+		return a, nil
+	}
+	return "", fmt.Errorf("algorithm %q: want %s, %s or %s", name, Auto, DirectOnly, WinogradOnly)
+}
+
+// An Engine is what networks compute with: kernels and the workers that run
+// them. Work is split into parts that do not depend on the number of workers,
+// so that results don't either. An Engine serves one caller at a time.
+type Engine struct {
+	Kernels   *kernel.Set
+	Algorithm Algorithm
+	threads   int
+	jobs      []chan job // to workers 1 and up; the caller is worker 0
+	done      sync.WaitGroup
+	failures  []*Failure // by worker
+}
+
+type job struct {
+	run  func(worker, item int)
+	a, b int // items a to b−1
+}
+
+// A Failure is a panic of a worker, raised again in the goroutine that gave
+// the work.
+type Failure struct {
+	Value any
+	Stack []byte // of the worker
+}
+
+// Error describes the panic without its stack.
+func (f *Failure) Error() string { return fmt.Sprintf("worker: %v", f.Value) }
+
+// NewEngine starts the workers. Threads below 1 means one for each processor
+// that Go may use. Close ends them.
+func NewEngine(kernels *kernel.Set, threads int, algorithm Algorithm) *Engine {
+	if threads < 1 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	e := &Engine{Kernels: kernels, Algorithm: algorithm, threads: threads, failures: make([]*Failure, threads)}
+	for worker := 1; worker < threads; worker++ {
+		jobs := make(chan job)
+		e.jobs = append(e.jobs, jobs)
+		go func() {
+			for j := range jobs {
+				e.do(worker, j)
+				e.done.Done()
+			}
+		}()
+	}
+	return e
+}
+
+// Close ends the workers.
+func (e *Engine) Close() {
+	for _, jobs := range e.jobs {
+		close(jobs)
+	}
+	e.jobs = nil
+}
+
+// Threads returns the number of workers, the caller included.
+func (e *Engine) Threads() int { return e.threads }
+
+// Each calls run(worker, item) for every item from 0 to n−1 and returns when
+// all calls have. Items are split among the workers in contiguous ranges;
+// calls with the same worker never overlap.
+func (e *Engine) Each(n int, run func(worker, item int)) {
+	e.done.Add(len(e.jobs))
+	for i, jobs := range e.jobs {
+		jobs <- job{run, (i + 1) * n / e.threads, (i + 2) * n / e.threads}
+	}
+	e.do(0, job{run, 0, n / e.threads})
+	e.done.Wait()
+	for worker, f := range e.failures {
+		if f != nil {
+			e.failures[worker] = nil
+			panic(f)
+		}
+	}
+}
+
+func (e *Engine) do(worker int, j job) {
+	defer func() {
+		if v := recover(); v != nil {
+			e.failures[worker] = &Failure{v, debug.Stack()}
+		}
+	}()
+	for item := j.a; item < j.b; item++ {
+		j.run(worker, item)
+		// Assembly cannot be preempted: leave a gap for the screen and the
+		// garbage collector.
+		runtime.Gosched()
+	}
+}
+
+// maxParts bounds the number of parts of a batch, and with it the workers that
+// one batch can occupy and the memory for partial gradients.
+const maxParts = 16
+
+// partSize returns how many images of a batch of n make one part: a multiple
+// of 8, which is what the kernels group at most.
+func partSize(n int) int { return 8 * max(1, (n+8*maxParts-1)/(8*maxParts)) }
+
+// parts returns the number of parts of a batch of n images.
+func parts(n int) int { return (n + partSize(n) - 1) / partSize(n) }
+
+// part returns the images [a, b) of one part of a batch of n.
+func part(n, i int) (a, b int) {
+	size := partSize(n)
+	return i * size, min(n, (i+1)*size)
+}

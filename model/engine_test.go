@@ -1,0 +1,299 @@
+package model_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"espalier/model"
+	"espalier/model/kernel"
+	"espalier/model/reference"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// engines runs do on an engine of every kernel set and algorithm.
+func engines(t *testing.T, threads int, do func(t *testing.T, e *model.Engine)) {
+	for _, k := range kernel.All() {
+		for _, a := range []model.Algorithm{model.DirectOnly, model.WinogradOnly} {
+			t.Run(fmt.Sprintf("%s/%s", k.Name, a), func(t *testing.T) {
+				e := model.NewEngine(k, threads, a)
+				defer e.Close()
+				do(t, e)
+			})
+		}
+	}
+}
+
+// batch draws n normalised images and their labels.
+func batch(seed uint64, n int) (x []float32, labels []uint8) {
+	random := rand.New(rand.NewPCG(seed, 0))
+	x, labels = make([]float32, n*3*32*32), make([]uint8, n)
+	for i := range x {
+		x[i] = float32(random.NormFloat64())
+	}
+	for i := range labels {
+		labels[i] = uint8(random.IntN(10))
+	}
+	return x, labels
+}
+
+func wide(x []float32) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// distance returns |have − want| / |want| in the Euclidean norm.
+func distance(have []float32, want []float64) float64 {
+	var d, w float64
+	for i := range want {
+		d += (float64(have[i]) - want[i]) * (float64(have[i]) - want[i])
+		w += want[i] * want[i]
+	}
+	return math.Sqrt(d / w)
+}
+
+// testNetwork is the smallest network with every kind of block.
+func testNetwork(t testing.TB, shortcut model.Shortcut) *model.Network {
+	n := newNetwork(t, model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
+	n.Init(42)
+	return n
+}
+
+func TestLogitsAgreeWithReference(t *testing.T) {
+	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
+		n := testNetwork(t, shortcut)
+		random := rand.New(rand.NewPCG(9, 9))
+		for _, l := range n.Layers() {
+			if b := l.Norm; b != nil {
+				for c := range b.Mean {
+					b.Mean[c], b.Var[c] = float32(random.NormFloat64()/4), 1+random.Float32()
+				}
+			}
+		}
+		x, _ := batch(1, 11)
+		want := reference.From(n).Logits(11, wide(x), nil)
+		engines(t, 2, func(t *testing.T, e *model.Engine) {
+			v := model.NewEvaluator(n, e, 16)
+			have := make([]float32, 110)
+			v.Logits(have, x)
+			if d := distance(have, want); !(d < 5e-6) {
+				t.Errorf("%s: logits are off by %.2g", shortcut, d)
+			}
+			observed := make([]float32, 0, 110)
+			var points []string
+			v.Observe(x, func(point string, rows model.Rows) {
+				points = append(points, point)
+				count := 0
+				for row := range rows {
+					count += len(row)
+					if point == "fc" {
+						observed = append(observed, row...)
+					}
+				}
+				if l := n.Layer(point); l != nil && count != 11*l.Out*l.Size*l.Size {
+					t.Errorf("%s: saw %d values, want %d", point, count, 11*l.Out*l.Size*l.Size)
+				}
+			})
+			if d := distance(observed, want); !(d < 5e-6) {
+				t.Errorf("%s: observed logits are off by %.2g at %v", shortcut, d, points)
+			}
+		})
+	}
+}
+
+func TestStepAgreesWithReference(t *testing.T) {
+	const n, lr, momentum, decay = 21, 0.1, 0.9, 5e-4
+	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
+		start := testNetwork(t, shortcut)
+		ref := reference.From(start)
+		x, labels := batch(2, n)
+		wantLoss := ref.Backward(n, wide(x), labels)
+		ref.Update(lr, momentum, decay)
+		engines(t, 2, func(t *testing.T, e *model.Engine) {
+			net := start.Clone()
+			trainer, err := model.NewTrainer(net, e, 24, model.SGD{Momentum: momentum, WeightDecay: decay})
+			if err != nil {
+				t.Fatal(err)
+			}
+			loss, _ := trainer.Step(x, labels, lr)
+			if math.Abs(loss-wantLoss) > 1e-5*wantLoss {
+				t.Errorf("%s: loss %.9g, want %.9g", shortcut, loss, wantLoss)
+			}
+			// Rounding flips a few ReLU masks: a wrong term in a gradient is
+			// off by far more than a hundredth.
+			for i, v := range trainer.Velocity() {
+				p := ref.Parameters()
+				j := 0
+				for p[j].Name != v.Name {
+					j++
+				}
+				if d := distance(v.Data, p[j].Velocity); !(d < 1e-2) {
+					t.Errorf("%s: %d %s: update is off by %.2g", shortcut, i, v.Name, d)
+				}
+			}
+			statistics := ref.Statistics()
+			for _, tensor := range net.Tensors() {
+				if want, ok := statistics[tensor.Name]; ok {
+					if d := distance(tensor.Data, want); !(d < 1e-5) {
+						t.Errorf("%s: %s is off by %.2g", shortcut, tensor.Name, d)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestThreadsDoNotChangeABit(t *testing.T) {
+	start := testNetwork(t, model.Projection)
+	x, labels := batch(3, 27)
+	engines(t, 1, func(t *testing.T, one *model.Engine) {
+		three := model.NewEngine(one.Kernels, 3, one.Algorithm)
+		defer three.Close()
+		a, b := start.Clone(), start.Clone()
+		for net, e := range map[*model.Network]*model.Engine{a: one, b: three} {
+			trainer, err := model.NewTrainer(net, e, 32, model.SGD{Momentum: 0.9})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				trainer.Step(x, labels, 0.1)
+			}
+		}
+		for i, tensor := range a.Tensors() {
+			for j, v := range tensor.Data {
+				if w := b.Tensors()[i].Data[j]; math.Float32bits(v) != math.Float32bits(w) {
+					t.Fatalf("%s[%d]: %g with one thread, %g with three", tensor.Name, j, v, w)
+				}
+			}
+		}
+	})
+}
+
+func TestMasksHold(t *testing.T) {
+	net := testNetwork(t, model.Projection)
+	l := net.Layer("layer2.0.conv1")
+	l.Mask = make([]float32, len(l.Weight))
+	for i := range l.Mask {
+		l.Mask[i] = float32(i % 2)
+		l.Weight[i] *= l.Mask[i]
+	}
+	e := model.NewEngine(kernel.All()[0], 2, model.Auto)
+	defer e.Close()
+	trainer, err := model.NewTrainer(net, e, 8, model.SGD{Momentum: 0.9, WeightDecay: 5e-4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, labels := batch(4, 8)
+	for range 2 {
+		trainer.Step(x, labels, 0.1)
+	}
+	for i, w := range l.Weight {
+		if i%2 == 0 && w != 0 || i%2 == 1 && w == 0 {
+			t.Fatalf("weight %d is %g", i, w)
+		}
+	}
+}
+
+func TestStepAllocatesNothing(t *testing.T) {
+	e := model.NewEngine(kernel.All()[0], 2, model.Auto)
+	defer e.Close()
+	trainer, err := model.NewTrainer(testNetwork(t, model.Projection), e, 16, model.SGD{Momentum: 0.9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, labels := batch(5, 16)
+	if n := testing.AllocsPerRun(3, func() { trainer.Step(x, labels, 0.01) }); n != 0 {
+		t.Errorf("a step allocates %g times", n)
+	}
+}
+
+func TestLossThatIsNotFiniteChangesNoWeight(t *testing.T) {
+	net := testNetwork(t, model.Projection)
+	e := model.NewEngine(kernel.All()[0], 2, model.Auto)
+	defer e.Close()
+	trainer, err := model.NewTrainer(net, e, 8, model.SGD{Momentum: 0.9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := net.Clone()
+	x, labels := batch(6, 8)
+	x[100] = float32(math.NaN())
+	if loss, _ := trainer.Step(x, labels, 0.1); !math.IsNaN(loss) {
+		t.Errorf("loss is %g", loss)
+	}
+	for i, p := range net.Parameters() {
+		for j, v := range p.Data {
+			if v != before.Parameters()[i].Data[j] {
+				t.Fatalf("%s[%d] changed", p.Name, j)
+			}
+		}
+	}
+}
+
+func TestWorkersPanicReachesTheCaller(t *testing.T) {
+	e := model.NewEngine(kernel.All()[0], 2, model.Auto)
+	defer e.Close()
+	defer func() {
+		f, ok := recover().(*model.Failure)
+		if !ok || f.Value != "broken" || len(f.Stack) == 0 {
+			t.Errorf("recovered %v", f)
+		}
+		e.Each(4, func(int, int) {}) // still works
+	}()
+	e.Each(8, func(_, item int) {
+		if item == 7 {
+			panic("broken")
+		}
+	})
+}
+
+func BenchmarkStep(b *testing.B) {
+	for _, k := range kernel.All() {
+		for _, a := range []model.Algorithm{model.DirectOnly, model.WinogradOnly} {
+			b.Run(fmt.Sprintf("%s/%s", k.Name, a), func(b *testing.B) {
+				e := model.NewEngine(k, 0, a)
+				defer e.Close()
+				n := newNetwork(b, model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
+				n.Init(1)
+				trainer, err := model.NewTrainer(n, e, 128, model.SGD{Momentum: 0.9, WeightDecay: 5e-4})
+				if err != nil {
+					b.Fatal(err)
+				}
+				x, labels := batch(7, 128)
+				for b.Loop() {
+					trainer.Step(x, labels, 0.01)
+				}
+				b.ReportMetric(128*float64(b.N)/b.Elapsed().Seconds(), "images/s")
+			})
+		}
+	}
+}
+
+func BenchmarkLogits(b *testing.B) {
+	for _, k := range kernel.All() {
+		for _, a := range []model.Algorithm{model.DirectOnly, model.WinogradOnly} {
+			for _, n := range []int{1, 128} {
+				b.Run(fmt.Sprintf("%s/%s/%d", k.Name, a, n), func(b *testing.B) {
+					e := model.NewEngine(k, 0, a)
+					defer e.Close()
+					net := newNetwork(b, model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
+					net.Init(1)
+					v := model.NewEvaluator(net, e, n)
+					x, _ := batch(7, n)
+					logits := make([]float32, 10*n)
+					for b.Loop() {
+						v.Logits(logits, x)
+					}
+					b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "images/s")
+				})
+			}
+		}
+	}
+}

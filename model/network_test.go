@@ -1,0 +1,65 @@
+package model_test
+
+import (
+	"testing"
+
+	"espalier/model"
+)
+
+func TestNetworksHaveThePublishedSizes(t *testing.T) {
+	for _, c := range []struct {
+		arch    model.Arch
+		weights int
+		macs    int64
+	}{
+		{model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10}, 270896, 40813184},
+		{model.Arch{Depth: 20, Shortcut: model.Pad, Classes: 10}, 268336, 40551040},
+		{model.Arch{Depth: 32, Shortcut: model.Pad, Classes: 10}, 461872, 68862592},
+		{model.Arch{Depth: 56, Shortcut: model.Pad, Classes: 10}, 848944, 125485696},
+	} {
+		n := newNetwork(t, c.arch)
+		if n.Weights() != c.weights || n.MACs() != c.macs {
+			t.Errorf("%s: %d weights and %d MACs, want %d and %d", c.arch, n.Weights(), n.MACs(), c.weights, c.macs)
+		}
+	}
+}
+
+func TestImpossibleNetworksAreRefused(t *testing.T) {
+	for _, a := range []model.Arch{
+		{Depth: 21, Shortcut: model.Pad, Classes: 10},
+		{Depth: 2, Shortcut: model.Pad, Classes: 10},
+		{Depth: 20, Shortcut: "dense", Classes: 10},
+		{Depth: 20, Shortcut: model.Pad, Classes: 1},
+	} {
+		if _, err := model.New(a); err == nil {
+			t.Errorf("%+v: no error", a)
+		}
+	}
+}
+
+func TestCloneSharesNothing(t *testing.T) {
+	n := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Projection, Classes: 10})
+	n.Init(1)
+	c := n.Clone()
+	for _, tensor := range c.Tensors() {
+		for i := range tensor.Data {
+			tensor.Data[i] = -77
+		}
+	}
+	for _, tensor := range n.Tensors() {
+		for _, v := range tensor.Data {
+			if v == -77 {
+				t.Fatalf("%s is shared", tensor.Name)
+			}
+		}
+	}
+}
+
+func newNetwork(t testing.TB, a model.Arch) *model.Network {
+	t.Helper()
+	n, err := model.New(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,57 @@
+package model
+
+import "espalier/model/kernel"
+
+// A parameter is a tensor in training: its momentum and its gradient, which
+// convolutions and the classifier sum part by part.
+type parameter struct {
+	Tensor
+	mask     []float32 // 0 or 1 per value, or nil
+	velocity []float32
+	gradient []float32 // [slots][len(Data)]; the sum ends up in the first
+	slots    int       // 1, or maxParts
+}
+
+func newParameter(t Tensor, slots int) *parameter {
+	n := len(t.Data)
+	return &parameter{Tensor: t, slots: slots, velocity: make([]float32, n), gradient: kernel.Floats(slots * n)}
+}
+
+// slot returns the place for part's gradient.
+func (p *parameter) slot(part int) []float32 {
+	n := len(p.Data)
+	return p.gradient[part*n:][:n]
+}
+
+// A piece is a range of a parameter, small enough to spread updates evenly
+// over workers.
+type piece struct {
+	*parameter
+	a, b int
+}
+
+const pieceLen = 4096
+
+// pieces cuts parameters into pieces.
+func pieces(all []*parameter) []piece {
+	var out []piece
+	for _, p := range all {
+		for a := 0; a < len(p.Data); a += pieceLen {
+			out = append(out, piece{p, a, min(a+pieceLen, len(p.Data))})
+		}
+	}
+	return out
+}
+
+// update adds up the gradients of the parts in order and takes one step.
+func (p piece) update(k *kernel.Set, parts int, lr float32, o SGD) {
+	gradient := p.gradient[p.a:p.b]
+	for i := 1; i < min(parts, p.slots); i++ {
+		k.Add(gradient, p.slot(i)[p.a:p.b])
+	}
+	var mask []float32
+	if p.mask != nil {
+		mask = p.mask[p.a:p.b]
+	}
+	k.SGD(p.Data[p.a:p.b], gradient, p.velocity[p.a:p.b], mask, lr, o.Momentum, o.WeightDecay)
+}

@@ -1,0 +1,144 @@
+package model
+
+import (
+	"fmt"
+
+	"espalier/model/kernel"
+)
+
+// SGD is stochastic gradient descent as torch.optim.SGD: the decayed gradient
+// g + WeightDecay·w enters v = Momentum·v + g, and w −= lr·v. The decay acts on
+// all parameters.
+type SGD struct {
+	Momentum, WeightDecay float32
+}
+
+// A Trainer takes training steps on one network. All its memory is planned
+// when it is made; Step allocates nothing.
+//
+// A step is a list of regions. In a region every part of the batch is worked
+// on independently; between regions stand the sums over the whole batch that
+// batch norm needs. Each region prepares its inputs and computes on them image
+// group by image group, so that what one pass writes the next one finds in the
+// cache.
+type Trainer struct {
+	net    *Network
+	engine *Engine
+	sgd    SGD
+	batch  int
+
+	stem   *stem
+	blocks []*block
+	head   *head
+
+	parameters []*parameter
+	pieces     []piece
+	workers    []*workspace
+	regions    []region
+
+	// Of the step in progress.
+	n      int // images
+	input  []float32
+	labels []uint8
+	lr     float32
+}
+
+// A region is run(worker, item) for each item, then then().
+type region struct {
+	items func() int
+	run   func(worker, item int)
+	then  func()
+}
+
+// A workspace is one worker's memory beside the activations.
+type workspace struct {
+	winograd []float32
+	gradient []float32         // a part's weight gradient in the kernels' layout
+	dy       map[int][]float32 // by map height: one group's gradient, with border
+	shortcut []float32         // one image of a shortcut's output
+	sums     []float32
+}
+
+// NewTrainer plans training of n with batches of at most batch images. Weights
+// whose layer has a mask are held to it.
+func NewTrainer(n *Network, e *Engine, batch int, o SGD) (*Trainer, error) {
+	if n.Fused() {
+		return nil, fmt.Errorf("a fused network cannot be trained: its batch norm is gone; load the checkpoint it was fused from")
+	}
+	if batch < 1 {
+		return nil, fmt.Errorf("batch size %d: want at least 1", batch)
+	}
+	t := &Trainer{net: n, engine: e, sgd: o, batch: batch}
+	t.plan()
+	t.pieces = pieces(t.parameters)
+	t.schedule()
+	t.Masks()
+	return t, nil
+}
+
+// Masks takes the layers' masks anew, after pruning has changed them.
+func (t *Trainer) Masks() {
+	masks := map[string][]float32{}
+	for _, l := range t.net.Layers() {
+		masks[l.Name+".weight"] = l.Mask
+	}
+	for _, p := range t.parameters {
+		p.mask = masks[p.Name]
+	}
+}
+
+// Velocity returns the momentum buffers, named and ordered as the network's
+// Parameters. They are shared: a checkpoint saves and restores them.
+func (t *Trainer) Velocity() []Tensor {
+	byName := map[string]*parameter{}
+	for _, p := range t.parameters {
+		byName[p.Name] = p
+	}
+	var all []Tensor
+	for _, tensor := range t.net.Parameters() {
+		all = append(all, Tensor{tensor.Name, tensor.Shape, byName[tensor.Name].velocity})
+	}
+	return all
+}
+
+// Step trains on x [n][3][32][32], normalised, with labels [n], n at most the
+// planned batch: forward, backward, one update with learning rate lr. It
+// returns the batch's mean cross-entropy and the number of images that were
+// classified right, both before the update. If the loss is not finite the
+// parameters are left as they were.
+func (t *Trainer) Step(x []float32, labels []uint8, lr float32) (loss float64, correct int) {
+	n := len(labels)
+	if n < 1 || n > t.batch || len(x) != n*pixels {
+		panic(fmt.Sprintf("model: step with %d labels and %d values for a batch of %d", n, len(x), t.batch))
+	}
+	t.n, t.input, t.labels, t.lr = n, x, labels, lr
+	for _, r := range t.regions {
+		t.engine.Each(r.items(), r.run)
+		if r.then != nil {
+			r.then()
+		}
+		if !t.head.finite {
+			break
+		}
+	}
+	t.head.finite = true
+	return t.head.loss / float64(n), t.head.correct
+}
+
+// groups calls run for each group of at most size images of a part.
+func (t *Trainer) groups(part, size int, run func(first, n int)) {
+	a, b := t.part(part)
+	for ; a < b; a += size {
+		run(a, min(size, b-a))
+	}
+}
+
+func (t *Trainer) part(i int) (a, b int) { return part(t.n, i) }
+
+// images returns n images of size floats each, from the first on.
+func images(all []float32, size, first, n int) []float32 {
+	return all[first*size : (first+n)*size]
+}
+
+// pad returns the floats of batch images of a map.
+func (t *Trainer) activation(m kernel.Map) []float32 { return kernel.Floats(t.batch * m.Len()) }
