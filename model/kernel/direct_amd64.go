@@ -1,5 +1,256 @@
 package kernel
 
-func directAVX512() directFuncs { return directGo() }
+import "unsafe"
 
-func directAVX2() directFuncs { return directGo() }
+// directArgs are the arguments of all direct kernels. Distances are in bytes.
+type directArgs struct {
+	dst, src, weights    unsafe.Pointer // dst is dy, and weights are dw, in a weight gradient
+	bias, residual, sums unsafe.Pointer // or nil
+	rows, tiles, blocks  int            // rows of tiles, tiles in a row, blocks of input channels
+	srcRow, srcPlane     int
+	dstRow               int
+	relu                 int // 0 or 1
+}
+
+// directAsm says how one instruction set's assembly cuts the work into calls.
+type directAsm struct {
+	avx512       bool
+	lanes        int // output channels that one call computes
+	rows, width  int // tile of outputs of a forward convolution
+	pixels       int // tile of dy in the gradients, a row high
+	gradChannels int // input channels of one call for the gradient of 3×3 weights; 1×1 weights: lanes
+}
+
+func directAVX512() directFuncs {
+	return (&directAsm{avx512: true, lanes: 16, rows: 2, width: 8, pixels: 4, gradChannels: 8}).funcs()
+}
+
+func directAVX2() directFuncs {
+	return (&directAsm{lanes: 8, rows: 1, width: 8, pixels: 2, gradChannels: 4}).funcs()
+}
+
+func (d *directAsm) funcs() directFuncs {
+	return directFuncs{forward: d.forward, dataGrad: d.dataGrad, weightGrad: d.weightGrad}
+}
+
+// A directOp names one assembly function of a set.
+type directOp int
+
+const (
+	opForward3x3 directOp = iota
+	opForward3x3s2
+	opForward1x1
+	opForward1x1s2
+	opForwardImage
+	opScatter1x1
+	opDataGrad3x3s2
+	opGrad3x3
+	opGrad3x3s2
+	opGrad1x1
+	opGrad1x1s2
+	opGradImage
+)
+
+// forward calls the assembly once per block of output channels.
+func (d *directAsm) forward(c Conv, y, x, w []float32, e Epilogue) {
+	var op directOp
+	switch {
+	case c.Out.H%d.rows != 0 || c.Out.W%d.width != 0:
+		convForward(c, y, x, w, e)
+		return
+	case c.ofImage() && c.Kernel == 3 && c.Stride == 1:
+		op = opForwardImage
+	case c.ofImage():
+		convForward(c, y, x, w, e)
+		return
+	case c.Kernel == 3 && c.Stride == 1:
+		op = opForward3x3
+	case c.Kernel == 3:
+		op = opForward3x3s2
+	case c.Stride == 1:
+		op = opForward1x1
+	default:
+		op = opForward1x1s2
+	}
+	src := c.source()
+	a := directArgs{
+		src:  unsafe.Pointer(&x[src.first]),
+		rows: c.Out.H / d.rows, tiles: c.Out.W / d.width, blocks: src.blocks,
+		srcRow: 4 * src.row, srcPlane: 4 * src.plane,
+		dstRow: 4 * c.Out.Row(),
+	}
+	if e.ReLU {
+		a.relu = 1
+	}
+	for k := 0; k < c.Out.C; k += d.lanes {
+		at := c.Out.At(k, 0, 0)
+		a.dst = unsafe.Pointer(&y[at])
+		a.weights = unsafe.Pointer(&w[weightsOf(k, src.blocks*src.channels, c.Kernel)])
+		if e.Bias != nil {
+			a.bias = unsafe.Pointer(&e.Bias[k])
+		}
+		if e.Residual != nil {
+			a.residual = unsafe.Pointer(&e.Residual[at])
+		}
+		if e.Sums != nil {
+			a.sums = unsafe.Pointer(&e.Sums[k/Lanes*2*Lanes+k%Lanes])
+		}
+		d.call(op, &a)
+	}
+}
+
+// weightsOf returns where the packed weights of output channel k begin, with
+// the given number of input channels.
+func weightsOf(k, channels, kernel int) int {
+	return k/Lanes*channels*kernel*kernel*Lanes + k%Lanes
+}
+
+// dataGrad calls the assembly once per block of input channels.
+func (d *directAsm) dataGrad(c Conv, dx, dy, wT []float32, add bool) {
+	a := directArgs{
+		blocks: c.Out.C / Lanes,
+		srcRow: 4 * c.Out.Row(), srcPlane: 4 * c.Out.Plane(),
+		dstRow: 4 * c.In.Row(),
+	}
+	var op directOp
+	switch {
+	case c.Kernel == 3 && c.In.H == 2*c.Out.H && c.In.W == 2*c.Out.W && c.Out.W%d.pixels == 0:
+		op = opDataGrad3x3s2
+		a.rows, a.tiles = c.Out.H, c.Out.W/d.pixels
+	case c.Kernel == 1 && c.Out.H%d.rows == 0 && c.Out.W%d.width == 0:
+		// Only pixels with even coordinates took part.
+		op = opScatter1x1
+		a.rows, a.tiles = c.Out.H/d.rows, c.Out.W/d.width
+		a.dstRow *= 2
+		if !add {
+			c.In.clear(dx)
+			add = true
+		}
+	default:
+		convDataGrad(c, dx, dy, wT, add)
+		return
+	}
+	a.src = unsafe.Pointer(&dy[c.Out.At(0, 0, 0)])
+	for ch := 0; ch < c.In.C; ch += d.lanes {
+		a.dst = unsafe.Pointer(&dx[c.In.At(ch, 0, 0)])
+		a.weights = unsafe.Pointer(&wT[weightsOf(ch, c.Out.C, c.Kernel)])
+		if add {
+			a.residual = a.dst
+		}
+		d.call(op, &a)
+	}
+}
+
+// clear sets all pixels of x but the border to zero.
+func (m Map) clear(x []float32) {
+	for b := 0; b < m.C; b += Lanes {
+		for y := range m.H {
+			clear(x[m.At(b, y, 0):][:m.W*Lanes])
+		}
+	}
+}
+
+// weightGrad calls the assembly once per block of output channels, kernel row
+// and group of input channels.
+func (d *directAsm) weightGrad(c Conv, dw, x, dy []float32) {
+	group := d.gradChannels
+	var op directOp
+	switch {
+	case c.Out.W%d.pixels != 0:
+		convWeightGrad(c, dw, x, dy)
+		return
+	case c.ofImage() && c.Kernel == 3 && c.Stride == 1:
+		op, group = opGradImage, 3
+	case c.ofImage():
+		convWeightGrad(c, dw, x, dy)
+		return
+	case c.Kernel == 3 && c.Stride == 1:
+		op = opGrad3x3
+	case c.Kernel == 3:
+		op = opGrad3x3s2
+	case c.Stride == 1:
+		op, group = opGrad1x1, d.lanes
+	default:
+		op, group = opGrad1x1s2, d.lanes
+	}
+	src := c.source()
+	a := directArgs{
+		rows: c.Out.H, tiles: c.Out.W / d.pixels,
+		srcRow: 4 * src.row, dstRow: 4 * c.Out.Row(),
+	}
+	for k := 0; k < c.Out.C; k += d.lanes {
+		a.dst = unsafe.Pointer(&dy[c.Out.At(k, 0, 0)])
+		at := weightsOf(k, c.In.C, c.Kernel)
+		for b := range src.blocks {
+			for ky := range c.Kernel {
+				from := src.first + b*src.plane + ky*src.row
+				for ch := 0; ch < src.channels; ch += group {
+					a.src = unsafe.Pointer(&x[from+ch])
+					a.weights = unsafe.Pointer(&dw[at])
+					d.call(op, &a)
+					at += group * c.Kernel * Lanes
+				}
+			}
+		}
+	}
+}
+
+// call runs op. A function value would do in place of the switch but for the
+// arguments, which would then move to the heap.
+func (d *directAsm) call(op directOp, a *directArgs) {
+	if d.avx512 {
+		switch op {
+		case opForward3x3:
+			directForward3x3AVX512(a)
+		case opForward3x3s2:
+			directForward3x3s2AVX512(a)
+		case opForward1x1:
+			directForward1x1AVX512(a)
+		case opForward1x1s2:
+			directForward1x1s2AVX512(a)
+		case opForwardImage:
+			directForwardImageAVX512(a)
+		case opScatter1x1:
+			directForwardScatter1x1AVX512(a)
+		case opDataGrad3x3s2:
+			directDataGrad3x3s2AVX512(a)
+		case opGrad3x3:
+			directGrad3x3AVX512(a)
+		case opGrad3x3s2:
+			directGrad3x3s2AVX512(a)
+		case opGrad1x1:
+			directGrad1x1AVX512(a)
+		case opGrad1x1s2:
+			directGrad1x1s2AVX512(a)
+		case opGradImage:
+			directGradImageAVX512(a)
+		}
+		return
+	}
+	switch op {
+	case opForward3x3:
+		directForward3x3AVX2(a)
+	case opForward3x3s2:
+		directForward3x3s2AVX2(a)
+	case opForward1x1:
+		directForward1x1AVX2(a)
+	case opForward1x1s2:
+		directForward1x1s2AVX2(a)
+	case opForwardImage:
+		directForwardImageAVX2(a)
+	case opScatter1x1:
+		directForwardScatter1x1AVX2(a)
+	case opDataGrad3x3s2:
+		directDataGrad3x3s2AVX2(a)
+	case opGrad3x3:
+		directGrad3x3AVX2(a)
+	case opGrad3x3s2:
+		directGrad3x3s2AVX2(a)
+	case opGrad1x1:
+		directGrad1x1AVX2(a)
+	case opGrad1x1s2:
+		directGrad1x1s2AVX2(a)
+	case opGradImage:
+		directGradImageAVX2(a)
+	}
+}

@@ -13,8 +13,12 @@ import (
 
 // generators maps each assembly file to what writes it.
 var generators = map[string]func(*file){
-	"integer_avx512_amd64.s": integerAVX512,
-	"integer_avx2_amd64.s":   integerAVX2,
+	"elementwise_avx512_amd64.s": elementwiseAVX512,
+	"elementwise_avx2_amd64.s":   elementwiseAVX2,
+	"direct_avx512_amd64.s":      directAVX512,
+	"direct_avx2_amd64.s":        directAVX2,
+	"integer_avx512_amd64.s":     integerAVX512,
+	"integer_avx2_amd64.s":       integerAVX2,
 }
 
 func main() {
