@@ -20,10 +20,10 @@ const capacity = 1 << 14
 // A Series is a history of (x, y) with rising x. It is not safe for concurrent
 // use. The zero value is empty.
 type Series struct {
-	raw     []Span // the newest points; the older half is dropped when full
-	coarse  []Span // all points; the last one may still grow
-	stride  int    // points in a full bucket
-	total   int
+	raw    []Span // the newest points; the older half is dropped when full
+	coarse []Span // all points; the last one may still grow
+	stride int    // points in a full bucket
+	total  int
 }
 
 // A Span summarises the points from First to Last.

@@ -30,22 +30,24 @@ func reduce(spans []Span, lo, hi float64, n int, join func(a, b Span) Span) []Sp
 	if len(spans) <= n {
 		return spans
 	}
-	column := func(s Span) int {
+	scale := float64(n) / (hi - lo)
+	column := func(s *Span) int {
 		switch {
 		case s.First < lo:
 			return -1
 		case s.First > hi:
 			return n
 		}
-		return min(int((s.First-lo)/(hi-lo)*float64(n)), n-1)
+		return min(int((s.First-lo)*scale), n-1)
 	}
 	out := make([]Span, 0, n+2)
 	current := -2
-	for _, s := range spans {
+	for i := range spans {
+		s := &spans[i]
 		if c := column(s); c != current {
-			out, current = append(out, s), c
+			out, current = append(out, *s), c
 		} else {
-			out[len(out)-1] = join(out[len(out)-1], s)
+			out[len(out)-1] = join(out[len(out)-1], *s)
 		}
 	}
 	return out
@@ -66,9 +68,12 @@ func newest(a, b Span) Span {
 func average(spans []Span, factor float64) []Span {
 	out := make([]Span, len(spans))
 	weighted, weight := 0.0, 0.0
+	count, keep := 1, factor // nearly all spans of a level have the same count
 	for i, s := range spans {
 		if s.Count > 0 {
-			keep := math.Pow(factor, float64(s.Count))
+			if s.Count != count {
+				count, keep = s.Count, math.Pow(factor, float64(s.Count))
+			}
 			weighted = weighted*keep + (1-keep)*s.Mean()
 			weight = weight*keep + 1 - keep
 			v := weighted / weight

@@ -1,0 +1,152 @@
+package state
+
+import (
+	"strings"
+
+	"espalier/compress/pipeline"
+)
+
+// scalesKept bounds how many results are kept for one layer.
+const scalesKept = 32
+
+// A LayerRow is one layer as of a step.
+type LayerRow struct {
+	pipeline.LayerInfo
+	Counted  bool    // zeros were counted; false before the first census
+	Sparsity float64 // share of zeros, 0 to 1
+	Target   float64 // that the round asks of this layer, or of the candidates together; 0 when none
+	Delta    float64 // Sparsity less that before the round
+	Kept     int     // weights that are not zero
+	Dead     int     // output channels without weights
+}
+
+// Census returns the newest count of zeros at or before a global step, and
+// whether there is one.
+func (r *Run) Census(step int) (Census, bool) {
+	for i := len(r.sparsity) - 1; i >= 0; i-- {
+		if r.sparsity[i].Step <= step {
+			return r.sparsity[i], true
+		}
+	}
+	return Census{}, false
+}
+
+// Now is a step after all others, for Layers and Census.
+const Now = int(^uint(0) >> 1)
+
+// Layers returns every layer as of a global step, in forward order.
+func (r *Run) Layers(step int) []LayerRow {
+	census, counted := r.Census(step)
+	before := Census{}
+	for _, c := range r.sparsity {
+		if c.Round < census.Round && c.Step <= step {
+			before = c
+		}
+	}
+	edge := 0.0
+	for _, round := range r.Rounds {
+		if round.Round == census.Round {
+			edge = round.Edge
+		}
+	}
+	rows := make([]LayerRow, len(r.Info.Layers))
+	for i, info := range r.Info.Layers {
+		row := LayerRow{LayerInfo: info, Counted: counted, Kept: info.Weights, Target: census.Target}
+		if info.Edge {
+			row.Target = edge
+		}
+		if s, ok := census.layer(info.Name); ok {
+			row.Sparsity, row.Kept, row.Dead = s.share(), s.Total-s.Zero, s.DeadChannels
+		}
+		old, _ := before.layer(info.Name)
+		row.Delta = row.Sparsity - old.share()
+		rows[i] = row
+	}
+	return rows
+}
+
+// Heat returns a layer's sparsity at the end of each round so far.
+func (r *Run) Heat(layer string) []float64 {
+	var heat []float64
+	round := 0
+	for _, c := range r.sparsity {
+		s, _ := c.layer(layer)
+		switch {
+		case c.Round <= 0:
+		case c.Round != round:
+			heat, round = append(heat, s.share()), c.Round
+		default:
+			heat[len(heat)-1] = s.share()
+		}
+	}
+	return heat
+}
+
+// MACs returns the multiply-adds for one image of the dense network and of the
+// weights that are not zero.
+func (r *Run) MACs() (dense, kept float64) {
+	for _, l := range r.Layers(Now) {
+		dense += float64(l.MACs)
+		if l.Weights > 0 {
+			kept += float64(l.MACs) * float64(l.Kept) / float64(l.Weights)
+		}
+	}
+	return dense, kept
+}
+
+type layerCount struct{ pipeline.LayerSparsity }
+
+func (c Census) layer(name string) (layerCount, bool) {
+	for _, l := range c.Layers {
+		if l.Name == name {
+			return layerCount{l}, true
+		}
+	}
+	return layerCount{}, false
+}
+
+func (c layerCount) share() float64 {
+	if c.Total == 0 {
+		return 0
+	}
+	return float64(c.Zero) / float64(c.Total)
+}
+
+func (r *Run) addScales(s pipeline.Scales) {
+	if r.scales == nil {
+		r.scales = make(map[string][]pipeline.Scales)
+	}
+	all := append(r.scales[s.Layer], s)
+	if len(all) > scalesKept {
+		all = all[1:]
+	}
+	r.scales[s.Layer] = all
+}
+
+// Scales returns a layer's newest scales at or before a global step, or else
+// the first ones after it, and whether there are any.
+func (r *Run) Scales(layer string, step int) (pipeline.Scales, bool) {
+	all := r.scales[layer]
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].GlobalStep <= step || i == 0 {
+			return all[i], true
+		}
+	}
+	return pipeline.Scales{}, false
+}
+
+// Short returns a layer's name in few letters: layer2.0.conv1 as 2.0.c1 and
+// layer2.0.downsample.0 or .shortcut.0 as 2.0.sc.
+func Short(name string) string {
+	rest, ok := strings.CutPrefix(name, "layer")
+	if !ok {
+		return name
+	}
+	rest = strings.Replace(rest, ".conv", ".c", 1)
+	for _, shortcut := range []string{".downsample", ".shortcut"} {
+		if i := strings.Index(rest, shortcut); i >= 0 {
+			return rest[:i] + ".sc"
+		}
+	}
+	return rest
+}

@@ -1,0 +1,184 @@
+package state
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"espalier/compress/pipeline"
+)
+
+// A Line is one sentence of the log.
+type Line struct {
+	Time  time.Time
+	Level string // info, warn or error
+	Text  string
+	Step  int    // global, when it was said
+	Layer string // that it is about, if any
+}
+
+// linesKept bounds the log; the journal on disk has all of it.
+const linesKept = 4096
+
+// Log is the newest lines.
+type Log struct {
+	lines   []Line
+	dropped int
+	bad     bool // the loss was not finite at the last step
+}
+
+// Lines returns the lines kept, oldest first. Callers must not change them.
+func (l *Log) Lines() []Line { return l.lines }
+
+// Dropped returns how many older lines there were.
+func (l *Log) Dropped() int { return l.dropped }
+
+// Add appends a line of the screen's own, such as why a command was not taken.
+func (l *Log) Add(line Line) {
+	if len(l.lines) == linesKept {
+		half := linesKept / 2
+		l.lines = append(l.lines[:0], l.lines[half:]...)
+		l.dropped += half
+	}
+	l.lines = append(l.lines, line)
+}
+
+// note adds the sentence that an event deserves, if any, after it was folded.
+func (l *Log) note(r *Run, e pipeline.Event) {
+	level, text, layer := "info", "", ""
+	switch b := e.Body.(type) {
+	case pipeline.RunStarted:
+		text = fmt.Sprintf("%s started: %s on %s, seed %d, %d threads, %s kernels", b.Experiment, b.Network, b.Dataset, b.Seed, b.Threads, b.Kernel)
+	case pipeline.Continued:
+		text = fmt.Sprintf("continued from step %d", b.GlobalStep)
+		if b.Checkpoint != "" {
+			text += ", checkpoint " + b.Checkpoint
+		}
+	case pipeline.StepDone:
+		bad := math.IsNaN(b.Loss) || math.IsInf(b.Loss, 0)
+		if bad && !l.bad {
+			level, text = "warn", fmt.Sprintf("the loss is %v at step %d", b.Loss, b.GlobalStep)
+		}
+		l.bad = bad
+	case pipeline.StageDone:
+		if b.Stage == pipeline.StageData || b.Stage == pipeline.StageFuse {
+			text = fmt.Sprintf("%s done in %.1f s", b.Stage, b.Seconds)
+		}
+	case pipeline.EpochDone:
+		text = epochText(b)
+	case pipeline.Evaluated:
+		text = fmt.Sprintf("%s network: top-1 %.2f%% on %s (%d of %d)", b.What, 100*b.Top1, b.Split, b.Correct, b.Total)
+	case pipeline.RoundStarted:
+		text = fmt.Sprintf("round %d of %d: target %.1f%%, %d epochs", b.Round, b.Rounds, 100*b.Target, b.Epochs)
+	case pipeline.Sparsity:
+		layer = l.deadChannels(r, b)
+		if layer != "" {
+			level, text = "warn", deadText(b)
+		}
+	case pipeline.RoundDone:
+		level, text = roundText(b)
+	case pipeline.CalibrationPoint:
+		text = fmt.Sprintf("int8 calibrated on %d images, %s: top-1 %.2f%% (%s to fp32)", b.Images, b.Observer, 100*b.Top1, points(b.Top1-b.Float))
+	case pipeline.Scales:
+		if b.Asked {
+			text = fmt.Sprintf("%s: scales of %d channels, activations observed on %d images", b.Layer, len(b.Channels), b.Images)
+			layer = b.Layer
+		}
+	case pipeline.Quantized:
+		text = fmt.Sprintf("int8 network: top-1 %.2f%% (%s to fp32), %d bytes instead of %d, %s", 100*b.Top1, points(b.Top1-b.Float), b.Int8Bytes, b.FloatBytes, b.File)
+	case pipeline.Paused:
+		text = fmt.Sprintf("paused at step %d by %s", b.GlobalStep, b.Source)
+		if b.Reason != "" {
+			level, text = "warn", text+": "+b.Reason
+		}
+	case pipeline.Resumed:
+		text = fmt.Sprintf("resumed by %s after %.0f s", b.Source, b.Seconds)
+	case pipeline.Commanded:
+		level, text, layer = commandText(b)
+	case pipeline.Saved:
+		text = fmt.Sprintf("%s saved: %s (%d bytes)", b.What, b.Path, b.Bytes)
+	case pipeline.Log:
+		level, text = b.Level, b.Text
+	case pipeline.Note:
+		text = "note: " + b.Text
+	case pipeline.RunDone:
+		level, text = doneText(b)
+	}
+	if text != "" {
+		l.Add(Line{Time: e.Time, Level: level, Text: text, Step: r.Step.GlobalStep, Layer: layer})
+	}
+}
+
+func epochText(b pipeline.EpochDone) string {
+	text := fmt.Sprintf("epoch %d/%d: train %.4f (%.1f%%)", b.Epoch, b.Epochs, b.TrainLoss, 100*b.TrainTop1)
+	if b.ValCount > 0 {
+		text += fmt.Sprintf(", val %.4f (%.1f%%)", b.ValLoss, 100*b.ValTop1)
+	}
+	return text + fmt.Sprintf(", %.1f s", b.Seconds)
+}
+
+func roundText(b pipeline.RoundDone) (level, text string) {
+	text = fmt.Sprintf("round %d done: sparsity %.2f%%, top-1 %.2f%% (%s)", b.Round, 100*b.Sparsity, 100*b.Top1, points(-b.Drop))
+	if !b.Passed {
+		return "warn", text + ", gate failed: " + b.Reason
+	}
+	return "info", text
+}
+
+// deadChannels returns the first layer that lost channels in this census.
+func (l *Log) deadChannels(r *Run, b pipeline.Sparsity) string {
+	before := Census{}
+	if n := len(r.sparsity); n >= 2 {
+		before = r.sparsity[n-2]
+	}
+	for _, s := range b.Layers {
+		if old, _ := before.layer(s.Name); s.DeadChannels > old.DeadChannels {
+			return s.Name
+		}
+	}
+	return ""
+}
+
+func deadText(b pipeline.Sparsity) string {
+	var parts []string
+	channels := 0
+	for _, s := range b.Layers {
+		if s.DeadChannels > 0 {
+			channels += s.DeadChannels
+			parts = append(parts, fmt.Sprintf("%s %d", Short(s.Name), s.DeadChannels))
+		}
+	}
+	return fmt.Sprintf("%d output channels are now all zero: %s", channels, strings.Join(parts, ", "))
+}
+
+func commandText(b pipeline.Commanded) (level, text, layer string) {
+	c := b.Command
+	text = string(c.Do)
+	switch c.Do {
+	case pipeline.Calibrate:
+		text = fmt.Sprintf("calibrate on %d images", c.Images)
+	case pipeline.Inspect:
+		text, layer = "inspect "+c.Layer, c.Layer
+	}
+	if b.Refused != "" {
+		return "warn", text + " refused: " + b.Refused, layer
+	}
+	return "info", fmt.Sprintf("%s, asked by %s", text, c.Source), layer
+}
+
+func doneText(b pipeline.RunDone) (level, text string) {
+	text = fmt.Sprintf("run %s", b.Status)
+	if b.Reason != "" {
+		text += ": " + b.Reason
+	}
+	if b.Status == "failed" {
+		return "error", text
+	}
+	return "info", text
+}
+
+// points writes a difference of fractions in percentage points.
+func points(d float64) string {
+	return strings.ReplaceAll(fmt.Sprintf("%+.2f pt", 100*d), "-", "−")
+}

@@ -1,0 +1,254 @@
+// Package state folds a run's events into what a screen shows of it.
+//
+// Live view, attached view and replay feed the same events and so show the
+// same things. Whatever grows with the length of a run is kept in bounded
+// memory.
+package state
+
+import (
+	"time"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/series"
+)
+
+// Status is how a run stands.
+type Status int
+
+const (
+	Waiting Status = iota // nothing was heard of it yet
+	Running               // it computes
+	Pausing               // it was asked to pause and finishes its step
+	Paused                // it waits to be resumed
+	Done                  // it ended as planned
+	Stopped               // it was asked to end before
+	Failed                // it ended with an error
+)
+
+// Over tells whether nothing will happen any more.
+func (s Status) Over() bool { return s >= Done }
+
+// A Run is everything a screen knows of a run. The zero value is a run of
+// which nothing was heard. It is not safe for concurrent use.
+type Run struct {
+	Info    pipeline.RunStarted
+	Seq     int64 // of the newest event
+	Events  int64
+	Missed  int64     // events that never arrived
+	Started time.Time // time of the first event
+	Latest  time.Time // time of the newest event
+
+	Status   Status
+	Stopping bool   // it ends after this round
+	Reason   string // for a pause, or why the run ended
+
+	Stage     string // the present one; empty between stages
+	StageNote string
+	Stages    []pipeline.StageDone // of this round, in order
+	Step      pipeline.StepDone    // the newest
+	Progress  pipeline.Progress    // the newest of Stage; Total 0 when it has none
+	Overall   float64              // share of the run that is done, 0 to 1
+	Remaining float64              // seconds, 0 while unknown
+	LastEpoch pipeline.EpochDone
+
+	Train        series.Series // loss of every batch by global step
+	Validation   series.Series // loss after every epoch by global step
+	LearningRate series.Series // by global step
+	Clock        series.Series // seconds since Started by global step
+
+	Dense     *pipeline.Evaluated // the dense network on the split the gate looks at
+	Rounds    []Round
+	Points    []pipeline.CalibrationPoint // in order of arrival, one per size, draw and observer
+	Quantized *pipeline.Quantized
+	Result    *pipeline.RunDone
+
+	Log Log
+
+	sparsity []Census
+	scales   map[string][]pipeline.Scales // newest last
+}
+
+// A Round is one pruning round, begun or done.
+type Round struct {
+	pipeline.RoundStarted
+	Begin  int                 // global step before its first
+	Pruned *pipeline.Evaluated // before fine-tuning
+	Tuned  *pipeline.Evaluated // after fine-tuning
+	Done   *pipeline.RoundDone
+}
+
+// Census is a count of zeros and when it was taken.
+type Census struct {
+	pipeline.Sparsity
+	Step int // global
+}
+
+// Round returns the round in progress or last done, and false before the first.
+func (r *Run) Round() (Round, bool) {
+	if len(r.Rounds) == 0 {
+		return Round{}, false
+	}
+	return r.Rounds[len(r.Rounds)-1], true
+}
+
+// RoundCount returns how many rounds there will be.
+func (r *Run) RoundCount() int {
+	if n := len(r.Rounds); n > 0 && r.Rounds[n-1].Rounds > 0 {
+		return r.Rounds[n-1].Rounds
+	}
+	return len(r.Info.Targets)
+}
+
+// RoundAt returns the round that a global step belongs to, 0 before the first.
+func (r *Run) RoundAt(step int) int {
+	number := 0
+	for _, round := range r.Rounds {
+		if step > round.Begin {
+			number = round.Round
+		}
+	}
+	return number
+}
+
+// Apply folds one event. Events at or before the newest one are ignored.
+func (r *Run) Apply(e pipeline.Event) {
+	if e.Seq != 0 && e.Seq <= r.Seq {
+		return
+	}
+	if e.Seq > r.Seq+1 {
+		r.Missed += e.Seq - r.Seq - 1
+	}
+	r.Seq = max(e.Seq, r.Seq+1)
+	r.Events++
+	if r.Started.IsZero() {
+		r.Started = e.Time
+	}
+	r.Latest = e.Time
+	if r.Status == Waiting {
+		r.Status = Running
+	}
+	r.fold(e)
+	r.Log.note(r, e)
+}
+
+func (r *Run) fold(e pipeline.Event) {
+	switch b := e.Body.(type) {
+	case pipeline.RunStarted:
+		r.Info = b
+	case pipeline.Continued:
+		r.rewind(b.GlobalStep)
+	case pipeline.StageStarted:
+		if b.Stage == pipeline.StagePrune {
+			r.Stages = nil
+		}
+		r.Stage, r.StageNote, r.Progress = b.Stage, b.Text, pipeline.Progress{}
+	case pipeline.StageDone:
+		r.Stages = append(r.Stages, b)
+		if b.Stage == r.Stage {
+			r.Stage, r.StageNote = "", ""
+		}
+	case pipeline.Progress:
+		r.Stage, r.Progress = b.Stage, b
+		r.Overall, r.Remaining = b.Overall, b.Remaining
+	case pipeline.StepDone:
+		r.step(b, e.Time)
+	case pipeline.EpochDone:
+		r.LastEpoch = b
+		if b.ValCount > 0 {
+			r.Validation.Add(float64(b.GlobalStep), b.ValLoss)
+		}
+	case pipeline.Evaluated:
+		r.evaluated(b)
+	case pipeline.RoundStarted:
+		r.Stages = nil
+		r.Rounds = append(r.Rounds, Round{RoundStarted: b, Begin: r.Step.GlobalStep})
+	case pipeline.Sparsity:
+		r.sparsity = append(r.sparsity, Census{b, r.Step.GlobalStep})
+	case pipeline.RoundDone:
+		if n := len(r.Rounds); n > 0 && r.Rounds[n-1].Round == b.Round {
+			r.Rounds[n-1].Done = &b
+		}
+	case pipeline.CalibrationPoint:
+		r.measure(b)
+	case pipeline.Scales:
+		r.addScales(b)
+	case pipeline.Quantized:
+		r.Quantized = &b
+	case pipeline.Paused:
+		r.Status, r.Reason = Paused, b.Reason
+	case pipeline.Resumed:
+		r.Status, r.Reason = Running, ""
+	case pipeline.Commanded:
+		r.commanded(b)
+	case pipeline.RunDone:
+		r.finish(b)
+	}
+}
+
+func (r *Run) step(b pipeline.StepDone, at time.Time) {
+	r.Stage, r.Step = b.Stage, b
+	r.Overall, r.Remaining = b.Overall, b.Remaining
+	x := float64(b.GlobalStep)
+	r.Train.Add(x, b.Loss)
+	r.LearningRate.Add(x, b.LearningRate)
+	r.Clock.Add(x, at.Sub(r.Started).Seconds())
+}
+
+func (r *Run) evaluated(b pipeline.Evaluated) {
+	n := len(r.Rounds)
+	switch {
+	case b.What == "dense":
+		// The gate may look at either split; results are told on the test split.
+		if r.Dense == nil || b.Split == "test" || r.Dense.Split != "test" {
+			r.Dense = &b
+		}
+	case n == 0 || r.Rounds[n-1].Round != b.Round:
+	case b.What == "pruned":
+		r.Rounds[n-1].Pruned = &b
+	case b.What == "fine-tuned":
+		r.Rounds[n-1].Tuned = &b
+	}
+}
+
+func (r *Run) commanded(b pipeline.Commanded) {
+	if b.Refused != "" {
+		return
+	}
+	switch b.Command.Do {
+	case pipeline.Pause:
+		if r.Status == Running {
+			r.Status = Pausing
+		}
+	case pipeline.StopAfter, pipeline.StopNow:
+		r.Stopping = true
+	}
+}
+
+func (r *Run) finish(b pipeline.RunDone) {
+	r.Result, r.Reason = &b, b.Reason
+	r.Stage, r.Remaining, r.Stopping = "", 0, false
+	switch b.Status {
+	case "done":
+		r.Status, r.Overall = Done, 1
+	case "stopped":
+		r.Status = Stopped
+	default:
+		r.Status = Failed
+	}
+}
+
+// rewind forgets what came after a global step: the run goes on from there.
+func (r *Run) rewind(step int) {
+	after := float64(step) + 0.5
+	for _, s := range []*series.Series{&r.Train, &r.Validation, &r.LearningRate, &r.Clock} {
+		s.Truncate(after)
+	}
+	for len(r.Rounds) > 0 && r.Rounds[len(r.Rounds)-1].Begin > step {
+		r.Rounds = r.Rounds[:len(r.Rounds)-1]
+	}
+	for len(r.sparsity) > 0 && r.sparsity[len(r.sparsity)-1].Step > step {
+		r.sparsity = r.sparsity[:len(r.sparsity)-1]
+	}
+	r.Step.GlobalStep = step
+	r.Status, r.Result, r.Stage = Running, nil, ""
+}
