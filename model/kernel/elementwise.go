@@ -49,6 +49,7 @@ func elementwiseGo() elementwiseFuncs {
 //	a, y, residual   laid out as m; residual may be nil, a may be y or residual
 //	scale, shift     [C]
 func (s *Set) NormApply(m Map, a, y, residual, scale, shift []float32, relu bool) {
+	m.check()
 	need("a", a, m.Len())
 	need("y", y, m.Len())
 	if residual != nil {
@@ -62,6 +63,7 @@ func (s *Set) NormApply(m Map, a, y, residual, scale, shift []float32, relu bool
 // NormSums adds one image's Σ y and Σ y² per channel to sums [C/16][2][16], as
 // Epilogue.Sums does for convolutions.
 func (s *Set) NormSums(m Map, y, sums []float32) {
+	m.check()
 	need("y", y, m.Len())
 	need("sums", sums, 2*m.C)
 	s.elementwise.normSums(m, y, sums)
@@ -76,6 +78,7 @@ func (s *Set) NormSums(m Map, y, sums []float32) {
 //	mean      [C]
 //	sums      [C/16][2][16]
 func (s *Set) NormBackwardSums(m Map, g, a, y, mean, sums []float32) {
+	m.check()
 	need("g", g, m.Len())
 	if a != nil {
 		need("a", a, m.Len())
@@ -98,6 +101,7 @@ func (s *Set) NormBackwardSums(m Map, g, a, y, mean, sums []float32) {
 //	dy, g, y     laid out as m; dy may be g or y
 //	c0, c1, c2   [C]
 func (s *Set) NormBackward(m Map, dy, g, y, c0, c1, c2 []float32) {
+	m.check()
 	need("dy", dy, m.Len())
 	need("g", g, m.Len())
 	need("y", y, m.Len())
@@ -109,6 +113,7 @@ func (s *Set) NormBackward(m Map, dy, g, y, c0, c1, c2 []float32) {
 
 // AddInto computes dst += src for one image, leaving dst's border alone.
 func (s *Set) AddInto(m Map, dst, src []float32) {
+	m.check()
 	need("dst", dst, m.Len())
 	need("src", src, m.Len())
 	s.elementwise.addInto(m, dst, src)
@@ -116,6 +121,7 @@ func (s *Set) AddInto(m Map, dst, src []float32) {
 
 // AveragePool computes the mean of every channel of one image, dst [C].
 func (s *Set) AveragePool(m Map, dst, a []float32) {
+	m.check()
 	need("dst", dst, m.C)
 	need("a", a, m.Len())
 	s.elementwise.averagePool(m, dst, a)
@@ -124,6 +130,7 @@ func (s *Set) AveragePool(m Map, dst, a []float32) {
 // AveragePoolGrad spreads the pool's gradient dst [C] over the pixels of one
 // image: g = dst/(H·W).
 func (s *Set) AveragePoolGrad(m Map, g, dst []float32) {
+	m.check()
 	need("g", g, m.Len())
 	need("dst", dst, m.C)
 	s.elementwise.averagePoolGrad(m, g, dst)
@@ -164,4 +171,11 @@ func (s *Set) PackImage(dst, src []float32) {
 	}
 	need("dst", dst, (side+2)*(side+2)*4)
 	s.elementwise.packImage(side, dst, src)
+}
+
+// check panics if m is not a geometry that the kernels know.
+func (m Map) check() {
+	if m.C < 1 || m.C%Lanes != 0 || m.H < 1 || m.W < 1 {
+		panic("kernel: not a map: " + m.String())
+	}
 }

@@ -1,0 +1,364 @@
+package main
+
+import "fmt"
+
+// Elementwise operations, from one text for both instruction sets. Arguments
+// are passed by value: a pointer to them, handed to a function value, would
+// move them to the heap. Offsets within elementwiseArgs:
+const (
+	ewDst    = 0  // the map, or vector, that is written
+	ewA      = 8  // further maps, or vectors, that are read
+	ewB      = 16 //
+	ewC      = 24 //
+	ewP      = 32 // per channel: coefficients, sums or means
+	ewQ      = 40 //
+	ewR      = 48 //
+	ewBlocks = 56 // blocks of 16 channels; of a vector: groups of 4 registers
+	ewRows   = 64 //
+	ewFours  = 72 // groups of 4 pixels in a row
+	ewRest   = 80 // pixels beyond them
+	ewBorder = 88 // bytes of the border's two rows between two blocks
+	ewF0     = 96 // float32
+	ewF1     = 100
+	ewF2     = 104
+	ewSize   = 112
+)
+
+// Registers: maps share one layout, so a single offset walks all of them.
+const (
+	mapDst, mapA, mapB, mapC = "DI", "SI", "DX", "R8"
+	perP, perQ, perR         = "R10", "R11", "R12"
+	mapOffset                = "BX"
+)
+
+func elementwiseAVX512(f *file) { elementwise{f, "AVX512", "Z", 64}.all() }
+
+func elementwiseAVX2(f *file) {
+	elementwise{f, "AVX2", "Y", 32}.all()
+	packImage(f)
+}
+
+// elementwise writes the kernels of one instruction set.
+type elementwise struct {
+	*file
+	set   string
+	class string // of registers
+	bytes int    // in a register
+}
+
+// v names vector register i.
+func (e elementwise) v(i int) string { return fmt.Sprintf("%s%d", e.class, i) }
+
+// zero clears vector registers.
+func (e elementwise) zero(regs ...int) {
+	for _, i := range regs {
+		e.p("\tVXORPS %s, %s, %s", e.v(i), e.v(i), e.v(i))
+	}
+}
+
+// at addresses a map at the offset, so many bytes further.
+func (e elementwise) at(base string, bytes int) string {
+	return fmt.Sprintf("%d(%s)(%s*1)", bytes, base, mapOffset)
+}
+
+func (e elementwise) begin(name, does string) {
+	e.p("\n// func %s%s(a elementwiseArgs)", name, e.set)
+	e.p("// %s", does)
+	e.p("TEXT ·%s%s(SB), NOSPLIT, $0-%d", name, e.set, ewSize)
+	e.p("\tLEAQ a+0(FP), AX")
+	for i, reg := range []string{mapDst, mapA, mapB, mapC, perP, perQ, perR} {
+		e.p("\tMOVQ %d(AX), %s", 8*i, reg)
+	}
+	e.p("\tXORQ %s, %s", mapOffset, mapOffset)
+	e.p("\tMOVQ %d(AX), R9", ewBlocks)
+}
+
+func (e elementwise) end() {
+	e.p("\tVZEROUPPER")
+	e.p("\tRET")
+}
+
+// plane walks one block of channels. body computes one vector of the pixel that
+// is i pixels from the offset; i is also the pixel's number modulo 4.
+func (e elementwise) plane(body func(i int)) {
+	e.p("\tMOVQ %d(AX), R13", ewRows)
+	e.p("row:")
+	e.p("\tMOVQ %d(AX), CX", ewFours)
+	e.p("\tTESTQ CX, CX")
+	e.p("\tJZ rest")
+	e.p("four:")
+	for i := range 4 {
+		body(i)
+	}
+	e.p("\tADDQ $256, %s", mapOffset)
+	e.p("\tDECQ CX")
+	e.p("\tJNZ four")
+	e.p("rest:")
+	e.p("\tMOVQ %d(AX), CX", ewRest)
+	for i := range 3 {
+		e.p("\tTESTQ CX, CX")
+		e.p("\tJZ next")
+		body(i)
+		e.p("\tDECQ CX")
+	}
+	e.p("next:")
+	e.p("\tMOVQ %d(AX), CX", ewRest)
+	e.p("\tSHLQ $6, CX")
+	e.p("\tLEAQ 128(%s)(CX*1), %s", mapOffset, mapOffset)
+	e.p("\tDECQ R13")
+	e.p("\tJNZ row")
+	e.p("\tADDQ %d(AX), %s", ewBorder, mapOffset)
+}
+
+// mapped writes a kernel that computes every pixel from the pixels at its
+// place. Per vector of a block's channels, load brings up to three coefficients
+// into the registers 8+3·vector and following; body computes the vector at a
+// number of bytes from the offset with t as its own register.
+func (e elementwise) mapped(name, does string, once func(), load func(k, bytes int), body func(k, bytes, t int)) {
+	e.begin(name, does)
+	once()
+	vectors := 64 / e.bytes
+	e.p("block:")
+	for v := range vectors {
+		load(8+3*v, v*e.bytes)
+	}
+	for _, reg := range []string{perP, perQ, perR} {
+		e.p("\tADDQ $64, %s", reg)
+	}
+	e.plane(func(i int) {
+		for v := range vectors {
+			body(8+3*v, 64*i+v*e.bytes, (i*vectors+v)%8)
+		}
+	})
+	e.p("\tDECQ R9")
+	e.p("\tJNZ block")
+	e.end()
+}
+
+// summed writes a kernel that adds up a map's pixels: the partial sums of
+// pixel i are registers 8+i and 12+i. Where a register holds half a pixel, it
+// walks every block twice. start and finish are called before and after each
+// walk; body computes the vector of pixel i with t and t+1 as its own.
+func (e elementwise) summed(name, does string, start func(), body func(i, t int), finish func()) {
+	e.begin(name, does)
+	halves := 64 / e.bytes
+	if halves == 2 {
+		e.p("\tADDQ R9, R9 // half blocks")
+	}
+	e.zero(7)
+	e.p("block:")
+	e.zero(8, 9, 10, 11, 12, 13, 14, 15)
+	start()
+	if halves == 2 {
+		e.p("\tMOVQ %s, R14", mapOffset)
+	}
+	e.plane(func(i int) { body(i, 2*(i%2)) })
+	for _, sum := range []int{8, 12} {
+		e.p("\tVADDPS %s, %s, %s", e.v(sum+1), e.v(sum), e.v(sum))
+		e.p("\tVADDPS %s, %s, %s", e.v(sum+3), e.v(sum+2), e.v(sum+2))
+		e.p("\tVADDPS %s, %s, %s", e.v(sum+2), e.v(sum), e.v(sum))
+	}
+	finish()
+	if halves == 2 {
+		e.p("\tTESTQ $1, R9")
+		e.p("\tJNZ second")
+		e.p("\tLEAQ 32(R14), %s // the other half of the same block", mapOffset)
+		e.p("\tJMP half")
+		e.p("second:")
+		e.p("\tSUBQ $32, %s", mapOffset)
+		e.p("\tADDQ $64, %s // the sums of a block are two pixels apart", perP)
+		e.p("half:")
+	} else {
+		e.p("\tADDQ $64, %s", perP)
+	}
+	e.p("\tADDQ $%d, %s", e.bytes, perP)
+	e.p("\tADDQ $%d, %s", e.bytes, perQ)
+	e.p("\tDECQ R9")
+	e.p("\tJNZ block")
+	e.end()
+}
+
+// addSums adds the sums to those in memory.
+func (e elementwise) addSums() {
+	e.p("\tVADDPS (%s), %s, %s", perP, e.v(8), e.v(8))
+	e.p("\tVMOVUPS %s, (%s)", e.v(8), perP)
+	e.p("\tVADDPS 64(%s), %s, %s", perP, e.v(12), e.v(12))
+	e.p("\tVMOVUPS %s, 64(%s)", e.v(12), perP)
+}
+
+func (e elementwise) all() {
+	none := func() {}
+	noCoefficients := func(k, bytes int) {}
+	coefficients := func(bases ...string) func(k, bytes int) {
+		return func(k, bytes int) {
+			for i, base := range bases {
+				e.p("\tVMOVUPS %d(%s), %s", bytes, base, e.v(k+i))
+			}
+		}
+	}
+	for _, residual := range []bool{false, true} {
+		name, does := "normApply", "dst = max(p·a + q, F0)"
+		if residual {
+			name, does = "normApplyAdd", "dst = max(p·a + q + b, F0)"
+		}
+		e.mapped(name, does,
+			func() { e.p("\tVBROADCASTSS %d(AX), %s", ewF0, e.v(14)) },
+			coefficients(perP, perQ),
+			func(k, bytes, t int) {
+				e.p("\tVMULPS %s, %s, %s", e.at(mapA, bytes), e.v(k), e.v(t))
+				e.p("\tVADDPS %s, %s, %s", e.v(k+1), e.v(t), e.v(t))
+				if residual {
+					e.p("\tVADDPS %s, %s, %s", e.at(mapB, bytes), e.v(t), e.v(t))
+				}
+				// Of two zeros, and where one is NaN, VMAXPS takes its first operand here.
+				e.p("\tVMAXPS %s, %s, %s", e.v(t), e.v(14), e.v(t))
+				e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
+			})
+	}
+	e.mapped("normBackward", "dst = (q·b + r) + p·a", none, coefficients(perP, perQ, perR),
+		func(k, bytes, t int) {
+			u := (t + 4) % 8
+			e.p("\tVMULPS %s, %s, %s", e.at(mapB, bytes), e.v(k+1), e.v(t))
+			e.p("\tVMULPS %s, %s, %s", e.at(mapA, bytes), e.v(k), e.v(u))
+			e.p("\tVADDPS %s, %s, %s", e.v(k+2), e.v(t), e.v(t))
+			e.p("\tVADDPS %s, %s, %s", e.v(u), e.v(t), e.v(t))
+			e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
+		})
+	e.mapped("addInto", "dst += a", none, noCoefficients,
+		func(k, bytes, t int) {
+			e.p("\tVMOVUPS %s, %s", e.at(mapDst, bytes), e.v(t))
+			e.p("\tVADDPS %s, %s, %s", e.at(mapA, bytes), e.v(t), e.v(t))
+			e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
+		})
+	e.mapped("averagePoolGrad", "dst = p / F0",
+		func() { e.p("\tVBROADCASTSS %d(AX), %s", ewF0, e.v(14)) },
+		func(k, bytes int) {
+			e.p("\tVMOVUPS %d(%s), %s", bytes, perP, e.v(k))
+			e.p("\tVDIVPS %s, %s, %s", e.v(14), e.v(k), e.v(k))
+		},
+		func(k, bytes, t int) { e.p("\tVMOVUPS %s, %s", e.v(k), e.at(mapDst, bytes)) })
+
+	e.summed("normSums", "p += Σ a, Σ a²", none,
+		func(i, t int) {
+			e.p("\tVMOVUPS %s, %s", e.at(mapA, 64*i), e.v(t))
+			e.p("\tVMULPS %s, %s, %s", e.v(t), e.v(t), e.v(t+1))
+			e.p("\tVADDPS %s, %s, %s", e.v(t), e.v(8+i), e.v(8+i))
+			e.p("\tVADDPS %s, %s, %s", e.v(t+1), e.v(12+i), e.v(12+i))
+		},
+		e.addSums)
+	for _, masked := range []bool{false, true} {
+		name, does := "normBackwardSums", "p += Σ dst, Σ dst·(b − q)"
+		if masked {
+			name, does = "normBackwardSumsMasked", "dst = a > 0 ? dst : 0; p += Σ dst, Σ dst·(b − q)"
+		}
+		e.summed(name, does,
+			func() { e.p("\tVMOVUPS (%s), %s", perQ, e.v(6)) },
+			func(i, t int) {
+				switch {
+				case !masked:
+					e.p("\tVMOVUPS %s, %s", e.at(mapDst, 64*i), e.v(t))
+				case e.class == "Z":
+					e.p("\tVMOVUPS %s, %s", e.at(mapA, 64*i), e.v(t))
+					e.p("\tVCMPPS $30, %s, %s, K1 // a > 0, false for NaN", e.v(7), e.v(t))
+					e.p("\tVMOVUPS.Z %s, K1, %s", e.at(mapDst, 64*i), e.v(t))
+					e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, 64*i))
+				default:
+					e.p("\tVMOVUPS %s, %s", e.at(mapA, 64*i), e.v(t))
+					e.p("\tVCMPPS $30, %s, %s, %s // a > 0, false for NaN", e.v(7), e.v(t), e.v(t))
+					e.p("\tVANDPS %s, %s, %s", e.at(mapDst, 64*i), e.v(t), e.v(t))
+					e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, 64*i))
+				}
+				e.p("\tVMOVUPS %s, %s", e.at(mapB, 64*i), e.v(t+1))
+				e.p("\tVSUBPS %s, %s, %s", e.v(6), e.v(t+1), e.v(t+1))
+				e.p("\tVMULPS %s, %s, %s", e.v(t), e.v(t+1), e.v(t+1))
+				e.p("\tVADDPS %s, %s, %s", e.v(t), e.v(8+i), e.v(8+i))
+				e.p("\tVADDPS %s, %s, %s", e.v(t+1), e.v(12+i), e.v(12+i))
+			},
+			e.addSums)
+	}
+	e.summed("averagePool", "q = Σ a / F0", none,
+		func(i, t int) { e.p("\tVADDPS %s, %s, %s", e.at(mapA, 64*i), e.v(8+i), e.v(8+i)) },
+		func() {
+			e.p("\tVBROADCASTSS %d(AX), %s", ewF0, e.v(12))
+			e.p("\tVDIVPS %s, %s, %s", e.v(12), e.v(8), e.v(8))
+			e.p("\tVMOVUPS %s, (%s)", e.v(8), perQ)
+		})
+
+	e.vector("add", "dst += a", none, func(bytes, t int) {
+		e.p("\tVMOVUPS %s, %s", e.at(mapDst, bytes), e.v(t))
+		e.p("\tVADDPS %s, %s, %s", e.at(mapA, bytes), e.v(t), e.v(t))
+		e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
+	})
+	for _, masked := range []bool{false, true} {
+		name, does := "sgd", "b = F1·b + (a + F2·dst); dst = dst − F0·b"
+		if masked {
+			name, does = "sgdMasked", "b = F1·b + (a + F2·dst); dst = (dst − F0·b)·c"
+		}
+		e.vector(name, does,
+			func() {
+				for i := range 3 {
+					e.p("\tVBROADCASTSS %d(AX), %s", ewF0+4*i, e.v(13+i))
+				}
+			},
+			func(bytes, t int) {
+				w, g, v := e.v(t), e.v(t+4), e.v(t+8)
+				e.p("\tVMOVUPS %s, %s", e.at(mapDst, bytes), w)
+				e.p("\tVMULPS %s, %s, %s", w, e.v(15), g)
+				e.p("\tVADDPS %s, %s, %s", e.at(mapA, bytes), g, g)
+				e.p("\tVMULPS %s, %s, %s", e.at(mapB, bytes), e.v(14), v)
+				e.p("\tVADDPS %s, %s, %s", g, v, v)
+				e.p("\tVMOVUPS %s, %s", v, e.at(mapB, bytes))
+				e.p("\tVMULPS %s, %s, %s", v, e.v(13), v)
+				e.p("\tVSUBPS %s, %s, %s", v, w, w)
+				if masked {
+					e.p("\tVMULPS %s, %s, %s", e.at(mapC, bytes), w, w)
+				}
+				e.p("\tVMOVUPS %s, %s", w, e.at(mapDst, bytes))
+			})
+	}
+}
+
+// vector writes a kernel for plain vectors, four registers at a time.
+func (e elementwise) vector(name, does string, once func(), body func(bytes, t int)) {
+	e.begin(name, does)
+	once()
+	e.p("loop:")
+	for i := range 4 {
+		body(i*e.bytes, i)
+	}
+	e.p("\tADDQ $%d, %s", 4*e.bytes, mapOffset)
+	e.p("\tDECQ R9")
+	e.p("\tJNZ loop")
+	e.end()
+}
+
+// packImage lays out a square image, 4 pixels at a time: red, green and blue
+// from a, b and c. The fourth lane becomes 0.
+func packImage(f *file) {
+	e := elementwise{f, "AVX2", "X", 16}
+	e.begin("packImage", "dst = (a, b, c, 0), pixel by pixel")
+	e.zero(7)
+	e.p("\tMOVQ %d(AX), R13", ewRows)
+	e.p("row:")
+	e.p("\tMOVQ %d(AX), CX", ewFours)
+	e.p("four:")
+	e.p("\tVMOVUPS %s, X0", e.at(mapA, 0))
+	e.p("\tVMOVUPS %s, X1", e.at(mapB, 0))
+	e.p("\tVMOVUPS %s, X2", e.at(mapC, 0))
+	e.p("\tVUNPCKLPS X1, X0, X3 // r0 g0 r1 g1")
+	e.p("\tVUNPCKHPS X1, X0, X4 // r2 g2 r3 g3")
+	e.p("\tVUNPCKLPS X7, X2, X5 // b0 0 b1 0")
+	e.p("\tVUNPCKHPS X7, X2, X6 // b2 0 b3 0")
+	for i, half := range []string{"L", "H", "L", "H"} {
+		e.p("\tVUNPCK%sPD X%d, X%d, X0", half, 5+i/2, 3+i/2)
+		e.p("\tVMOVUPS X0, %d(%s)", 16*i, mapDst)
+	}
+	e.p("\tADDQ $64, %s", mapDst)
+	e.p("\tADDQ $16, %s", mapOffset)
+	e.p("\tDECQ CX")
+	e.p("\tJNZ four")
+	e.p("\tADDQ $32, %s // the border", mapDst)
+	e.p("\tDECQ R13")
+	e.p("\tJNZ row")
+	e.end()
+}
