@@ -34,10 +34,10 @@ func ConvForward(s Shape, n int, x, w []float64) []float64 {
 	y := make([]float64, n*s.Out*oh*ow)
 	each(n, func(i int) {
 		x, y := x[i*s.In*s.H*s.W:], y[i*s.Out*oh*ow:]
-		s.taps(func(o, c, tap int, yAt, xAt, count int) {
-			f, row := w[tap], y[yAt:yAt+count]
-			for j := range row {
-				row[j] += f * x[xAt+j*s.Stride]
+		s.taps(func(tap, yAt, xAt, count int) {
+			f, to, from := w[tap], y[yAt:yAt+count], x[xAt:]
+			for j := range to {
+				to[j] += f * from[j*s.Stride]
 			}
 		})
 	})
@@ -52,11 +52,12 @@ func ConvBackward(s Shape, n int, x, w, dy []float64) (dx, dw []float64) {
 	each(n, func(i int) {
 		part := make([]float64, len(w))
 		x, dx, dy := x[i*s.In*s.H*s.W:], dx[i*s.In*s.H*s.W:], dy[i*s.Out*oh*ow:]
-		s.taps(func(o, c, tap int, yAt, xAt, count int) {
-			f, row, sum := w[tap], dy[yAt:yAt+count], 0.0
-			for j, d := range row {
-				dx[xAt+j*s.Stride] += f * d
-				sum += x[xAt+j*s.Stride] * d
+		s.taps(func(tap, yAt, xAt, count int) {
+			f, sum := w[tap], 0.0
+			from, to := x[xAt:], dx[xAt:]
+			for j, d := range dy[yAt : yAt+count] {
+				to[j*s.Stride] += f * d
+				sum += from[j*s.Stride] * d
 			}
 			part[tap] += sum
 		})
@@ -73,33 +74,38 @@ func ConvBackward(s Shape, n int, x, w, dy []float64) (dx, dw []float64) {
 // taps visits, for one image, each weight with each output row that it
 // contributes to: count outputs from yAt on, whose inputs start at xAt and are
 // Stride apart.
-func (s Shape) taps(visit func(o, c, tap, yAt, xAt, count int)) {
+func (s Shape) taps(visit func(tap, yAt, xAt, count int)) {
 	oh, ow := s.OutSize()
-	pad := s.Kernel / 2
-	for o := range s.Out {
-		for c := range s.In {
-			for ky := range s.Kernel {
-				for kx := range s.Kernel {
-					tap := ((o*s.In+c)*s.Kernel+ky)*s.Kernel + kx
-					first := 0
-					for first*s.Stride+kx < pad {
-						first++
-					}
-					last := ow
-					for (last-1)*s.Stride+kx-pad >= s.W {
-						last--
-					}
-					for y := range oh {
-						row := y*s.Stride + ky - pad
-						if row < 0 || row >= s.H || last <= first {
-							continue
-						}
-						visit(o, c, tap, (o*oh+y)*ow+first, (c*s.H+row)*s.W+first*s.Stride+kx-pad, last-first)
-					}
+	for plane := range s.Out * s.In {
+		o, c := plane/s.In, plane%s.In
+		for ky := range s.Kernel {
+			top, bottom := s.inside(ky, s.H, oh)
+			for kx := range s.Kernel {
+				left, right := s.inside(kx, s.W, ow)
+				if left >= right {
+					continue
+				}
+				tap := (plane*s.Kernel+ky)*s.Kernel + kx
+				for y := top; y < bottom; y++ {
+					row := y*s.Stride + ky - s.Kernel/2
+					visit(tap, (o*oh+y)*ow+left, (c*s.H+row)*s.W+left*s.Stride+kx-s.Kernel/2, right-left)
 				}
 			}
 		}
 	}
+}
+
+// inside returns the outputs [first, end) whose input under tap k lies within
+// 0 to in−1 rather than in the padding.
+func (s Shape) inside(k, in, out int) (first, end int) {
+	for first*s.Stride+k < s.Kernel/2 {
+		first++
+	}
+	end = out
+	for end > first && (end-1)*s.Stride+k-s.Kernel/2 >= in {
+		end--
+	}
+	return first, end
 }
 
 // LinearForward returns y [n][out] = x·wᵀ + b for x [n][in] and w [out][in].

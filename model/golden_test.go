@@ -1,0 +1,252 @@
+package model_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"espalier/model"
+	"espalier/model/reference"
+	"espalier/model/weights"
+)
+
+// golden is one file of PyTorch's numbers.
+type golden struct {
+	t        testing.TB
+	tensors  []weights.Tensor
+	metadata map[string]string
+}
+
+// openGolden reads a golden file, or skips the test where there is none.
+func openGolden(t testing.TB, name string) golden {
+	t.Helper()
+	shared := os.Getenv("ESPALIER_SHARED")
+	if shared == "" {
+		shared = filepath.Join("..", "..", "shared")
+	}
+	path := filepath.Join(shared, "golden", name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("PyTorch's reference values are not here: set ESPALIER_SHARED to the folder that holds golden/%s", name)
+	}
+	tensors, metadata, err := weights.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return golden{t, tensors, metadata}
+}
+
+// float64s returns a tensor of any float type.
+func (g golden) float64s(name string) []float64 {
+	g.t.Helper()
+	tensor, ok := weights.Find(g.tensors, name)
+	if !ok {
+		g.t.Fatalf("no tensor %s", name)
+	}
+	if tensor.DType == weights.F64 {
+		out := make([]float64, len(tensor.Data)/8)
+		for i := range out {
+			out[i] = math.Float64frombits(binary.LittleEndian.Uint64(tensor.Data[8*i:]))
+		}
+		return out
+	}
+	values, err := tensor.Float32s()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return wide(values)
+}
+
+func (g golden) bytes(name string) []byte {
+	tensor, _ := weights.Find(g.tensors, name)
+	return tensor.Data
+}
+
+// network loads the tensors whose names start with prefix.
+func (g golden) network(prefix string) *model.Network {
+	g.t.Helper()
+	var all []weights.Tensor
+	for _, tensor := range g.tensors {
+		if name, ok := strings.CutPrefix(tensor.Name, prefix); ok {
+			tensor.Name = name
+			all = append(all, tensor)
+		}
+	}
+	n, err := weights.Network(all, nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return n
+}
+
+// goldenImages returns the 200 images, normalised, and their labels.
+func goldenImages(t testing.TB) (x []float64, labels []uint8) {
+	g := openGolden(t, "images.safetensors")
+	var mean, std [3]float64
+	fmt.Sscan(g.metadata["mean"], &mean[0], &mean[1], &mean[2])
+	fmt.Sscan(g.metadata["std"], &std[0], &std[1], &std[2])
+	for i, p := range g.bytes("pixels") {
+		c := i / 1024 % 3
+		x = append(x, float64((float32(p)/255-float32(mean[c]))/float32(std[c])))
+	}
+	return x, g.bytes("labels")
+}
+
+func narrow(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+const goldenBatch = 32
+
+// image returns the normalised pixels and labels of golden step s.
+func goldenStep(x []float64, labels []uint8, s int) ([]float64, []uint8) {
+	const n = goldenBatch
+	return x[s*n*3072 : (s+1)*n*3072], labels[s*n : (s+1)*n]
+}
+
+func TestReferenceTrainsAsPyTorchInFloat64(t *testing.T) {
+	if testing.Short() {
+		t.Skip("three steps in float64 take some seconds")
+	}
+	g := openGolden(t, "train.safetensors")
+	images, labels := goldenImages(t)
+	ref := reference.From(g.network("before."))
+	losses := g.float64s("loss64")
+	const bound = 1e-9
+	for s, want := range losses {
+		x, y := goldenStep(images, labels, s)
+		loss := ref.Backward(goldenBatch, x, y)
+		if math.Abs(loss-want) > bound {
+			t.Errorf("step %d: loss %.15g, PyTorch has %.15g", s, loss, want)
+		}
+		if s == 0 {
+			for _, p := range ref.Parameters() {
+				closeTo(t, "gradient of "+p.Name, p.Gradient, g.float64s("grad64."+p.Name), bound)
+			}
+		}
+		ref.Update(0.01, 0.9, 5e-4)
+	}
+	for _, p := range ref.Parameters() {
+		closeTo(t, p.Name, p.Data, g.float64s("after64."+p.Name), bound)
+	}
+	for name, v := range ref.Statistics() {
+		closeTo(t, name, v, g.float64s("after64."+name), bound)
+	}
+}
+
+func closeTo(t *testing.T, name string, have, want []float64, bound float64) {
+	t.Helper()
+	for i := range want {
+		if !(math.Abs(have[i]-want[i]) <= bound*math.Max(1, math.Abs(want[i]))) {
+			t.Errorf("%s[%d]: %.15g, PyTorch has %.15g", name, i, have[i], want[i])
+			return
+		}
+	}
+}
+
+// TestStepsAreAsCloseToFloat64AsPyTorch compares three steps with PyTorch's in
+// float64. The golden file says how far PyTorch's own float32 lands from them:
+// rounding alone moves ReLU masks. The engine may be three times as far.
+func TestStepsAreAsCloseToFloat64AsPyTorch(t *testing.T) {
+	g := openGolden(t, "train.safetensors")
+	images, labels := goldenImages(t)
+	losses := g.float64s("loss64")
+	gradBound, updateBound := 3*0.0019, 3*0.0679 // metadata pytorch_fp32_nchw
+	lossBound := []float64{3 * 7.1e-7, 3 * 4e-5, 3 * 7.6e-4}
+	start := g.network("before.")
+	engines(t, 2, func(t *testing.T, e *model.Engine) {
+		if testing.Short() && e.Kernels.Name == "go" {
+			t.Skip("plain Go takes a while")
+		}
+		net := start.Clone()
+		trainer, err := model.NewTrainer(net, e, goldenBatch, model.SGD{Momentum: 0.9, WeightDecay: 5e-4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for s, want := range losses {
+			x, y := goldenStep(images, labels, s)
+			loss, _ := trainer.Step(narrow(x), y, 0.01)
+			if off := math.Abs(loss - want); off > lossBound[s] {
+				t.Errorf("step %d: loss is off by %.2g, more than %.2g", s, off, lossBound[s])
+			}
+			if s == 0 {
+				var d, w float64
+				for i, p := range start.Parameters() {
+					gradient := g.float64s("grad64." + p.Name)
+					for j, want := range gradient {
+						have := float64(trainer.Velocity()[i].Data[j]) - 5e-4*float64(p.Data[j])
+						d, w = d+(have-want)*(have-want), w+want*want
+					}
+				}
+				if off := math.Sqrt(d / w); !(off <= gradBound) {
+					t.Errorf("gradients are off by %.2g, more than %.2g", off, gradBound)
+				} else {
+					t.Logf("gradients are off by %.2g", off)
+				}
+			}
+		}
+		var d, w float64
+		for i, p := range net.Parameters() {
+			after, before := g.float64s("after64."+p.Name), start.Parameters()[i].Data
+			for j, want := range after {
+				moved := want - float64(before[j])
+				d, w = d+(float64(p.Data[j])-want)*(float64(p.Data[j])-want), w+moved*moved
+			}
+		}
+		if off := math.Sqrt(d / w); !(off <= updateBound) {
+			t.Errorf("updates are off by %.2g, more than %.2g", off, updateBound)
+		} else {
+			t.Logf("updates are off by %.2g", off)
+		}
+	})
+}
+
+func TestLogitsAreAsPyTorch(t *testing.T) {
+	g := openGolden(t, "eval.safetensors")
+	images, _ := goldenImages(t)
+	want := g.float64s("logits")
+	net := openGolden(t, "weights.safetensors").network("")
+	engines(t, 2, func(t *testing.T, e *model.Engine) {
+		n := 200
+		if e.Kernels.Name == "go" && testing.Short() {
+			n = 16
+		}
+		v := model.NewEvaluator(net, e, 200)
+		logits := make([]float32, 10*n)
+		v.Logits(logits, narrow(images[:n*3072]))
+		closeTo(t, "logits", wide(logits), want[:10*n], 1e-4)
+	})
+}
+
+func TestReferenceBlocksAreAsPyTorch(t *testing.T) {
+	g := openGolden(t, "eval.safetensors")
+	images, _ := goldenImages(t)
+	ref := reference.From(openGolden(t, "weights.safetensors").network(""))
+	ref.Logits(2, images[:2*3072], func(block int, out []float64) {
+		if block%3 == 2 {
+			closeTo(t, fmt.Sprintf("layer%d", block/3+1), out, g.float64s(fmt.Sprintf("out.layer%d", block/3+1)), 1e-4)
+		}
+	})
+}
+
+func TestFusionIsAsPyTorch(t *testing.T) {
+	g := openGolden(t, "fused.safetensors")
+	fused := openGolden(t, "weights.safetensors").network("").Fuse()
+	if !fused.Fused() {
+		t.Fatal("not fused")
+	}
+	for _, tensor := range fused.Tensors() {
+		if strings.HasPrefix(tensor.Name, "fc.") {
+			continue // has no batch norm
+		}
+		want := g.float64s(tensor.Name)
+		closeTo(t, tensor.Name, wide(tensor.Data), want, 1e-6)
+	}
+}
