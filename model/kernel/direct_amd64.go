@@ -150,8 +150,13 @@ func (m Map) clear(x []float32) {
 	}
 }
 
-// weightGrad calls the assembly once per block of output channels, kernel row
-// and group of input channels.
+// cached is how much of the input and of dy, in floats, weightGrad goes through
+// at a time: all kernel rows and channels pass while it is in the first-level
+// cache, which has 32 KiB or more.
+const cached = 6 << 10
+
+// weightGrad calls the assembly once per pair of blocks, group of rows and kernel
+// row.
 func (d *directAsm) weightGrad(c Conv, dw, x, dy []float32) {
 	group := d.gradChannels
 	var op directOp
@@ -175,22 +180,24 @@ func (d *directAsm) weightGrad(c Conv, dw, x, dy []float32) {
 	}
 	src := c.source()
 	a := directArgs{
-		rows: c.Out.H, tiles: c.Out.W / d.pixels,
+		tiles: c.Out.W / d.pixels, blocks: src.channels / group,
 		srcRow: 4 * src.row, dstRow: 4 * c.Out.Row(),
 	}
+	rows := max(1, cached/(c.Stride*src.row+c.Out.Row()))
 	for k := 0; k < c.Out.C; k += d.lanes {
-		a.dst = unsafe.Pointer(&dy[c.Out.At(k, 0, 0)])
 		at := weightsOf(k, c.In.C, c.Kernel)
 		for b := range src.blocks {
-			for ky := range c.Kernel {
-				from := src.first + b*src.plane + ky*src.row
-				for ch := 0; ch < src.channels; ch += group {
-					a.src = unsafe.Pointer(&x[from+ch])
-					a.weights = unsafe.Pointer(&dw[at])
+			for oy := 0; oy < c.Out.H; oy += rows {
+				a.rows = min(rows, c.Out.H-oy)
+				a.dst = unsafe.Pointer(&dy[c.Out.At(k, oy, 0)])
+				from := src.first + b*src.plane + oy*c.Stride*src.row
+				for ky := range c.Kernel {
+					a.src = unsafe.Pointer(&x[from+ky*src.row])
+					a.weights = unsafe.Pointer(&dw[at+ky*src.channels*c.Kernel*Lanes])
 					d.call(op, &a)
-					at += group * c.Kernel * Lanes
 				}
 			}
+			at += src.channels * c.Kernel * c.Kernel * Lanes
 		}
 	}
 }

@@ -191,6 +191,7 @@ type tileKernel struct {
 	vectors
 	name               string
 	outputs            []output
+	second             int // the last outputs, this many, have second accumulators behind all first ones
 	dstBytes, srcBytes int // from one tile to the next in a row
 	dstRows, srcRows   int // from one row of tiles to the next
 }
@@ -244,7 +245,9 @@ func (k tileKernel) write(f *file, block func()) {
 // begin sets the accumulators to the bias, or to zero.
 func (k tileKernel) begin(f *file) {
 	acc := k.regs(0, len(k.outputs))
-	f.p("\tVXORPS %s, %s, %s", acc[0], acc[0], acc[0])
+	for _, a := range append(k.regs(len(acc), k.second), acc[0]) {
+		f.p("\tVXORPS %s, %s, %s", a, a, a)
+	}
 	f.p("\tMOVQ directArgs_bias(AX), CX")
 	f.p("\tTESTQ CX, CX")
 	f.p("\tJZ unbiased")
@@ -260,6 +263,10 @@ func (k tileKernel) begin(f *file) {
 func (k tileKernel) finish(f *file) {
 	acc := k.regs(0, len(k.outputs))
 	free := len(acc) // the first register that holds nothing
+	for i, a := range k.regs(len(acc), k.second) {
+		to := acc[len(acc)-k.second+i]
+		f.p("\tVADDPS %s, %s, %s", a, to, to)
+	}
 
 	// The residual is laid out like the destination: CX is to its tile what
 	// dstTile is to the destination's.

@@ -12,8 +12,10 @@ import "fmt"
 //	dx odd row, even column    w21·dy00 + w01·dy10
 //	dx odd row, odd column     w22·dy00 + w20·dy01 + w02·dy10 + w00·dy11
 //
-// A tile is two rows of dx. Per channel of dy the pixels wait in registers and
-// the nine taps pass by.
+// A tile is two rows of dx. Per channel of dy and row, the pixels wait in
+// registers and the taps pass by. The last sum would be four products long in
+// each step and keep the others waiting, so its second row has an accumulator of
+// its own.
 func dataGradStride2(f *file, v vectors) {
 	width := v.count / 8 // pixels of dy; four outputs each
 	k := tileKernel{
@@ -23,32 +25,37 @@ func dataGradStride2(f *file, v vectors) {
 		dstRows: 2, srcRows: 1,
 	}
 	for a := range 2 {
-		for x := range 2 * width {
-			k.outputs = append(k.outputs, output{a, x * 64})
+		for b := range 2 {
+			for t := range width {
+				k.outputs = append(k.outputs, output{a, (2*t + b) * 64})
+			}
 		}
 	}
-	n := len(k.outputs)
-	acc := v.regs(0, n)
-	dy := [2][]string{v.regs(n, width+1), v.regs(n+width+1, width+1)}
-	n += 2 * (width + 1)
-	w := &rotation{regs: v.regs(n, v.count-n)}
+	k.second = width
+	n := len(k.outputs) + k.second
+	acc, dy := v.regs(0, n), v.regs(n, width+1)
+	w := &rotation{regs: v.regs(n+len(dy), min(v.count-n-len(dy), 5))}
 	k.write(f, func() {
 		f.p("\tMOVQ %s, %s", plane, pixel)
 		f.p("\tMOVQ $16, CX")
 		f.p("channel:")
-		for r := range dy {
-			for i, d := range dy[r] {
+		for r := range 2 {
+			for i, d := range dy {
 				f.p("\tVBROADCASTSS %s, %s", row(pixel, srcRow, r, i*64), d)
 			}
-		}
-		for ky := range 3 {
-			for kx := range 3 {
-				tap := w.next()
-				f.p("\tVMOVUPS %d(%s), %s", (ky*3+kx)*64, weights, tap)
-				a, r := parity(ky)
-				b, s := parity(kx)
-				for t := range width {
-					f.p("\tVFMADD231PS %s, %s, %s", tap, dy[r][t+s], acc[a*2*width+2*t+b])
+			for ky := range 3 {
+				for kx := range 3 {
+					a, from := parity(ky)
+					b, s := parity(kx)
+					if from != r {
+						continue
+					}
+					first := (a*2 + b + a*b*r) * width
+					tap := w.next()
+					f.p("\tVMOVUPS %d(%s), %s", (ky*3+kx)*64, weights, tap)
+					for t := range width {
+						f.p("\tVFMADD231PS %s, %s, %s", tap, dy[t+s], acc[first+t])
+					}
 				}
 			}
 		}
@@ -72,10 +79,10 @@ func parity(k int) (odd, next int) {
 	}
 }
 
-// weightGrad writes the gradient of a group of input channels' weights in one
-// kernel row, for one block of output channels: all of it stays in registers
-// while the whole map passes, a few pixels of dy at a time. Here dst is x's
-// counterpart dy, and the accumulators' memory is at weights.
+// weightGrad writes the gradient of the weights in one kernel row, for one block
+// of output channels. A group of input channels at a time has its gradients in
+// registers while the map passes, a few pixels of dy at once. Here dst is dy, the
+// gradients' place is weights, and blocks are groups.
 func weightGrad(f *file, v vectors, c directConv) {
 	width := v.count / 8 // pixels of dy
 	channels := gradChannels(v, c)
@@ -85,14 +92,17 @@ func weightGrad(f *file, v vectors, c directConv) {
 
 	f.fn("directGrad"+c.name+v.set, 0)
 	f.p("\tMOVQ directArgs_weights(AX), %s", weights)
-	f.p("\tMOVQ directArgs_src(AX), %s", src)
-	f.p("\tMOVQ directArgs_dst(AX), %s", dst)
-	f.p("\tMOVQ directArgs_rows(AX), R8")
+	f.p("\tMOVQ directArgs_src(AX), %s", plane)
+	f.p("\tMOVQ directArgs_blocks(AX), %s", blocks)
 	f.p("\tMOVQ directArgs_srcRow(AX), %s", srcRow)
 	f.p("\tMOVQ directArgs_dstRow(AX), %s", dstRow)
+	f.p("group:")
 	for i, a := range acc {
 		f.p("\tVMOVUPS %d(%s), %s", i*64, weights, a)
 	}
+	f.p("\tMOVQ %s, %s", plane, src)
+	f.p("\tMOVQ directArgs_dst(AX), %s", dst)
+	f.p("\tMOVQ directArgs_rows(AX), R8")
 	f.p("row:")
 	f.p("\tMOVQ %s, %s", dst, dstTile)
 	f.p("\tMOVQ %s, %s", src, srcTile)
@@ -124,6 +134,10 @@ func weightGrad(f *file, v vectors, c directConv) {
 	for i, a := range acc {
 		f.p("\tVMOVUPS %s, %d(%s)", a, i*64, weights)
 	}
+	f.p("\tADDQ $%d, %s", n*64, weights)
+	f.p("\tADDQ $%d, %s", channels*4, plane)
+	f.p("\tDECQ %s", blocks)
+	f.p("\tJNZ group")
 	f.p("\tVZEROUPPER")
 	f.p("\tRET")
 }
