@@ -101,13 +101,21 @@ type Gate struct {
 
 // The observers of activations.
 const (
-	MinMax        = "minmax"
+	MinMax        = "min-max"
 	MovingAverage = "moving-average"
+	Histogram     = "histogram"
 )
+
+// Observers returns the names of all observers.
+func Observers() []string { return []string{MinMax, MovingAverage, Histogram} }
+
+// Recipes returns the names of all quantization recipes.
+func Recipes() []string { return []string{"lab", "fbgemm", "x86", "onednn", "qnnpack", "ort"} }
 
 // Quantize makes the final int8 network.
 type Quantize struct {
-	Observer string `yaml:"observer"` // MinMax or MovingAverage
+	Recipe   string `yaml:"recipe"`   // how ranges become scales: lab, or as fbgemm, x86, onednn, qnnpack or ort do
+	Observer string `yaml:"observer"` // MinMax, MovingAverage or Histogram
 	Images   int    `yaml:"images"`   // to calibrate on
 	Batch    int    `yaml:"batch"`    // calibration images at a time; matters to MovingAverage
 }
@@ -147,7 +155,7 @@ func Defaults() Experiment {
 		},
 		FineTune: fineTune,
 		Gate:     Gate{Split: Validation},
-		Quantize: Quantize{Observer: MinMax, Images: 1000, Batch: 100},
+		Quantize: Quantize{Recipe: "lab", Observer: MinMax, Images: 1000, Batch: 100},
 		Sweep: Sweep{
 			Sizes:     []int{1, 5, 10, 50, 100, 500, 1000, 5000, 10000, 50000},
 			Draws:     1,

@@ -33,7 +33,8 @@ func (e Experiment) Validate() error {
 		func() *ValueError { return share("gate.max_drop", e.Gate.MaxDrop) },
 		func() *ValueError { return oneOf("gate.split", e.Gate.Split, Validation, Test) },
 		e.gate,
-		func() *ValueError { return oneOf("quantize.observer", e.Quantize.Observer, MinMax, MovingAverage) },
+		func() *ValueError { return oneOf("quantize.recipe", e.Quantize.Recipe, Recipes()...) },
+		func() *ValueError { return oneOf("quantize.observer", e.Quantize.Observer, Observers()...) },
 		func() *ValueError { return atLeast("quantize.images", e.Quantize.Images, 1) },
 		func() *ValueError { return atLeast("quantize.batch", e.Quantize.Batch, 1) },
 		e.sweep,
@@ -147,11 +148,11 @@ func (e Experiment) sweep() *ValueError {
 		return err
 	}
 	if len(e.Sweep.Sizes) > 0 && len(e.Sweep.Observers) == 0 {
-		return bad("sweep.observers", "is empty: name %s, %s or both", MinMax, MovingAverage)
+		return bad("sweep.observers", "is empty: name some of %s", strings.Join(Observers(), ", "))
 	}
 	for i, observer := range e.Sweep.Observers {
 		key := fmt.Sprintf("sweep.observers[%d]", i)
-		if err := oneOf(key, observer, MinMax, MovingAverage); err != nil {
+		if err := oneOf(key, observer, Observers()...); err != nil {
 			return err
 		}
 		if slices.Contains(e.Sweep.Observers[:i], observer) {

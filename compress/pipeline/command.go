@@ -1,5 +1,14 @@
 package pipeline
 
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"espalier/configs"
+)
+
 // A Command asks the running experiment for something. Commands are read
 // between two steps, so that one takes effect after exactly the step in
 // progress.
@@ -38,4 +47,38 @@ type Source interface {
 	// Send asks the run for something. It reports an error when the source
 	// takes no commands, as a finished run, or its queue is full.
 	Send(Command) error
+}
+
+// ParseCommand reads a command's JSON form and checks it.
+func ParseCommand(line []byte) (Command, error) {
+	var c Command
+	if err := json.Unmarshal(line, &c); err != nil {
+		return Command{}, fmt.Errorf("not a command: %w", err)
+	}
+	return c, c.Check()
+}
+
+// Check says what is wrong with a command, whatever the run's state is.
+func (c Command) Check() error {
+	switch c.Do {
+	case Pause, Resume, Step, SkipRound, StopAfter, StopNow:
+	case Calibrate:
+		if c.Images < 1 {
+			return fmt.Errorf("calibrate on %d images: want at least 1", c.Images)
+		}
+		if c.Observer != "" && !slices.Contains(configs.Observers(), c.Observer) {
+			return fmt.Errorf("observer %q: want one of %s", c.Observer, strings.Join(configs.Observers(), ", "))
+		}
+	case Inspect:
+		if c.Layer == "" {
+			return fmt.Errorf("inspect: name a layer")
+		}
+	case Remark:
+		if c.Text == "" || len(c.Text) > 1000 {
+			return fmt.Errorf("a note of %d bytes: want 1 to 1000", len(c.Text))
+		}
+	default:
+		return fmt.Errorf("unknown command %q", c.Do)
+	}
+	return nil
 }

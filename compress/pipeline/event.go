@@ -49,6 +49,15 @@ type RunStarted struct {
 	Gate       string      `json:"gate"`      // in words: "top-1 ≥ 90.00 % on test"
 }
 
+// Continued follows the events up to a checkpoint from which an interrupted
+// run goes on. What had been journalled after the checkpoint is computed again
+// and was removed.
+type Continued struct {
+	GlobalStep int    `json:"global_step"`
+	Checkpoint string `json:"checkpoint"` // empty: from the beginning
+	Removed    int    `json:"removed"`    // events
+}
+
 // LayerInfo describes one layer that has weights.
 type LayerInfo struct {
 	Name    string `json:"name"`  // PyTorch's, as layer2.0.conv1
@@ -287,6 +296,7 @@ type RunDone struct {
 }
 
 func (RunStarted) Kind() string       { return "run_started" }
+func (Continued) Kind() string        { return "continued" }
 func (StageStarted) Kind() string     { return "stage_started" }
 func (StageDone) Kind() string        { return "stage_done" }
 func (Progress) Kind() string         { return "progress" }

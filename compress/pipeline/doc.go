@@ -1,0 +1,27 @@
+// Package pipeline runs an experiment: it brings a dense network to its best,
+// prunes and fine-tunes it round by round, quantizes the result and sweeps over
+// calibration sizes.
+//
+// A Runner works in one goroutine. What happens becomes an Event: a number, a
+// time and a typed Body. Every event passes through one Hub, which writes it to
+// the run's journal, folds it into a State and keeps it for whoever watches; a
+// screen, the line printer and the JSON printer are all readers of a Source and
+// never hold the Runner up. What people want becomes a Command on the Hub's
+// queue, which the Runner reads between two steps.
+//
+// A run is a Folder:
+//
+//	experiment.yaml   the resolved experiment
+//	journal.jsonl     all events, one JSON object a line
+//	checkpoints/      safetensors: dense, round-1, round-2, …, and step, the
+//	                  latest state inside a round
+//	result.json       the tables, when the run is over
+//	report.md         the same for people, with charts as text and PNG
+//	engine.lock       held by the process that computes, freed when it ends
+//	control.sock      takes commands from other processes
+//	crash.txt         the stack of a panic, where there was one
+//
+// Everything that a run shows can be rebuilt from its folder. Two runs of one
+// experiment with one seed have equal journals but for times, rates and names;
+// Canonical leaves those out.
+package pipeline

@@ -1,0 +1,197 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"espalier/configs"
+)
+
+// A Folder is the path of a run's folder.
+type Folder string
+
+// Name returns the run's name.
+func (f Folder) Name() string { return filepath.Base(string(f)) }
+
+// Path returns the path of a file in the folder.
+func (f Folder) Path(name string) string { return filepath.Join(string(f), filepath.FromSlash(name)) }
+
+// Journal, Experiment, Result, Report and Crash return the paths of the files
+// that a run writes; see the package comment.
+func (f Folder) Journal() string    { return f.Path("journal.jsonl") }
+func (f Folder) Experiment() string { return f.Path("experiment.yaml") }
+func (f Folder) Result() string     { return f.Path("result.json") }
+func (f Folder) Report() string     { return f.Path("report.md") }
+func (f Folder) Crash() string      { return f.Path("crash.txt") }
+func (f Folder) socket() string     { return f.Path("control.sock") }
+func (f Folder) lock() string       { return f.Path("engine.lock") }
+
+// CreateFolder makes a run's folder under root and writes the resolved
+// experiment into it. An empty name becomes the experiment's with the time, as
+// quick-20261122-140219.
+func CreateFolder(root, name string, e configs.Experiment, now time.Time) (Folder, error) {
+	document, err := e.YAML()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return "", fmt.Errorf("make the folder for runs: %w; choose another with --run-dir", err)
+	}
+	path, err := makeFolder(root, name, e.Name, now)
+	if err != nil {
+		return "", err
+	}
+	f := Folder(path)
+	if err := os.Mkdir(f.Path("checkpoints"), 0o755); err != nil {
+		return "", fmt.Errorf("make run folder: %w", err)
+	}
+	return f, WriteFile(f.Experiment(), func(w io.Writer) error {
+		_, err := w.Write(document)
+		return err
+	})
+}
+
+// makeFolder makes a folder that did not exist.
+func makeFolder(root, name, experiment string, now time.Time) (string, error) {
+	chosen := name
+	if name == "" {
+		chosen = fmt.Sprintf("%s-%s", experiment, now.Format("20060102-150405"))
+	}
+	for n := 2; ; n++ {
+		path := filepath.Join(root, chosen)
+		err := os.Mkdir(path, 0o755)
+		switch {
+		case err == nil:
+			return path, nil
+		case !errors.Is(err, os.ErrExist):
+			return "", fmt.Errorf("make run folder: %w; choose another place with --run-dir", err)
+		case name != "":
+			return "", fmt.Errorf("there is a run %s already: choose another name, or go on with it by --resume", path)
+		}
+		chosen = fmt.Sprintf("%s-%s-%d", experiment, now.Format("20060102-150405"), n)
+	}
+}
+
+// LoadExperiment reads the experiment of a run.
+func (f Folder) LoadExperiment() (configs.Experiment, error) {
+	e, err := configs.Load(f.Experiment(), nil)
+	if err != nil {
+		return configs.Experiment{}, err
+	}
+	var name string
+	err = ReadJournal(f.Journal(), func(event Event) error {
+		if started, ok := event.Body.(RunStarted); ok {
+			name = started.Experiment
+		}
+		return errStop
+	})
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return configs.Experiment{}, err
+	}
+	e.Name = name
+	return e, nil
+}
+
+// WriteFile writes a file so that at every moment there is either the old one
+// or the whole new one: to a temporary name in the same folder, synced, renamed,
+// and the folder synced.
+func WriteFile(path string, write func(io.Writer) error) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	err = write(temporary)
+	if err == nil {
+		err = temporary.Chmod(0o644)
+	}
+	if err == nil {
+		err = temporary.Sync()
+	}
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	if err != nil {
+		os.Remove(temporary.Name())
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// The states of a run that its folder shows.
+const (
+	StatusLive        = "live"
+	StatusDone        = "done"
+	StatusStopped     = "stopped"
+	StatusFailed      = "failed"
+	StatusInterrupted = "interrupted" // not over and nobody computes it
+)
+
+// A Listing is a run in a list of runs.
+type Listing struct {
+	Folder Folder
+	Status string
+	State  State
+	Err    error // why the journal could not be read
+}
+
+// ListRuns returns the runs under root, the newest first. A folder that cannot
+// be read is listed with its error.
+func ListRuns(root string) ([]Listing, error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	var all []Listing
+	for _, entry := range entries {
+		f := Folder(filepath.Join(root, entry.Name()))
+		if _, err := os.Stat(f.Journal()); err != nil {
+			continue // not a run
+		}
+		all = append(all, f.Listing())
+	}
+	slices.SortFunc(all, func(a, b Listing) int {
+		if c := b.State.Begun.Compare(a.State.Begun); c != 0 {
+			return c
+		}
+		return strings.Compare(b.Folder.Name(), a.Folder.Name())
+	})
+	return all, nil
+}
+
+// Listing folds a run's journal and says what state the run is in.
+func (f Folder) Listing() Listing {
+	l := Listing{Folder: f}
+	l.State, l.Err = ReadState(f)
+	switch done := l.State.Done; {
+	case done != nil:
+		l.Status = done.Status
+	case f.Live():
+		l.Status = StatusLive
+	default:
+		l.Status = StatusInterrupted
+	}
+	return l
+}
+
+// Live reports whether a process is computing the run.
+func (f Folder) Live() bool {
+	if _, err := os.Stat(f.lock()); err != nil {
+		return false
+	}
+	l, err := AcquireLock(f)
+	if err != nil {
+		return errors.Is(err, ErrLocked)
+	}
+	l.Release()
+	return false
+}

@@ -1,0 +1,209 @@
+package pipeline
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+const (
+	// maxCommand bounds a command's line on the socket.
+	maxCommand = 64 << 10
+	// socketPatience bounds a connection's silence within a command, and a
+	// client's wait for the answer.
+	socketPatience = 10 * time.Second
+	// maxClients bounds the connections at a time.
+	maxClients = 32
+)
+
+// ErrNotLive says that no process takes commands for a run.
+var ErrNotLive = errors.New("the run is not being computed")
+
+// reply answers a command on the socket.
+type reply struct {
+	Error string `json:"error,omitempty"`
+}
+
+// A Server takes commands for a run from other processes: one JSON object a
+// line over a Unix socket in the run folder that only its owner can open, each
+// answered by {} or {"error":…}. Events are not sent; clients read the journal.
+type Server struct {
+	path     string
+	listener net.Listener
+	send     func(Command) error
+
+	mu      sync.Mutex
+	clients map[net.Conn]struct{}
+	closed  bool
+	ended   sync.WaitGroup
+}
+
+// Serve opens the socket and hands the commands that arrive to send. The
+// caller holds the run's lock; a socket that is there already is a dead
+// process's.
+func Serve(f Folder, send func(Command) error) (*Server, error) {
+	if err := os.Remove(f.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the stale control socket: %w", err)
+	}
+	path, done, err := shortPath(f.socket())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("open control socket: %w", err)
+	}
+	// The listener would unlink the name it was given, which is gone by then.
+	listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := os.Chmod(f.socket(), 0o600); err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("restrict control socket: %w", err)
+	}
+	s := &Server{path: f.socket(), listener: listener, send: send, clients: make(map[net.Conn]struct{})}
+	s.ended.Go(s.accept)
+	return s, nil
+}
+
+// shortPath returns a name for a socket that fits into the system's limit of
+// about 100 bytes, by way of a temporary link to its folder where needed, and
+// a function that removes the link.
+func shortPath(path string) (string, func(), error) {
+	if len(path) < 100 {
+		return path, func() {}, nil
+	}
+	absolute, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return "", nil, fmt.Errorf("control socket: %w", err)
+	}
+	temporary, err := os.MkdirTemp("", "espalier")
+	if err != nil {
+		return "", nil, fmt.Errorf("control socket: %w", err)
+	}
+	link := filepath.Join(temporary, "run")
+	if err := os.Symlink(absolute, link); err != nil {
+		os.RemoveAll(temporary)
+		return "", nil, fmt.Errorf("control socket: %w", err)
+	}
+	return filepath.Join(link, filepath.Base(path)), func() { os.RemoveAll(temporary) }, nil
+}
+
+func (s *Server) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		s.mu.Lock()
+		if s.closed || len(s.clients) >= maxClients {
+			s.mu.Unlock()
+			conn.Close()
+			continue
+		}
+		s.clients[conn] = struct{}{}
+		s.mu.Unlock()
+		s.ended.Go(func() {
+			s.serve(conn)
+			conn.Close()
+			s.mu.Lock()
+			delete(s.clients, conn)
+			s.mu.Unlock()
+		})
+	}
+}
+
+// serve answers one client's commands until it goes or breaks the rules.
+func (s *Server) serve(conn io.ReadWriter) {
+	lines := bufio.NewScanner(conn)
+	lines.Buffer(make([]byte, 0, 4096), maxCommand)
+	answer := json.NewEncoder(conn)
+	for lines.Scan() {
+		var r reply
+		c, err := ParseCommand(lines.Bytes())
+		if err == nil {
+			err = s.send(c)
+		}
+		if err != nil {
+			r.Error = err.Error()
+		}
+		if answer.Encode(r) != nil {
+			return
+		}
+	}
+}
+
+// Close removes the socket and ends all connections.
+func (s *Server) Close() error {
+	err := s.listener.Close()
+	s.mu.Lock()
+	s.closed = true
+	for conn := range s.clients {
+		conn.Close()
+	}
+	s.mu.Unlock()
+	s.ended.Wait()
+	if removed := os.Remove(s.path); removed != nil && !errors.Is(removed, os.ErrNotExist) {
+		err = errors.Join(err, removed)
+	}
+	return err
+}
+
+// A Remote sends commands to the process that computes a run.
+type Remote struct {
+	mu    sync.Mutex
+	conn  net.Conn
+	lines *bufio.Scanner
+}
+
+// Dial connects to a live run. The error wraps ErrNotLive when nobody listens.
+func Dial(f Folder) (*Remote, error) {
+	path, done, err := shortPath(f.socket())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	conn, err := net.DialTimeout("unix", path, socketPatience)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%w)", ErrNotLive, err)
+	}
+	lines := bufio.NewScanner(conn)
+	lines.Buffer(make([]byte, 0, 4096), maxCommand)
+	return &Remote{conn: conn, lines: lines}, nil
+}
+
+// Send hands over a command and waits until it is queued or refused.
+func (r *Remote) Send(c Command) error {
+	line, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("send command: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.conn.SetDeadline(time.Now().Add(socketPatience)); err != nil {
+		return fmt.Errorf("send command: %w", err)
+	}
+	if _, err := r.conn.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("send command: %w", err)
+	}
+	if !r.lines.Scan() {
+		return fmt.Errorf("send command: %w", errors.Join(ErrNotLive, r.lines.Err()))
+	}
+	var answer reply
+	if err := json.Unmarshal(r.lines.Bytes(), &answer); err != nil {
+		return fmt.Errorf("send command: %w", err)
+	}
+	if answer.Error != "" {
+		return errors.New(answer.Error)
+	}
+	return nil
+}
+
+// Close ends the connection.
+func (r *Remote) Close() error { return r.conn.Close() }

@@ -1,0 +1,130 @@
+package pipeline
+
+import (
+	"slices"
+	"time"
+)
+
+// A State is what a run's events add up to: enough for a summary, a report and
+// for going on after an interruption. It does not hold every step.
+type State struct {
+	Seq     int64
+	Begun   time.Time // of the first event
+	Updated time.Time // of the newest event
+
+	Started *RunStarted
+	Stage   string // in progress, empty between stages
+	Round   int
+	Current *RoundStarted // the round in progress
+	Step    *StepDone     // the newest
+
+	GlobalStep         int
+	Overall, Remaining float64 // as StepDone and Progress say
+
+	Evaluations []Evaluated
+	Epochs      []EpochDone
+	Sparsities  []Sparsity // the newest of each round
+	Rounds      []RoundDone
+	Points      []CalibrationPoint
+	Quantized   *Quantized
+	Files       []Saved
+	Notes       []Note
+	Problems    []Log // warnings and errors
+
+	Paused    bool
+	Continued int // times that the run went on after an interruption
+	Done      *RunDone
+}
+
+// Apply folds in the next event.
+func (s *State) Apply(e Event) {
+	s.Seq, s.Updated = e.Seq, e.Time
+	if s.Begun.IsZero() {
+		s.Begun = e.Time
+	}
+	switch b := e.Body.(type) {
+	case RunStarted:
+		s.Started = &b
+	case Continued:
+		s.Continued++
+		s.Done, s.Paused = nil, false
+	case StageStarted:
+		s.Stage, s.Round = b.Stage, b.Round
+	case StageDone:
+		s.Stage = ""
+	case Progress:
+		s.Overall, s.Remaining = b.Overall, b.Remaining
+	case StepDone:
+		s.Step, s.GlobalStep = &b, b.GlobalStep
+		s.Overall, s.Remaining = b.Overall, b.Remaining
+	case EpochDone:
+		s.Epochs = append(s.Epochs, b)
+	case Evaluated:
+		s.Evaluations = append(s.Evaluations, b)
+	case RoundStarted:
+		s.Current, s.Round = &b, b.Round
+	case Sparsity:
+		if n := len(s.Sparsities); n > 0 && s.Sparsities[n-1].Round == b.Round {
+			s.Sparsities[n-1] = b
+		} else {
+			s.Sparsities = append(s.Sparsities, b)
+		}
+	case RoundDone:
+		s.Rounds = append(s.Rounds, b)
+		s.Current, s.Round = nil, 0
+	case CalibrationPoint:
+		s.Points = append(s.Points, b)
+	case Quantized:
+		s.Quantized = &b
+	case Paused:
+		s.Paused = true
+	case Resumed:
+		s.Paused = false
+	case Saved:
+		s.Files = append(s.Files, b)
+	case Log:
+		if b.Level != "info" {
+			s.Problems = append(s.Problems, b)
+		}
+	case Note:
+		s.Notes = append(s.Notes, b)
+	case RunDone:
+		s.Done = &b
+		s.Stage, s.Paused, s.Overall, s.Remaining = "", false, 1, 0
+	}
+}
+
+// Evaluation returns the newest measurement of that name, as "dense", on a
+// split, or nil.
+func (s *State) Evaluation(what, split string) *Evaluated {
+	for i := len(s.Evaluations) - 1; i >= 0; i-- {
+		if e := &s.Evaluations[i]; e.What == what && e.Split == split {
+			return e
+		}
+	}
+	return nil
+}
+
+// Passed returns the last round that passed its gate, or nil.
+func (s *State) Passed() *RoundDone {
+	for i := len(s.Rounds) - 1; i >= 0; i-- {
+		if s.Rounds[i].Passed {
+			return &s.Rounds[i]
+		}
+	}
+	return nil
+}
+
+// clone copies what Apply appends to; what pointers lead to is never changed.
+func (s *State) clone() State {
+	c := *s
+	c.Evaluations = slices.Clone(s.Evaluations)
+	c.Epochs = slices.Clone(s.Epochs)
+	c.Sparsities = slices.Clone(s.Sparsities)
+	c.Rounds = slices.Clone(s.Rounds)
+	c.Points = slices.Clone(s.Points)
+	c.Files = slices.Clone(s.Files)
+	c.Notes = slices.Clone(s.Notes)
+	c.Problems = slices.Clone(s.Problems)
+	return c
+}
