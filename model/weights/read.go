@@ -12,7 +12,8 @@ import (
 // a kind that this package does not read.
 var ErrUnsupported = errors.New("unsupported")
 
-// Read returns the tensors and the metadata of a safetensors file.
+// Read returns the tensors and the metadata of a file: safetensors, or a
+// PyTorch checkpoint. The content decides, not the name's ending.
 func Read(path string) ([]Tensor, map[string]string, error) {
 	file, err := readAll(path)
 	if err != nil {
@@ -24,7 +25,11 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 // Parse is Read for a file that is in memory already; errors call it name. The
 // tensors may share file's bytes.
 func Parse(name string, file []byte) ([]Tensor, map[string]string, error) {
-	tensors, metadata, err := parseSafetensors(file)
+	parse := parseSafetensors
+	if isTorch(file) {
+		parse = parseTorch
+	}
+	tensors, metadata, err := parse(file)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading weights from %s: %w", name, err)
 	}

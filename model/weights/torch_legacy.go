@@ -1,0 +1,88 @@
+package weights
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/big"
+)
+
+// legacyMagic is the number that a file of PyTorch before 1.6 begins with.
+var legacyMagic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
+
+const legacyProtocol = 1001
+
+// readTorchLegacy reads the format before PyTorch 1.6: five pickles one after
+// another (magic number, protocol, system, object, keys of the storages), then
+// every storage in the order of the keys: its count as a 64-bit integer and
+// its elements.
+func readTorchLegacy(file []byte) (any, error) {
+	set := &storageSet{byKey: map[string]*storage{}, views: true}
+	pos := 0
+	next := func(what string, persistent func(any) (any, error)) (any, error) {
+		v, length, err := unpickle(file[pos:], persistent)
+		if err != nil {
+			return nil, fmt.Errorf("%s at offset %d of the file: %w", what, pos, err)
+		}
+		pos += length
+		return v, nil
+	}
+	magic, err := next("magic number", nil)
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := magic.(*big.Int); !ok || m.Cmp(legacyMagic) != 0 {
+		return nil, fmt.Errorf("the file is a pickle, but not one of PyTorch's; save torch.save(model.state_dict(), FILE)")
+	}
+	protocol, err := next("protocol", nil)
+	if err != nil {
+		return nil, err
+	}
+	if protocol != any(int64(legacyProtocol)) {
+		return nil, fmt.Errorf("the legacy format's protocol is not %d, and others are %w", legacyProtocol, ErrUnsupported)
+	}
+	system, err := next("system information", nil)
+	if err != nil {
+		return nil, err
+	}
+	if d, ok := system.(*dict); ok {
+		for _, p := range d.pairs {
+			if p.key == any("little_endian") && p.value == any(false) {
+				return nil, fmt.Errorf("big-endian files are %w; save the file on a little-endian machine", ErrUnsupported)
+			}
+		}
+	}
+	root, err := next("object", set.persistent)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := next("storage keys", nil)
+	if err != nil {
+		return nil, err
+	}
+	l, ok := keys.(*list)
+	if !ok {
+		return nil, fmt.Errorf("the storage keys are %s: want a list; the file is damaged", typeName(keys))
+	}
+	for _, k := range l.items {
+		key, ok := k.(string)
+		s := set.byKey[key]
+		if !ok || s == nil || s.data != nil {
+			return nil, fmt.Errorf("a storage key is %s that no tensor uses, or stands there twice; the file is damaged", typeName(k))
+		}
+		if len(file)-pos < 8 {
+			return nil, fmt.Errorf("storage %s at offset %d: the file is truncated", key, pos)
+		}
+		count := binary.LittleEndian.Uint64(file[pos:])
+		if count != uint64(s.count) {
+			return nil, fmt.Errorf("storage %s at offset %d: %d elements, expected %d; the file is damaged", key, pos, count, s.count)
+		}
+		pos += 8
+		size := s.count * int64(s.dtype.Size())
+		if size > int64(len(file)-pos) {
+			return nil, fmt.Errorf("storage %s at offset %d: %d bytes are wanted and %d are left; the file is truncated", key, pos, size, len(file)-pos)
+		}
+		s.data = file[pos : pos+int(size) : pos+int(size)]
+		pos += int(size)
+	}
+	return root, nil
+}
