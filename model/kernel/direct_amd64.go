@@ -18,7 +18,7 @@ type directAsm struct {
 	lanes        int // output channels that one call computes
 	rows, width  int // tile of outputs of a forward convolution
 	pixels       int // tile of dy in the gradients, a row high
-	gradChannels int // input channels of one call for the gradient of 3×3 weights; 1×1 weights: lanes
+	gradChannels int // input channels whose gradients of 3×3 weights fit the registers; of 1×1 weights: lanes
 }
 
 func directAVX512() directFuncs {
@@ -37,7 +37,8 @@ func (d *directAsm) funcs() directFuncs {
 type directOp int
 
 const (
-	opForward3x3 directOp = iota
+	opNone directOp = iota
+	opForward3x3
 	opForward3x3s2
 	opForward1x1
 	opForward1x1s2
@@ -51,26 +52,30 @@ const (
 	opGradImage
 )
 
+// ops returns the assembly for c's shape, or opNone where there is none.
+func (c Conv) ops() (forward, weightGrad directOp) {
+	switch {
+	case c.ofImage() && c.Kernel == 3 && c.Stride == 1:
+		return opForwardImage, opGradImage
+	case c.ofImage():
+		return opNone, opNone
+	case c.Kernel == 3 && c.Stride == 1:
+		return opForward3x3, opGrad3x3
+	case c.Kernel == 3:
+		return opForward3x3s2, opGrad3x3s2
+	case c.Stride == 1:
+		return opForward1x1, opGrad1x1
+	default:
+		return opForward1x1s2, opGrad1x1s2
+	}
+}
+
 // forward calls the assembly once per block of output channels.
 func (d *directAsm) forward(c Conv, y, x, w []float32, e Epilogue) {
-	var op directOp
-	switch {
-	case c.Out.H%d.rows != 0 || c.Out.W%d.width != 0:
+	op, _ := c.ops()
+	if op == opNone || c.Out.H%d.rows != 0 || c.Out.W%d.width != 0 {
 		convForward(c, y, x, w, e)
 		return
-	case c.ofImage() && c.Kernel == 3 && c.Stride == 1:
-		op = opForwardImage
-	case c.ofImage():
-		convForward(c, y, x, w, e)
-		return
-	case c.Kernel == 3 && c.Stride == 1:
-		op = opForward3x3
-	case c.Kernel == 3:
-		op = opForward3x3s2
-	case c.Stride == 1:
-		op = opForward1x1
-	default:
-		op = opForward1x1s2
 	}
 	src := c.source()
 	a := directArgs{
@@ -105,10 +110,10 @@ func weightsOf(k, channels, kernel int) int {
 	return k/Lanes*channels*kernel*kernel*Lanes + k%Lanes
 }
 
-// dataGrad calls the assembly once per block of input channels.
+// dataGrad calls the assembly once per pair of blocks of channels, the output's
+// two at a time: their 3×3 weights stay in the first-level cache.
 func (d *directAsm) dataGrad(c Conv, dx, dy, wT []float32, add bool) {
 	a := directArgs{
-		blocks: c.Out.C / Lanes,
 		srcRow: 4 * c.Out.Row(), srcPlane: 4 * c.Out.Plane(),
 		dstRow: 4 * c.In.Row(),
 	}
@@ -130,14 +135,19 @@ func (d *directAsm) dataGrad(c Conv, dx, dy, wT []float32, add bool) {
 		convDataGrad(c, dx, dy, wT, add)
 		return
 	}
-	a.src = unsafe.Pointer(&dy[c.Out.At(0, 0, 0)])
 	for ch := 0; ch < c.In.C; ch += d.lanes {
 		a.dst = unsafe.Pointer(&dx[c.In.At(ch, 0, 0)])
-		a.weights = unsafe.Pointer(&wT[weightsOf(ch, c.Out.C, c.Kernel)])
+		a.residual = nil
 		if add {
 			a.residual = a.dst
 		}
-		d.call(op, &a)
+		for k := 0; k < c.Out.C; k += 2 * Lanes {
+			a.blocks = min(2, (c.Out.C-k)/Lanes)
+			a.src = unsafe.Pointer(&dy[c.Out.At(k, 0, 0)])
+			a.weights = unsafe.Pointer(&wT[weightsOf(ch, c.Out.C, c.Kernel)+k*c.Kernel*c.Kernel*Lanes])
+			d.call(op, &a)
+			a.residual = a.dst // the next output channels add to what these left
+		}
 	}
 }
 
@@ -158,25 +168,17 @@ const cached = 6 << 10
 // weightGrad calls the assembly once per pair of blocks, group of rows and kernel
 // row.
 func (d *directAsm) weightGrad(c Conv, dw, x, dy []float32) {
+	_, op := c.ops()
+	if op == opNone || c.Out.W%d.pixels != 0 {
+		convWeightGrad(c, dw, x, dy)
+		return
+	}
 	group := d.gradChannels
-	var op directOp
 	switch {
-	case c.Out.W%d.pixels != 0:
-		convWeightGrad(c, dw, x, dy)
-		return
-	case c.ofImage() && c.Kernel == 3 && c.Stride == 1:
-		op, group = opGradImage, 3
 	case c.ofImage():
-		convWeightGrad(c, dw, x, dy)
-		return
-	case c.Kernel == 3 && c.Stride == 1:
-		op = opGrad3x3
-	case c.Kernel == 3:
-		op = opGrad3x3s2
-	case c.Stride == 1:
-		op, group = opGrad1x1, d.lanes
-	default:
-		op, group = opGrad1x1s2, d.lanes
+		group = 3
+	case c.Kernel == 1:
+		group = d.lanes
 	}
 	src := c.source()
 	a := directArgs{
