@@ -161,9 +161,6 @@ func (t *Trainer) loss(b *block, w *workspace, part int) {
 			dLogits[k] /= float32(t.n)
 		}
 		fc.backward(dPooled, dw, db, pooled, dLogits)
-		for c := range dPooled {
-			dPooled[c] /= float32(m.H * m.W)
-		}
 		t.engine.Kernels.AveragePoolGrad(m, images(b.g, m.Len(), i, 1), dPooled)
 		t.maskBlock(b, w, part, i)
 	}
