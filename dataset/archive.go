@@ -1,0 +1,114 @@
+package dataset
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+)
+
+// maxUnpacked bounds what an archive may unpack to, in bytes. The official
+// ones unpack to 184 MB.
+const maxUnpacked = 1 << 30
+
+// readArchive reads the files of an archive, which may have either layout.
+func readArchive(name string, testOnly bool) (*layout, map[string]*Split, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading CIFAR-10: %w", err)
+	}
+	defer f.Close()
+	return readArchiveFrom(f, name, testOnly)
+}
+
+// readArchiveFrom reads an archive, named name in errors.
+func readArchiveFrom(r io.Reader, name string, testOnly bool) (*layout, map[string]*Split, error) {
+	parts := make(map[string]*Split)
+	var of *layout
+	err := walkArchive(r, name, func(l *layout, file string, content io.Reader) (more bool, err error) {
+		if of != nil && of != l {
+			return false, fmt.Errorf("reading CIFAR-10: %s holds both %s and %s: use an archive with one of them", name, of.folder, l.folder)
+		}
+		of = l
+		wanted := l.files(testOnly)
+		if !slices.Contains(wanted, file) {
+			return true, nil
+		}
+		if parts[file] != nil {
+			return false, fmt.Errorf("reading CIFAR-10: %s holds %s twice: get it again", name, file)
+		}
+		if parts[file], err = l.read(content, name+":"+l.folder+"/"+file, 0); err != nil {
+			return false, err
+		}
+		return len(parts) < len(wanted), nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if of == nil {
+		return nil, nil, fmt.Errorf("reading CIFAR-10: %s holds neither %s nor %s: name the archive %s or %s, or a folder",
+			name, layouts[0].folder, layouts[1].folder, layouts[0].archive, layouts[1].archive)
+	}
+	for _, file := range of.files(testOnly) {
+		if parts[file] == nil {
+			return nil, nil, fmt.Errorf("reading CIFAR-10: %s:%s/%s is missing: get the archive again", name, of.folder, file)
+		}
+	}
+	return of, parts, nil
+}
+
+// walkArchive calls see with the batches, and the other regular files, of
+// every folder that belongs to a layout, until see wants no more.
+func walkArchive(r io.Reader, name string, see func(l *layout, file string, content io.Reader) (more bool, err error)) error {
+	packed := &counter{r: r}
+	wrap := func(err error) error {
+		return fmt.Errorf("reading CIFAR-10: %s, offset %d: %w: the archive is damaged or truncated, get it again", name, packed.n, err)
+	}
+	gz, err := gzip.NewReader(bufio.NewReaderSize(packed, 1<<16))
+	if err != nil {
+		return wrap(err)
+	}
+	unpacked := &counter{r: gz, limit: maxUnpacked}
+	for tr := tar.NewReader(unpacked); ; {
+		header, err := tr.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return wrap(err)
+		}
+		dir, file := path.Split(path.Clean(header.Name))
+		for _, l := range layouts {
+			if dir != l.folder+"/" || header.Typeflag != tar.TypeReg {
+				continue
+			}
+			if more, err := see(l, file, tr); err != nil || !more {
+				return err
+			}
+		}
+	}
+}
+
+// A counter counts the bytes that are read through it and, with a limit, lets
+// no more than that pass.
+type counter struct {
+	r     io.Reader
+	n     int64
+	limit int64 // 0 is none
+}
+
+var errTooLarge = errors.New("it unpacks to more than 1 GiB")
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	if c.limit > 0 && c.n > c.limit {
+		return 0, errTooLarge
+	}
+	return n, err
+}

@@ -1,0 +1,127 @@
+package dataset
+
+import (
+	"fmt"
+	"iter"
+	"math/rand/v2"
+)
+
+// LoaderOptions says how images become batches.
+type LoaderOptions struct {
+	Batch int // images in a batch; the last one of an epoch may have fewer
+	// Shuffle takes the images of every epoch in another order.
+	Shuffle bool
+	// Augment crops and flips at random, see augment.
+	Augment bool
+	// Seed is that of the order and of the augmentation.
+	Seed uint64
+	// Only lists the images to use, in this order; nil uses all.
+	Only []int32
+}
+
+// A Loader makes batches of normalised images. It allocates nothing after
+// NewLoader, and the batch of an epoch and index is the same whenever it is
+// asked for. A Loader is not safe for concurrent use.
+type Loader struct {
+	split *Split
+	o     LoaderOptions
+	// value [channel][byte] is the normalised float of every byte.
+	value [3][256]float32
+	order []int32 // of the images in the epoch that is current
+	epoch int     // that order belongs to; −1 before the first
+
+	x      []float32 // Epoch's batch
+	labels []uint8
+}
+
+// NewLoader returns a Loader of batches from s, which is a part of d,
+// normalised with d.Mean and d.Std. It panics where these are unknown: they
+// come from the training part or from a network's file.
+func (d *Data) NewLoader(s *Split, o LoaderOptions) *Loader {
+	for _, std := range d.Std {
+		if !(std > 0) {
+			panic("dataset: NewLoader before Mean and Std are known")
+		}
+	}
+	if o.Batch < 1 {
+		panic(fmt.Sprintf("dataset: NewLoader with batches of %d images", o.Batch))
+	}
+	n := s.Len()
+	if o.Only != nil {
+		n = len(o.Only)
+	}
+	l := &Loader{split: s, o: o, order: make([]int32, n), epoch: -1}
+	for c := range l.value {
+		for v := range l.value[c] {
+			// In the order and precision of torchvision's ToTensor and Normalize.
+			l.value[c][v] = (float32(v)/255 - d.Mean[c]) / d.Std[c]
+		}
+	}
+	return l
+}
+
+// Len returns the number of images in an epoch.
+func (l *Loader) Len() int { return len(l.order) }
+
+// Batches returns the number of batches in an epoch.
+func (l *Loader) Batches() int { return (len(l.order) + l.o.Batch - 1) / l.o.Batch }
+
+// Load fills x [n][3][32][32] and labels [n] with batch index, counted from 0,
+// of an epoch, and returns n. It panics where index is none of Batches or a
+// slice is too short for a batch.
+func (l *Loader) Load(epoch, index int, x []float32, labels []uint8) (n int) {
+	if index < 0 || index >= l.Batches() {
+		panic(fmt.Sprintf("dataset: batch %d of %d", index, l.Batches()))
+	}
+	if l.epoch != epoch {
+		l.arrange(epoch)
+	}
+	first := index * l.o.Batch
+	n = min(l.o.Batch, len(l.order)-first)
+	for i, image := range l.order[first : first+n] {
+		to := x[i*ImageBytes : (i+1)*ImageBytes]
+		if l.o.Augment {
+			l.augment(to, l.split.Image(int(image)), epoch, int(image))
+		} else {
+			l.normalise(to, l.split.Image(int(image)))
+		}
+		labels[i] = l.split.Labels[image]
+	}
+	return n
+}
+
+// Epoch yields the batches of an epoch in order, as x [n][3][32][32] and
+// labels [n]. Both are overwritten by the next batch.
+func (l *Loader) Epoch(epoch int) iter.Seq2[[]float32, []uint8] {
+	if l.x == nil {
+		l.x = make([]float32, l.o.Batch*ImageBytes)
+		l.labels = make([]uint8, l.o.Batch)
+	}
+	return func(yield func([]float32, []uint8) bool) {
+		for index := range l.Batches() {
+			n := l.Load(epoch, index, l.x, l.labels)
+			if !yield(l.x[:n*ImageBytes], l.labels[:n]) {
+				return
+			}
+		}
+	}
+}
+
+// arrange makes the order of an epoch current.
+func (l *Loader) arrange(epoch int) {
+	if l.o.Shuffle {
+		var g rand.PCG
+		stream(&g, l.o.Seed, shuffling, uint64(epoch), 0)
+		permute(l.order, &g)
+	} else {
+		for i := range l.order {
+			l.order[i] = int32(i)
+		}
+	}
+	if l.o.Only != nil {
+		for i, at := range l.order {
+			l.order[i] = l.o.Only[at]
+		}
+	}
+	l.epoch = epoch
+}

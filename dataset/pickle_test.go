@@ -1,0 +1,120 @@
+package dataset
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestPickleHoldsTheSameAsTheBinaryFile(t *testing.T) {
+	want := read(t, "testdata/batch.bin")
+	for _, name := range []string{"batch_py2", "batch_py3", "batch_columns"} {
+		b := read(t, "testdata/"+name)
+		s, err := readPickle(bytes.NewReader(b), name, int64(len(b)))
+		if err != nil {
+			t.Error(err)
+		} else if !bytes.Equal(asRecords(s), want) {
+			t.Errorf("%s: images differ from batch.bin", name)
+		}
+	}
+}
+
+func TestEveryTruncationOfAPickleIsAnError(t *testing.T) {
+	whole := read(t, "testdata/batch_py2")
+	for n := range whole {
+		_, err := readPickle(bytes.NewReader(whole[:n]), "f", 0)
+		var format *FormatError
+		if !errors.As(err, &format) {
+			t.Fatalf("the first %d bytes: %v", n, err)
+		}
+		if format.Offset > int64(n) {
+			t.Errorf("the first %d bytes: offset %d", n, format.Offset)
+		}
+	}
+}
+
+// entry returns a pickled string, and ints one of a list.
+func entry(s string) string { return fmt.Sprintf("U%c%s", len(s), s) }
+
+func ints(values string) string {
+	var b strings.Builder
+	b.WriteString("](")
+	for _, v := range []byte(values) {
+		b.WriteString("K" + string(v))
+	}
+	return b.String() + "e"
+}
+
+// arrayOf returns a pickled NumPy array of one image.
+func arrayOf(kind, shape string, content string) string {
+	return "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R" +
+		"(K\x01" + shape + "cnumpy\ndtype\n" + entry(kind) + "K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89" +
+		"T\x00\x0c\x00\x00" + content + "tb"
+}
+
+func TestPicklesThatAreNoBatches(t *testing.T) {
+	const proto = "\x80\x02"
+	image, one := strings.Repeat("p", ImageBytes), "K\x01M\x00\x0c\x86"
+	data, labels := entry("data"), entry("labels")
+	good := proto + "}(" + data + arrayOf("u1", one, image) + labels + ints("\x03") + "u."
+	if _, err := readPickle(strings.NewReader(good), "f", 0); err != nil {
+		t.Fatalf("the case that the others are made from: %v", err)
+	}
+	for _, c := range []struct{ name, pickle, want string }{
+		{"code", proto + "cos\nsystem\nU\x02ls\x85R.", `"os.system"`},
+		{"a call of an array", strings.Replace(good, "ndarray\nK\x00\x85U\x01b\x87R", "ndarray\nK\x00\x85R", 1), "call"},
+		{"protocol", "\x80\x05}.", "protocol 5"},
+		{"opcode", proto + "}\x97.", "opcode 0x97"},
+		{"no dict", proto + "].", "no dict"},
+		{"no data", proto + "}(" + labels + ints("\x03") + "u.", `no array "data"`},
+		{"no labels", proto + "}(" + data + arrayOf("u1", one, image) + "u.", `no list "labels"`},
+		{"fewer labels", strings.Replace(good, ints("\x03"), "]", 1), "0 labels for 1 images"},
+		{"label", strings.Replace(good, ints("\x03"), ints("\x0a"), 1), "image 0 is 10"},
+		{"label of another type", strings.Replace(good, ints("\x03"), "]Na", 1), "no int"},
+		{"floats", strings.Replace(good, entry("u1"), entry("f4"), 1), `"f4"`},
+		{"shape", strings.Replace(good, one, "K\x02M\x00\x0c\x86", 1), "2 by 3072 with 3072 bytes"},
+		{"width", strings.Replace(good, one, "M\x00\x0cK\x01\x86", 1), "3072 by 1"},
+		{"empty array", strings.Replace(good, one+"cnumpy", "K\x00M\x00\x0c\x86cnumpy", 1), "0 by 3072"},
+		{"stack", proto + "}(u0.", "takes more"},
+		{"below a mark", proto + "}(0.", "takes more"},
+		{"mark", proto + "}e.", "takes more"},
+		{"memo", proto + "h\x07.", "takes more"},
+		{"items for a number", proto + "K\x01K\x01a.", "no list"},
+		{"odd entries", proto + "}(" + data + "u.", "no dict"},
+		{"number as key", proto + "}K\x01K\x01s.", "no strings"},
+		{"endless name", proto + "c" + strings.Repeat("x", 100), "without an end"},
+		{"length beyond the end", proto + "T\xff\xff\xff\x7f", "too early"},
+		{"many steps", proto + strings.Repeat("]0", maxSteps), "steps"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := readPickle(strings.NewReader(c.pickle), "f", 0)
+			var format *FormatError
+			if !errors.As(err, &format) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want a *FormatError that says %q", err, c.want)
+			}
+		})
+	}
+}
+
+func FuzzPickle(f *testing.F) {
+	for _, name := range []string{"batch_py2", "batch_py3", "batch_columns"} {
+		f.Add(read(f, "testdata/"+name))
+	}
+	f.Add([]byte("\x80\x02}q\x00(h\x00h\x00u."))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := readPickle(bytes.NewReader(b), "f", int64(len(b)))
+		if err != nil {
+			return
+		}
+		if s.Len() == 0 || len(s.Images) != s.Len()*ImageBytes {
+			t.Errorf("%d labels and %d bytes of pixels", s.Len(), len(s.Images))
+		}
+		for i, label := range s.Labels {
+			if label > 9 {
+				t.Errorf("label %d of image %d", label, i)
+			}
+		}
+	})
+}

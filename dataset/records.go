@@ -1,0 +1,72 @@
+package dataset
+
+import (
+	"fmt"
+	"io"
+)
+
+// A FormatError is a place in a data file that is not as it should be.
+type FormatError struct {
+	File    string // where it lies, and after a colon its name inside an archive
+	Offset  int64  // in bytes from its beginning
+	Problem string // what is wrong and what to do
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("reading CIFAR-10: %s, offset %d: %s", e.File, e.Offset, e.Problem)
+}
+
+// A record of the binary layout is a byte of label and an image. A file of
+// any whole number of them is fine, up to ten times an official file.
+const (
+	recordBytes = 1 + ImageBytes
+	maxRecords  = 100_000
+)
+
+// readRecords reads a file of the binary layout.
+func readRecords(r io.Reader, file string, size int64) (*Split, error) {
+	s := newSplit(int(min(size/recordBytes, maxRecords)))
+	buf := make([]byte, 256*recordBytes)
+	for offset := int64(0); ; {
+		n, err := fill(r, buf)
+		if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("reading CIFAR-10: %s, offset %d: %w", file, offset+int64(n), err)
+		}
+		for at := 0; at+recordBytes <= n; at += recordBytes {
+			record := buf[at : at+recordBytes]
+			if int(record[0]) >= len(cifarClasses) {
+				return nil, &FormatError{file, offset + int64(at), fmt.Sprintf(
+					"the label of record %d is %d instead of 0 to 9: the file is damaged or holds no CIFAR-10, get it again", s.Len(), record[0])}
+			}
+			if s.Len() == maxRecords {
+				return nil, &FormatError{file, offset + int64(at), fmt.Sprintf("more than %d records: split the file", maxRecords)}
+			}
+			s.Labels = append(s.Labels, record[0])
+			s.Images = append(s.Images, record[1:]...)
+		}
+		offset += int64(n)
+		if err == nil {
+			continue
+		}
+		if rest := offset % recordBytes; rest != 0 {
+			return nil, &FormatError{file, offset, fmt.Sprintf(
+				"the file ends %d bytes into record %d of %d bytes: it is truncated, get it again", rest, s.Len(), recordBytes)}
+		}
+		if s.Len() == 0 {
+			return nil, &FormatError{file, 0, "the file is empty: get it again"}
+		}
+		return s, nil
+	}
+}
+
+// fill reads until buf is full or r ends. Unlike io.ReadFull it leaves r's
+// error as it is, io.EOF or another: an archive that breaks off must not pass
+// for a file that ends.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var k int
+		k, err = r.Read(buf[n:])
+		n += k
+	}
+	return n, err
+}

@@ -1,0 +1,112 @@
+package dataset
+
+import (
+	"math"
+	"slices"
+)
+
+// firstOfClass chooses n of the images with these labels: the first ones of
+// every class, each class getting its share of n.
+func firstOfClass(labels []uint8, classes, n int) []bool {
+	have := make([]int, classes)
+	for _, label := range labels {
+		have[label]++
+	}
+	quota := shares(have, n)
+	chosen := make([]bool, len(labels))
+	for i, label := range labels {
+		if quota[label] > 0 {
+			quota[label]--
+			chosen[i] = true
+		}
+	}
+	return chosen
+}
+
+// shares divides n, at most the sum of weights, in proportion to the weights
+// so that the running sums are rounded and the parts add up to exactly n. No
+// part exceeds its weight.
+func shares(weights []int, n int) []int {
+	total := 0
+	for _, w := range weights {
+		total += w
+	}
+	parts := make([]int, len(weights))
+	sum, given := 0, 0
+	for i, w := range weights {
+		sum += w
+		// sum·n stays far below 2⁶³ for any number of images in memory.
+		upTo := sum * n / total
+		parts[i] = upTo - given
+		given = upTo
+	}
+	return parts
+}
+
+// partition returns copies of the images that were chosen and of the others,
+// both in their old order.
+func (s *Split) partition(chosen []bool) (in, out *Split) {
+	n := 0
+	for _, c := range chosen {
+		if c {
+			n++
+		}
+	}
+	in, out = newSplit(n), newSplit(len(chosen)-n)
+	for i, c := range chosen {
+		to := out
+		if c {
+			to = in
+		}
+		to.Images = append(to.Images, s.Image(i)...)
+		to.Labels = append(to.Labels, s.Labels[i])
+	}
+	return in, out
+}
+
+// first returns a copy of the first n images of s, or s where n is 0 or s has
+// no more.
+func (s *Split) first(n int) *Split {
+	if n == 0 || n >= s.Len() {
+		return s
+	}
+	return &Split{
+		Images: slices.Clone(s.Images[:n*ImageBytes]),
+		Labels: slices.Clone(s.Labels[:n]),
+	}
+}
+
+// newSplit returns an empty split with room for n images.
+func newSplit(n int) *Split {
+	return &Split{Images: make([]uint8, 0, n*ImageBytes), Labels: make([]uint8, 0, n)}
+}
+
+// Statistics returns the mean and the standard deviation (of the population,
+// not of a sample) of each colour channel over all pixels, on the 0 to 1
+// scale. A channel that never varies gets 1, so that dividing by it is
+// harmless.
+func (s *Split) Statistics() (mean, std [3]float32) {
+	// Counting values first keeps the sums exact in integers, whatever the
+	// order of the images.
+	for c := range 3 {
+		var count [256]int
+		for i := range s.Len() {
+			for _, v := range s.Image(i)[c*plane : (c+1)*plane] {
+				count[v]++
+			}
+		}
+		var n, sum, squares int
+		for v, k := range count {
+			n += k
+			sum += k * v
+			squares += k * v * v
+		}
+		m := float64(sum) / float64(n)
+		deviation := math.Sqrt(float64(squares)/float64(n) - m*m)
+		if deviation == 0 {
+			deviation = 255
+		}
+		mean[c], std[c] = float32(m/255), float32(deviation/255)
+	}
+	return mean, std
+}
