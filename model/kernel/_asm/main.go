@@ -13,6 +13,7 @@ import (
 
 // generators maps each assembly file to what writes it.
 var generators = map[string]func(*file){
+	"winograd_avx512_amd64.s":    winogradAVX512,
 	"elementwise_avx512_amd64.s": elementwiseAVX512,
 	"elementwise_avx2_amd64.s":   elementwiseAVX2,
 	"direct_avx512_amd64.s":      directAVX512,

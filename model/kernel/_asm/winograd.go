@@ -1,0 +1,216 @@
+package main
+
+import "fmt"
+
+// Winograd F(4×4, 3×3): Lavin and Gray, "Fast Algorithms for Convolutional
+// Neural Networks", 2015, section 4. The matrices are those of
+// model/kernel/winograd_go.go, which defines what each function here computes.
+
+// A winograd writes the functions for one register file.
+type winograd struct {
+	*file
+	set string // suffix of function names
+	reg byte   // Z or Y
+}
+
+// r returns register i.
+func (w winograd) r(i int) string { return fmt.Sprintf("%c%d", w.reg, i) }
+
+// rs returns n registers from number first on.
+func (w winograd) rs(first, n int) []string {
+	regs := make([]string, n)
+	for i := range regs {
+		regs[i] = w.r(first + i)
+	}
+	return regs
+}
+
+// Vector operations, destination first. The last source of add, sub and the
+// fused ones may be an address.
+func (w winograd) load(dst, addr string)  { w.p("\tVMOVUPS %s, %s", addr, dst) }
+func (w winograd) store(addr, src string) { w.p("\tVMOVUPS %s, %s", src, addr) }
+func (w winograd) add(dst, a, b string)   { w.p("\tVADDPS %s, %s, %s", b, a, dst) }
+func (w winograd) sub(dst, a, b string)   { w.p("\tVSUBPS %s, %s, %s", b, a, dst) }
+func (w winograd) mul(dst, a, b string)   { w.p("\tVMULPS %s, %s, %s", b, a, dst) }
+
+func (w winograd) addProduct(dst, a, b string) { w.p("\tVFMADD231PS %s, %s, %s", b, a, dst) }  // dst += a·b
+func (w winograd) subProduct(dst, a, b string) { w.p("\tVFNMADD231PS %s, %s, %s", b, a, dst) } // dst −= a·b
+func (w winograd) scaleAdd(dst, a, b string)   { w.p("\tVFMADD213PS %s, %s, %s", b, a, dst) }  // dst = dst·a + b
+func (w winograd) scaleFrom(dst, a, b string)  { w.p("\tVFNMADD213PS %s, %s, %s", b, a, dst) } // dst = b − dst·a
+
+// inputTransform computes v = Bᵀ·d and hands v[i] to out as soon as it is there.
+// It overwrites d and the temporaries t; four holds 4.
+//
+//	v0 = 4(d0−d2) + c           c = d4 − d2
+//	v1 = a + b   v2 = a − b     a = d4 − 4·d2   b = d3 − 4·d1
+//	v3 = c + 2d  v4 = c − 2d    d = d3 − d1
+//	v5 = (d5−d3) − 4d
+func (w winograd) inputTransform(d, t []string, four string, out func(i int, v string)) {
+	c, e := t[0], t[1]
+	w.sub(c, d[4], d[2])
+	w.sub(e, d[3], d[1])
+	w.sub(t[2], d[0], d[2])
+	w.sub(t[3], d[5], d[3])
+	w.scaleAdd(t[2], four, c)
+	out(0, t[2])
+	w.subProduct(t[3], four, e)
+	out(5, t[3])
+	w.scaleFrom(d[2], four, d[4])
+	w.scaleFrom(d[1], four, d[3])
+	w.add(t[4], d[2], d[1])
+	out(1, t[4])
+	w.sub(t[5], d[2], d[1])
+	out(2, t[5])
+	w.add(e, e, e)
+	w.add(d[0], c, e)
+	out(3, d[0])
+	w.sub(d[3], c, e)
+	out(4, d[3])
+}
+
+// outputTransform computes y = Aᵀ·m in place: y0 ends in m[0], y1 in m[1], y2 in
+// m[2] and y3 in m[5]. It overwrites all of m and the temporaries t. two, four
+// and eight are operands that hold these numbers.
+//
+//	y0 = m0 + s1 + s2    s1 = m1 + m2   e1 = m1 − m2
+//	y1 = e1 + 2·e2       s2 = m3 + m4   e2 = m3 − m4
+//	y2 = s1 + 4·s2
+//	y3 = m5 + e1 + 8·e2
+func (w winograd) outputTransform(m, t []string, two, four, eight multiplier) (y []string) {
+	s1, s2 := t[0], t[1]
+	w.add(s1, m[1], m[2])
+	w.sub(m[1], m[1], m[2])
+	w.add(s2, m[3], m[4])
+	w.sub(m[3], m[3], m[4])
+	w.add(m[0], m[0], s1)
+	w.add(m[0], m[0], s2)
+	w.add(m[5], m[5], m[1])
+	w.times("231", m[5], m[3], eight) // m5 += e2·8
+	w.times("231", m[1], m[3], two)   // e1 += e2·2
+	w.times("132", s2, s1, four)      // s2 = s2·4 + s1
+	return []string{m[0], m[1], s2, m[5]}
+}
+
+// A multiplier is a constant in a register, or broadcast from memory.
+type multiplier struct{ operand, suffix string }
+
+// times writes a fused multiply-add by a constant; form is 231 (dst += a·c) or
+// 132 (dst = dst·c + a).
+func (w winograd) times(form, dst, a string, c multiplier) {
+	w.p("\tVFMADD%sPS%s %s, %s, %s", form, c.suffix, c.operand, a, dst)
+}
+
+// gradientTransform computes z = A·e, handing z[i] to out as soon as it is
+// there. It overwrites e and the temporaries t; four holds 4.
+//
+//	z0 = e0                     p = e0 + e2     q = e1 + e3
+//	z1 = p + q   z2 = p − q     r = e0 + 4·e2   s = 2(e1 + 4·e3)
+//	z3 = r + s   z4 = r − s     z5 = e3
+func (w winograd) gradientTransform(e, t []string, four string, out func(i int, z string)) {
+	out(0, e[0])
+	out(5, e[3])
+	p, q := t[0], t[1]
+	w.add(p, e[0], e[2])
+	w.add(q, e[1], e[3])
+	w.add(t[2], p, q)
+	out(1, t[2])
+	w.sub(t[3], p, q)
+	out(2, t[3])
+	w.scaleAdd(e[2], four, e[0])
+	w.addProduct(e[1], e[3], four)
+	w.add(e[1], e[1], e[1])
+	w.add(t[4], e[2], e[1])
+	out(3, t[4])
+	w.sub(t[5], e[2], e[1])
+	out(4, t[5])
+}
+
+// winogradConstants writes the numbers that transforms multiply by.
+func (w winograd) constants() {
+	w.p("\n// 2, 4, 8, 1/4, −1/6, 1/6, 1/24")
+	for i, bits := range []uint32{0x40000000, 0x40800000, 0x41000000, 0x3e800000, 0xbe2aaaab, 0x3e2aaaab, 0x3d2aaaab} {
+		w.p("DATA winogradConstants<>+%d(SB)/4, $%#x", 4*i, bits)
+	}
+	w.p("GLOBL winogradConstants<>(SB), RODATA|NOPTR, $28")
+}
+
+// Offsets in winogradConstants.
+const (
+	constTwo          = 0
+	constFour         = 4
+	constEight        = 8
+	constQuarter      = 12
+	constMinusSixth   = 16
+	constSixth        = 20
+	constTwentyFourth = 24
+)
+
+// memory returns the constant at an offset of what base points to, broadcast.
+func memory(offset int, base string) multiplier {
+	return multiplier{fmt.Sprintf("%d(%s)", offset, base), ".BCST"}
+}
+
+// begin opens a function whose only argument is a struct of that type and size,
+// to which AX points.
+func (w winograd) begin(name, typ string, frame, size int) {
+	w.p("\n// func winograd%s%s(a %s)", name, w.set, typ)
+	w.p("TEXT ·winograd%s%s(SB), NOSPLIT, $%d-%d", name, w.set, frame, size)
+	w.p("\tLEAQ a+0(FP), AX")
+}
+
+// end closes it.
+func (w winograd) end() {
+	w.p("\tVZEROUPPER")
+	w.p("\tRET")
+}
+
+// arg loads a field of the arguments into a register.
+func (w winograd) arg(field, reg string) { w.p("\tMOVQ %s(AX), %s", field, reg) }
+
+// floats loads a field that counts floats, as bytes.
+func (w winograd) floats(field, reg string) {
+	w.arg(field, reg)
+	w.p("\tSHLQ $2, %s", reg)
+}
+
+// Sizes of the argument structs, in bytes.
+const (
+	winogradTilesSize   = 160
+	winogradProductSize = 160
+)
+
+// A winogradFetch fetches memory into the cache, line by line, while products
+// keep the arithmetic units busy. Pointers run to the last line and stay there.
+type winogradFetch struct {
+	w              winograd
+	field          string // of winogradProduct, a slice
+	pointer, limit string // registers
+	writing        bool
+}
+
+// begin loads the registers. A slice of no floats is fetched from the argument
+// struct's own memory, which is harmless.
+func (t winogradFetch) begin() {
+	t.w.arg("winogradProduct_"+t.field, t.pointer)
+	t.w.p("\tMOVQ winogradProduct_%s+8(AX), %s", t.field, t.limit)
+	t.w.p("\tTESTQ %s, %s", t.limit, t.limit)
+	t.w.p("\tCMOVQEQ AX, %s", t.pointer)
+	t.w.p("\tLEAQ (%s)(%s*4), %s", t.pointer, t.limit, t.limit)
+}
+
+// line fetches line i behind the pointer.
+func (t winogradFetch) line(i int) {
+	if !t.writing {
+		t.w.p("\tPREFETCHT1 %d(%s)", 64*i, t.pointer)
+		return
+	}
+	// PREFETCHW disp32(R14), which the assembler does not know: 41 0F 0D /1.
+	t.w.p("\tBYTE $0x41; BYTE $0x0F; BYTE $0x0D; BYTE $0x8E; LONG $%d", 64*i)
+}
+
+// advance moves on by n lines.
+func (t winogradFetch) advance(n int) {
+	t.w.p("\tADDQ $%d, %s", 64*n, t.pointer)
+	t.w.p("\tCMPQ %s, %s", t.pointer, t.limit)
+	t.w.p("\tCMOVQHI %s, %s", t.limit, t.pointer)
+}

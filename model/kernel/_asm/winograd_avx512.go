@@ -1,0 +1,281 @@
+package main
+
+import "fmt"
+
+// winogradAVX512 writes the kernels for 32 registers of 16 floats: a pixel of a
+// block of channels is one register, and a tile under transformation nearly
+// fits.
+func winogradAVX512(f *file) {
+	w := winograd{f, "AVX512", 'Z'}
+	w.p("#include \"go_asm.h\"")
+	w.constants()
+	w.input512()
+	w.gradient512()
+	w.output512()
+	w.multiply512()
+	w.multiplyPairs512()
+	w.accumulate512()
+	w.accumulatePairs512()
+}
+
+// Registers of the transforms. AX points to the arguments.
+const (
+	wTiles = "DI" // the tile's lanes at the first position
+	wImage = "SI" // its first pixel
+	wRow   = "R8" // distance between rows of the image; times 3
+	wRow3  = "R9"
+	wPlane = "R11" // distance between positions; times 3, 6 and 18
+	wPlane3,
+	wPlane6 = "R12", "R13"
+	wPlane18  = "BX"
+	wCols     = "CX" // tiles left in the row of tiles
+	wConstant = "DX" // winogradConstants
+)
+
+// transform writes the loops over the tiles of a transform around tile.
+func (w winograd) transform(setup, tile func(), teardown func()) {
+	w.floats("winogradTiles_row", wRow)
+	w.p("\tLEAQ (%s)(%s*2), %s", wRow, wRow, wRow3)
+	w.floats("winogradTiles_plane", wPlane)
+	w.p("\tLEAQ (%s)(%s*2), %s", wPlane, wPlane, wPlane3)
+	w.p("\tLEAQ (%s)(%s*1), %s", wPlane3, wPlane3, wPlane6)
+	w.p("\tLEAQ (%s)(%s*2), %s", wPlane6, wPlane6, wPlane18)
+	w.p("\tLEAQ winogradConstants<>(SB), %s", wConstant)
+	w.arg("winogradTiles_tiles", wTiles)
+	w.arg("winogradTiles_image", wImage)
+	setup()
+	w.p("rows:")
+	w.arg("winogradTiles_cols", wCols)
+	w.p("tile:")
+	tile()
+	w.p("\tADDQ $64, %s", wTiles)
+	w.p("\tADDQ $256, %s", wImage)
+	w.p("\tDECQ %s", wCols)
+	w.p("\tJNZ tile")
+	w.p("\tMOVQ winogradTiles_image(AX), %s", wImage)
+	w.p("\tLEAQ (%s)(%s*4), %s", wImage, wRow, wImage)
+	w.p("\tMOVQ %s, winogradTiles_image(AX)", wImage)
+	w.p("\tDECQ winogradTiles_rows(AX)")
+	w.p("\tJNZ rows")
+	teardown()
+	w.end()
+}
+
+// planes computes the addresses of positions (i, 0) to (i, 5) of the tile, with
+// the help of two registers that they stay valid as long as.
+func (w winograd) planes(i int, base, base3 string) [6]string {
+	switch i {
+	case 3:
+		w.p("\tLEAQ (%s)(%s*1), %s", wTiles, wPlane18, base)
+	case 5:
+		w.p("\tLEAQ (%s)(%s*1), %s", wTiles, wPlane18, base)
+		w.p("\tLEAQ (%s)(%s*2), %s", base, wPlane6, base)
+	case 0:
+		w.p("\tMOVQ %s, %s", wTiles, base)
+	default:
+		w.p("\tLEAQ (%s)(%s*%d), %s", wTiles, wPlane6, i, base)
+	}
+	w.p("\tLEAQ (%s)(%s*1), %s", base, wPlane3, base3)
+	return strided(base, base3, wPlane)
+}
+
+// strided returns six addresses, three from each base on.
+func strided(base, base3, distance string) (a [6]string) {
+	for i := range a {
+		b := base
+		if i >= 3 {
+			b = base3
+		}
+		a[i] = fmt.Sprintf("(%s)", b)
+		if i%3 > 0 {
+			a[i] += fmt.Sprintf("(%s*%d)", distance, i%3)
+		}
+	}
+	return a
+}
+
+// input512 writes V = Bᵀ·d·B. A tile has 36 values in 32 registers, so its rows
+// are transformed two by two, from pixels that are read again.
+func (w winograd) input512() {
+	w.begin("Input", "winogradTiles", 0, winogradTilesSize)
+	four, temp := w.r(31), w.r(30)
+	lower := "R10" // row 3 of the tile
+	d := func(r, j int) string { return fmt.Sprintf("%d%s", 64*j, strided(wImage, lower, wRow)[r]) }
+	a, b, x, y := w.rs(0, 6), w.rs(6, 6), w.rs(12, 6), w.rs(18, 6)
+	store := func(i int) func(j int, v string) {
+		at := w.planes(i, "R14", "R15")
+		return func(j int, v string) { w.store(at[j], v) }
+	}
+	w.transform(func() {
+		w.p("\tVBROADCASTSS %d(%s), %s", constFour, wConstant, four)
+	}, func() {
+		w.p("\tLEAQ (%s)(%s*1), %s", wImage, wRow3, lower)
+		w.p("\t// rows 1 and 2: (d4 − 4·d2) ± (d3 − 4·d1)")
+		for j := range 6 {
+			w.load(x[j], d(4, j))
+			w.load(y[j], d(3, j))
+			w.subProduct(x[j], four, d(2, j))
+			w.subProduct(y[j], four, d(1, j))
+			w.add(a[j], x[j], y[j])
+			w.sub(b[j], x[j], y[j])
+		}
+		w.inputTransform(a, w.rs(24, 6), four, store(1))
+		w.inputTransform(b, x, four, store(2))
+		w.p("\t// rows 3 and 4: (d4 − d2) ± 2(d3 − d1)")
+		for j := range 6 {
+			w.load(x[j], d(4, j))
+			w.load(y[j], d(3, j))
+			w.sub(x[j], x[j], d(2, j))
+			w.sub(y[j], y[j], d(1, j))
+			w.add(temp, y[j], y[j])
+			w.add(a[j], x[j], temp)
+			w.sub(b[j], x[j], temp)
+		}
+		w.inputTransform(a, w.rs(24, 6), four, store(3))
+		w.inputTransform(b, w.rs(24, 6), four, store(4))
+		w.p("\t// rows 0 and 5: 4(d0 − d2) + (d4 − d2), (d5 − d3) − 4(d3 − d1)")
+		for j := range 6 {
+			w.load(a[j], d(0, j))
+			w.load(b[j], d(5, j))
+			w.sub(a[j], a[j], d(2, j))
+			w.sub(b[j], b[j], d(3, j))
+			w.scaleAdd(a[j], four, x[j])
+			w.subProduct(b[j], four, y[j])
+		}
+		w.inputTransform(a, w.rs(24, 6), four, store(0))
+		w.inputTransform(b, x, four, store(5))
+	}, func() {})
+}
+
+// gradient512 writes E = A·e·Aᵀ.
+func (w winograd) gradient512() {
+	w.begin("Gradient", "winogradTiles", 0, winogradTilesSize)
+	four := w.r(31)
+	w.transform(func() {
+		w.p("\tVBROADCASTSS %d(%s), %s", constFour, wConstant, four)
+	}, func() {
+		var z [6][]string // A·e, in 24 registers
+		for i := range z {
+			z[i] = w.rs(4*i, 4)
+		}
+		for j := range 4 {
+			// A·e of one column, as gradientTransform, into its registers.
+			w.load(z[0][j], fmt.Sprintf("%d(%s)", 64*j, wImage))
+			w.load(z[5][j], fmt.Sprintf("%d(%s)(%s*1)", 64*j, wImage, wRow3))
+			e1, e2, p, q := w.r(24), w.r(25), w.r(26), w.r(27)
+			w.load(e1, fmt.Sprintf("%d(%s)(%s*1)", 64*j, wImage, wRow))
+			w.load(e2, fmt.Sprintf("%d(%s)(%s*2)", 64*j, wImage, wRow))
+			w.add(p, z[0][j], e2)
+			w.add(q, z[5][j], e1)
+			w.add(z[1][j], p, q)
+			w.sub(z[2][j], p, q)
+			w.scaleAdd(e2, four, z[0][j])
+			w.addProduct(e1, four, z[5][j])
+			w.add(e1, e1, e1)
+			w.add(z[3][j], e2, e1)
+			w.sub(z[4][j], e2, e1)
+		}
+		for i := range 6 {
+			at := w.planes(i, "R14", "R15")
+			w.gradientTransform(z[i], w.rs(24, 6), four, func(j int, v string) { w.store(at[j], v) })
+		}
+	}, func() {})
+}
+
+// output512 writes y = Aᵀ·M·A with its epilogue.
+func (w winograd) output512() {
+	w.begin("Output", "winogradTiles", 0, winogradTilesSize)
+	two, four, eight := memory(constTwo, wConstant), memory(constFour, wConstant), memory(constEight, wConstant)
+	bias, zero, sum, squares := w.r(28), w.r(29), w.r(30), w.r(31)
+	residual, sums := "R10", "BX" // BX, after the last use of wPlane18 in a tile
+	w.transform(func() {
+		w.p("\tVPXORD %s, %s, %s", zero, zero, zero)
+		for _, v := range []struct {
+			field, skip string
+			regs        []string
+		}{{"bias", "nobias", []string{bias}}, {"sums", "nosums", []string{sum, squares}}} {
+			for _, r := range v.regs {
+				w.p("\tVPXORD %s, %s, %s", r, r, r)
+			}
+			w.arg("winogradTiles_"+v.field, "R14")
+			w.p("\tTESTQ R14, R14")
+			w.p("\tJZ %s", v.skip)
+			for i, r := range v.regs {
+				w.load(r, fmt.Sprintf("%d(R14)", 64*i))
+			}
+			w.p("%s:", v.skip)
+		}
+		w.p("\t// The residual is found by its distance from the image, which may be 0.")
+		w.arg("winogradTiles_residual", residual)
+		w.p("\tSUBQ %s, %s", wImage, residual)
+	}, func() {
+		w.p("\t// Aᵀ·M, column by column: rows 0 to 3 in 24 registers")
+		var c [4][6]string
+		for j := range 6 {
+			if j == 0 {
+				w.p("\tMOVQ %s, R14", wTiles)
+			} else {
+				w.p("\tADDQ %s, R14", wPlane)
+			}
+			w.p("\tLEAQ (R14)(%s*1), R15", wPlane18)
+			m := strided("R14", "R15", wPlane6)
+			regs := [4]string{w.r(j), w.r(6 + j), w.r(12 + j), w.r(18 + j)}
+			t := w.rs(24+2*(j%2), 2)
+			s1, e1, s2, e2 := t[0], regs[1], regs[2], t[1]
+			w.load(e1, m[1])
+			if j == 1 {
+				w.p("\t// What is added here, every output of the tile gets: row 1 of A is all ones.")
+				w.add(e1, e1, bias)
+			}
+			w.add(s1, e1, m[2])
+			w.sub(e1, e1, m[2])
+			w.load(e2, m[3])
+			w.add(s2, e2, m[4])
+			w.sub(e2, e2, m[4])
+			w.add(regs[0], s2, s1)
+			w.add(regs[0], regs[0], m[0])
+			w.add(regs[3], e1, m[5])
+			w.times("231", regs[3], e2, eight)
+			w.times("231", e1, e2, two)
+			w.times("132", s2, s1, four)
+			c[0][j], c[1][j], c[2][j], c[3][j] = regs[0], e1, s2, regs[3]
+		}
+		w.p("\tMOVQ %s, R14", wImage)
+		for i := range 4 {
+			w.p("\t// row %d", i)
+			y := w.outputTransform(c[i][:], w.rs(24, 2), two, four, eight)
+			w.p("\tCMPQ winogradTiles_residual(AX), $0")
+			w.p("\tJEQ noresidual%d", i)
+			for j, v := range y {
+				w.add(v, v, fmt.Sprintf("%d(R14)(%s*1)", 64*j, residual))
+			}
+			w.p("noresidual%d:", i)
+			w.p("\tCMPB winogradTiles_relu(AX), $0")
+			w.p("\tJEQ norelu%d", i)
+			for _, v := range y {
+				w.p("\tVMAXPS %s, %s, %s // returns its first operand if that is NaN", v, zero, v)
+			}
+			w.p("norelu%d:", i)
+			for j, v := range y {
+				w.store(fmt.Sprintf("%d(R14)", 64*j), v)
+			}
+			w.p("\tCMPQ winogradTiles_sums(AX), $0")
+			w.p("\tJEQ unsummed%d", i)
+			for _, v := range y {
+				w.add(sum, sum, v)
+				w.addProduct(squares, v, v)
+			}
+			w.p("unsummed%d:", i)
+			if i < 3 {
+				w.p("\tADDQ %s, R14", wRow)
+			}
+		}
+	}, func() {
+		w.arg("winogradTiles_sums", sums)
+		w.p("\tTESTQ %s, %s", sums, sums)
+		w.p("\tJZ done")
+		w.store(fmt.Sprintf("0(%s)", sums), sum)
+		w.store(fmt.Sprintf("64(%s)", sums), squares)
+		w.p("done:")
+	})
+}

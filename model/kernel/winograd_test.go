@@ -1,0 +1,331 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// winogradBound is the largest relative error, in the L2 norm, that F(4×4, 3×3)
+// may make in float32. Measured on normally distributed values: 0.8e-6 to
+// 2.6e-6, growing with the number of products in a sum.
+const winogradBound = 5e-6
+
+// winogradConv returns the convolution that keeps the shape of its input.
+func winogradConv(c, h, w int) Conv {
+	m := Map{C: c, H: h, W: w}
+	return Conv{In: m, Out: m, Kernel: 3, Stride: 1}
+}
+
+// winogradShapes are the shapes of a ResNet-20, and odd ones: a single tile, odd
+// numbers of tiles, chunks that end inside an image, many channels.
+var winogradShapes = []Conv{
+	winogradConv(16, 32, 32),
+	winogradConv(32, 16, 16),
+	winogradConv(64, 8, 8),
+	winogradConv(16, 4, 4),
+	winogradConv(32, 4, 20),
+	winogradConv(16, 12, 12),
+	winogradConv(32, 28, 28),
+	winogradConv(96, 12, 8),
+	winogradConv(160, 4, 4),
+}
+
+// eachWinograd runs f for every set, shape and, in a group, one image, all but
+// one, and all.
+func eachWinograd(t *testing.T, f func(t *testing.T, s *Set, p Winograd, c Conv, images int)) {
+	eachSet(t, func(t *testing.T, s *Set) {
+		eachShape(t, winogradShapes, func(t *testing.T, c Conv) {
+			p := NewWinograd(c)
+			for images := range map[int]bool{1: true, max(1, p.Group()-1): true, p.Group(): true} {
+				t.Run(fmt.Sprintf("images=%d", images), func(t *testing.T) { f(t, s, p, c, images) })
+			}
+		})
+	})
+}
+
+// images is a batch in a kernel's layout and plainly.
+type images struct {
+	m     Map
+	n     int
+	laid  []float32 // [n] as m, between guards
+	plain []float32 // [n][C][H][W]
+}
+
+// newImages returns n images of zeros whose borders hold border.
+func newImages(t testing.TB, m Map, n int, border float32) images {
+	b := images{m: m, n: n, laid: guardedFloats(t, n*m.Len(), 0), plain: make([]float32, n*m.C*m.H*m.W)}
+	for i := range b.laid {
+		b.laid[i] = border
+	}
+	b.pack()
+	return b
+}
+
+func (b images) pack() {
+	for i := range b.n {
+		b.m.Pack(b.laid[i*b.m.Len():], b.one(i))
+	}
+}
+
+// unpack reads plain back and fails the test if the border is not as newImages
+// left it.
+func (b images) unpack(t testing.TB, border float32) []float32 {
+	t.Helper()
+	check := append([]float32(nil), b.laid...)
+	for i := range b.n {
+		b.m.Unpack(b.one(i), b.laid[i*b.m.Len():])
+		b.m.Pack(check[i*b.m.Len():], make([]float32, len(b.one(i))))
+	}
+	want := newImages(t, b.m, b.n, border)
+	for i, v := range check {
+		if v != want.laid[i] {
+			t.Fatalf("wrote %v on the border, at float %d", v, i)
+		}
+	}
+	return b.plain
+}
+
+// one returns the plain image i.
+func (b images) one(i int) []float32 {
+	n := b.m.C * b.m.H * b.m.W
+	return b.plain[i*n:][:n]
+}
+
+// normalImages returns n images of normally distributed values with a border of
+// zeros.
+func normalImages(t testing.TB, m Map, n int, seed uint64) images {
+	b := newImages(t, m, n, 0)
+	fillNormal(newRand(seed), b.plain)
+	b.pack()
+	return b
+}
+
+// closeL2 fails the test if got differs from want by more than bound, in the L2
+// norm relative to want's.
+func closeL2(t testing.TB, what string, got []float32, want []exact, bound float64) {
+	t.Helper()
+	var diff, norm, worst float64
+	at := 0
+	for i, w := range want {
+		d := float64(got[i]) - w.sum
+		diff, norm = diff+d*d, norm+w.sum*w.sum
+		if math.Abs(d) > worst {
+			worst, at = math.Abs(d), i
+		}
+	}
+	if r := math.Sqrt(diff / norm); !(r <= bound) {
+		t.Errorf("%s: relative L2 error %.3g, allowed %.3g; worst is [%d] = %v, want %v", what, r, bound, at, got[at], want[at].sum)
+	}
+}
+
+func TestWinogradForward(t *testing.T) {
+	eachWinograd(t, func(t *testing.T, s *Set, p Winograd, c Conv, n int) {
+		r := newRand(1)
+		x := normalImages(t, c.In, n, 2)
+		residual := normalImages(t, c.Out, n, 3)
+		w := fillNormal(r, make([]float32, 9*c.In.C*c.In.C))
+		bias := fillNormal(r, guardedFloats(t, c.Out.C, 0))
+		u := guardedFloats(t, p.WeightsLen(), 0)
+		scratch := guardedFloats(t, p.ScratchLen(), 0)
+		for i := range scratch {
+			scratch[i] = float32(math.NaN()) // what is left over must not matter
+		}
+		next := make([]float32, 5)
+		s.WinogradWeights(p, u, w, false)
+		for _, test := range []struct {
+			name     string
+			e        Epilogue
+			bias     []float32
+			residual bool
+		}{
+			{name: "plain"},
+			{name: "bias", e: Epilogue{Bias: bias}},
+			{name: "relu", e: Epilogue{ReLU: true}},
+			{name: "residual", e: Epilogue{Residual: residual.laid}},
+			{name: "sums", e: Epilogue{Sums: guardedFloats(t, 2*c.Out.C, 0)}},
+			{name: "all", e: Epilogue{Bias: bias, Residual: residual.laid, ReLU: true, Sums: guardedFloats(t, 2*c.Out.C, 0)}},
+		} {
+			y := newImages(t, c.Out, n, 7)
+			s.WinogradForward(p, y.laid, x.laid, n, u, test.e, scratch, next)
+			got := y.unpack(t, 7)
+			var want, sums []exact
+			if test.e.Sums != nil {
+				sums = make([]exact, 2*c.Out.C)
+			}
+			for i := range n {
+				var res []float32
+				if test.e.Residual != nil {
+					res = residual.one(i)
+				}
+				want = append(want, exactForward(c, x.one(i), w, test.e.Bias, res, test.e.ReLU)...)
+				for j, v := range exactSums(c.Out, nil, y.one(i)) {
+					if test.e.Sums != nil {
+						sums[j].sum += v.sum
+						sums[j].total += v.total
+						sums[j].terms += v.terms
+					}
+				}
+			}
+			closeL2(t, test.name, got, want, winogradBound)
+			if test.e.Sums != nil {
+				within(t, test.name+" sums", test.e.Sums, sums, 1)
+			}
+		}
+		for i, v := range next {
+			if v != 0 {
+				t.Errorf("wrote %v to next[%d]", v, i)
+			}
+		}
+	})
+}
+
+// The residual may be the output itself: it accumulates.
+func TestWinogradDataGradAccumulates(t *testing.T) {
+	eachWinograd(t, func(t *testing.T, s *Set, p Winograd, c Conv, n int) {
+		dy := normalImages(t, c.Out, n, 1)
+		dx := normalImages(t, c.In, n, 2)
+		w := fillNormal(newRand(3), make([]float32, 9*c.In.C*c.In.C))
+		u := guardedFloats(t, p.WeightsLen(), 0)
+		s.WinogradWeights(p, u, w, true)
+		var want []exact
+		for i := range n {
+			want = append(want, exactDataGrad(c, dx.one(i), dy.one(i), w)...)
+		}
+		s.WinogradForward(p, dx.laid, dy.laid, n, u, Epilogue{Residual: dx.laid}, guardedFloats(t, p.ScratchLen(), 0), nil)
+		closeL2(t, "dx", dx.unpack(t, 0), want, winogradBound)
+	})
+}
+
+func TestWinogradWeightGrad(t *testing.T) {
+	eachWinograd(t, func(t *testing.T, s *Set, p Winograd, c Conv, n int) {
+		du := guardedFloats(t, p.WeightsLen(), 0)
+		dw := guardedFloats(t, 9*c.In.C*c.In.C, 0)
+		scratch := guardedFloats(t, p.ScratchLen(), 0)
+		for i := range scratch {
+			scratch[i] = float32(math.NaN())
+		}
+		want := make([]exact, len(dw))
+		for round := range uint64(2) { // the second must add to the first
+			x, dy := normalImages(t, c.In, n, 2*round), normalImages(t, c.Out, n, 2*round+1)
+			s.WinogradWeightGrad(p, du, x.laid, dy.laid, n, scratch, nil)
+			for i := range n {
+				for j, v := range exactWeightGrad(c, dw, x.one(i), dy.one(i)) {
+					want[j].sum += v.sum
+				}
+			}
+		}
+		for i := range dw {
+			dw[i] = 5 // is overwritten
+		}
+		s.WinogradWeightGradDone(p, dw, du)
+		closeL2(t, "dw", dw, want, winogradBound)
+	})
+}
+
+// What the definition makes NaN stays visible. Winograd's sums mix a tile, so
+// that its whole tile may become NaN, and an infinity turns into one.
+func TestWinogradLetsNaNThrough(t *testing.T) {
+	eachSet(t, func(t *testing.T, s *Set) {
+		eachShape(t, winogradShapes[:3], func(t *testing.T, c Conv) {
+			p := NewWinograd(c)
+			u, scratch := Floats(p.WeightsLen()), Floats(p.ScratchLen())
+			for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1))} {
+				for _, where := range []string{"x", "w", "residual", "bias"} {
+					x, residual := normalImages(t, c.In, 1, 1), normalImages(t, c.In, 1, 2)
+					w := fillNormal(newRand(3), make([]float32, 9*c.In.C*c.In.C))
+					bias := Floats(c.Out.C)
+					switch where {
+					case "x":
+						x.plain[len(x.plain)/3] = bad
+					case "w":
+						w[len(w)/3] = bad
+					case "residual":
+						residual.plain[len(residual.plain)/3] = bad
+					case "bias":
+						bias[5] = bad
+					}
+					x.pack()
+					residual.pack()
+					s.WinogradWeights(p, u, w, false)
+					y := newImages(t, c.Out, 1, 0)
+					s.WinogradForward(p, y.laid, x.laid, 1, u, Epilogue{Bias: bias, Residual: residual.laid, ReLU: true}, scratch, nil)
+					got := y.unpack(t, 0)
+					lost := 0
+					for i, v := range exactForward(c, x.plain, w, bias, residual.plain, true) {
+						hidden := !math.IsNaN(float64(got[i])) && !math.IsInf(float64(got[i]), 0)
+						if math.IsNaN(v.sum) && hidden || math.IsInf(v.sum, 0) && hidden {
+							lost++
+						}
+					}
+					if lost > 0 {
+						t.Errorf("%v in %s: %d outputs hide it", bad, where, lost)
+					}
+				}
+			}
+		})
+	})
+}
+
+func TestWinogradOK(t *testing.T) {
+	for _, c := range []Conv{
+		{In: Map{16, 8, 8}, Out: Map{16, 8, 8}, Kernel: 1, Stride: 1},
+		{In: Map{16, 8, 8}, Out: Map{16, 4, 4}, Kernel: 3, Stride: 2},
+		{In: Map{16, 8, 8}, Out: Map{32, 8, 8}, Kernel: 3, Stride: 1},
+		{In: Map{3, 32, 32}, Out: Map{16, 32, 32}, Kernel: 3, Stride: 1},
+		winogradConv(48, 8, 8),
+		winogradConv(16, 6, 8),
+		winogradConv(16, 8, 7),
+	} {
+		if WinogradOK(c) {
+			t.Errorf("%v is accepted", c)
+		}
+	}
+	for _, c := range winogradShapes {
+		if !WinogradOK(c) {
+			t.Errorf("%v is refused", c)
+		}
+	}
+}
+
+// BenchmarkWinograd reports GFLOP/s as if the products were those of the
+// definition.
+func BenchmarkWinograd(b *testing.B) {
+	for _, s := range All() {
+		for _, c := range winogradShapes[:3] {
+			p := NewWinograd(c)
+			n := p.Group()
+			x, y := normalImages(b, c.In, n, 1), normalImages(b, c.Out, n, 2)
+			w := fillNormal(newRand(3), Floats(9*c.In.C*c.In.C))
+			u, du, scratch := Floats(p.WeightsLen()), Floats(p.WeightsLen()), Floats(p.ScratchLen())
+			s.WinogradWeights(p, u, w, false)
+			sums := Floats(2 * c.Out.C)
+			macs := n * 9 * c.In.C * c.Out.C * c.Out.H * c.Out.W
+			for _, op := range []struct {
+				name string
+				macs int
+				f    func()
+			}{
+				{"forward", macs, func() { s.WinogradForward(p, y.laid, x.laid, n, u, Epilogue{Sums: sums}, scratch, x.laid) }},
+				{"data", macs, func() {
+					s.WinogradForward(p, y.laid, x.laid, n, u, Epilogue{Residual: y.laid}, scratch, x.laid)
+				}},
+				{"weight", macs, func() { s.WinogradWeightGrad(p, du, x.laid, y.laid, n, scratch, x.laid) }},
+				{"transform", 0, func() { s.WinogradWeights(p, u, w, false) }},
+				{"transform-transposed", 0, func() { s.WinogradWeights(p, u, w, true) }},
+				{"done", 0, func() { s.WinogradWeightGradDone(p, w, du) }},
+			} {
+				b.Run(fmt.Sprintf("%s/%v/%s", op.name, c.In, s.Name), func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						op.f()
+					}
+					if op.macs > 0 {
+						gigaflops(b, op.macs)
+						b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/image")
+					}
+				})
+			}
+		}
+	}
+}
