@@ -38,7 +38,7 @@ func TestMistakes(t *testing.T) {
 		{"impossible value", "prune:\n  targets: [0.5, 1.2]\n", nil, `e.yaml:2:18: prune.targets[1] is 1.2: want a fraction between 0 and 1`},
 		{"falling targets", "prune:\n  targets: [0.5, 0.3]\n", nil, `e.yaml:2:18: prune.targets[1] is 0.3 after 0.5: targets rise`},
 		{"impossible in a group", "prune:\n  targets:\n    - 0.5\n    - 0\n", nil, `e.yaml:4:7: prune.targets[1] is 0`},
-		{"two values that contradict", "data:\n  train: 100\n", nil, `data.validation is 5000: it leaves nothing of the 100`},
+		{"two values that contradict", "data:\n  set: shapes10\n  path: x\n", nil, `e.yaml:3:9: data.path is "x": shapes10 is drawn by the program`},
 		{"epochs for other rounds", "fine_tune:\n  epochs: [1, 2]\n", nil, `e.yaml:2:11: fine_tune.epochs has 2 values: want one number, or one for each of 6 rounds`},
 		{"override of an unknown key", "", []string{"prune.edge=0.5"}, `--set prune.edge=0.5: unknown key "prune.edge"`},
 		{"override of the wrong type", "", []string{"dense.batch=x"}, `--set dense.batch=x: dense.batch is "x": want a whole number`},

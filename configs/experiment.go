@@ -14,7 +14,7 @@ type Experiment struct {
 	// Name is the preset's or the file's without extension. It is not part of
 	// the document.
 	Name     string   `yaml:"-"`
-	Seed     uint64   `yaml:"seed"` // of every random stream
+	Seed     uint64   `yaml:"seed"` // of every random choice but the images drawn
 	Data     Data     `yaml:"data"`
 	Model    Model    `yaml:"model"`
 	Dense    Training `yaml:"dense"` // of the dense network before the first round; 0 epochs skip it
@@ -39,8 +39,9 @@ type Data struct {
 	// Path is CIFAR-10's folder or archive; empty looks where the commands'
 	// help says.
 	Path string `yaml:"path"`
-	// Train and Test limit the images read, or set the number drawn; 0 takes
-	// all there are.
+	Seed uint64 `yaml:"seed"` // of the images that Shapes10 draws
+	// Train and Test limit the images to train and to test with, Validation
+	// apart; 0 takes all there are.
 	Train      int  `yaml:"train"`
 	Test       int  `yaml:"test"`
 	Validation int  `yaml:"validation"`
@@ -117,7 +118,6 @@ type Quantize struct {
 	Recipe   string `yaml:"recipe"`   // how ranges become scales: lab, or as fbgemm, x86, onednn, qnnpack or ort do
 	Observer string `yaml:"observer"` // MinMax, MovingAverage or Histogram
 	Images   int    `yaml:"images"`   // to calibrate on
-	Batch    int    `yaml:"batch"`    // calibration images at a time; matters to MovingAverage
 }
 
 // Sweep measures int8 accuracy against the number of calibration images. No
@@ -145,7 +145,7 @@ func Defaults() Experiment {
 	fineTune.Epochs, fineTune.LearningRate = Epochs{20}, 0.02
 	return Experiment{
 		Seed:  1,
-		Data:  Data{Set: CIFAR10, Validation: 5000, Augment: true},
+		Data:  Data{Set: CIFAR10, Seed: 1, Validation: 5000, Augment: true},
 		Model: Model{Depth: 20, Shortcut: "projection", Weights: Embedded},
 		Dense: dense,
 		Prune: Prune{
@@ -155,7 +155,7 @@ func Defaults() Experiment {
 		},
 		FineTune: fineTune,
 		Gate:     Gate{Split: Validation},
-		Quantize: Quantize{Recipe: "lab", Observer: MinMax, Images: 1000, Batch: 100},
+		Quantize: Quantize{Recipe: "lab", Observer: MinMax, Images: 1000},
 		Sweep: Sweep{
 			Sizes:     []int{1, 5, 10, 50, 100, 500, 1000, 5000, 10000, 50000},
 			Draws:     1,

@@ -23,7 +23,7 @@ func (e Experiment) Validate() error {
 		func() *ValueError { return atLeast("data.train", e.Data.Train, 0) },
 		func() *ValueError { return atLeast("data.test", e.Data.Test, 0) },
 		func() *ValueError { return atLeast("data.validation", e.Data.Validation, 0) },
-		e.room,
+		e.path,
 		e.network,
 		func() *ValueError { return e.training("dense", e.Dense, 1) },
 		e.scratch,
@@ -36,7 +36,6 @@ func (e Experiment) Validate() error {
 		func() *ValueError { return oneOf("quantize.recipe", e.Quantize.Recipe, Recipes()...) },
 		func() *ValueError { return oneOf("quantize.observer", e.Quantize.Observer, Observers()...) },
 		func() *ValueError { return atLeast("quantize.images", e.Quantize.Images, 1) },
-		func() *ValueError { return atLeast("quantize.batch", e.Quantize.Batch, 1) },
 		e.sweep,
 		func() *ValueError { return atLeast("engine.threads", e.Engine.Threads, 0) },
 		func() *ValueError { return oneOf("engine.kernel", e.Engine.Kernel, "auto", "avx512", "avx2", "go") },
@@ -50,10 +49,7 @@ func (e Experiment) Validate() error {
 	return nil
 }
 
-func (e Experiment) room() *ValueError {
-	if e.Data.Train > 0 && e.Data.Validation >= e.Data.Train {
-		return bad("data.validation", "is %d: it leaves nothing of the %d training images to train on", e.Data.Validation, e.Data.Train)
-	}
+func (e Experiment) path() *ValueError {
 	if e.Data.Path != "" && e.Data.Set == Shapes10 {
 		return bad("data.path", "is %q: %s is drawn by the program and has no path; leave it out", e.Data.Path, Shapes10)
 	}

@@ -38,6 +38,9 @@ type history struct {
 // A mark says where in the file the line of an event begins.
 type mark struct{ seq, offset int64 }
 
+// start is where every journal begins.
+var start = mark{seq: 1}
+
 // add appends an event that ends at the file's offset end, or is not on disk
 // yet: end 0. The caller holds mu.
 func (h *history) add(e Event, begin, end int64) {
@@ -81,12 +84,12 @@ func (h *history) Since(after int64, limit int) []Event {
 		return events
 	}
 	// Older: read from the file, no further than what is complete there.
-	offset, size := h.marks[after/markEvery].offset, h.size
+	from, size := h.marks[after/markEvery], h.size
 	h.mu.Unlock()
 	var events []Event
 	// An error would mean that lines which were whole before are damaged now;
 	// the reader then gets what comes before them.
-	scan(io.NewSectionReader(h.file, offset, size-offset), offset, func(e Event, _, _ int64) error {
+	scan(io.NewSectionReader(h.file, from.offset, size-from.offset), from, func(e Event, _, _ int64) error {
 		if e.Seq > after {
 			events = append(events, e)
 		}
@@ -101,13 +104,13 @@ func (h *history) Since(after int64, limit int) []Event {
 // errStop ends a scan early.
 var errStop = errors.New("stop")
 
-// scan reads events from a journal whose first byte has the given offset. It
-// calls see with each event and its line's begin and end, and returns the end
-// of the last whole line. A torn last line, as a crash leaves it, is ignored;
+// scan reads events from a journal, the next byte of which is where from says
+// that its event begins. It calls see with each event and its line's begin and
+// end, and returns the end of the last whole line. A torn last line, as a crash leaves it, is ignored;
 // anything else that is no event is an error that names the offset.
-func scan(r io.Reader, offset int64, see func(e Event, begin, end int64) error) (int64, error) {
+func scan(r io.Reader, from mark, see func(e Event, begin, end int64) error) (int64, error) {
 	lines := bufio.NewReaderSize(r, 64<<10)
-	var previous int64
+	next, offset := from.seq, from.offset
 	for {
 		line, err := readLine(lines)
 		if errors.Is(err, io.EOF) {
@@ -123,10 +126,10 @@ func scan(r io.Reader, offset int64, see func(e Event, begin, end int64) error) 
 			}
 			return offset, fmt.Errorf("journal at offset %d: not an event: %w", offset, err)
 		}
-		if e.Seq < 1 || previous > 0 && e.Seq != previous+1 {
-			return offset, fmt.Errorf("journal at offset %d: event %d follows event %d", offset, e.Seq, previous)
+		if e.Seq != next {
+			return offset, fmt.Errorf("journal at offset %d: event %d where %d is due", offset, e.Seq, next)
 		}
-		previous = e.Seq
+		next++
 		end := offset + int64(len(line)) + 1
 		if err := see(e, offset, end); err != nil {
 			if err == errStop {

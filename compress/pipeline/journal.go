@@ -35,7 +35,7 @@ func OpenJournal(path string) (*Journal, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	j := &Journal{history: history{file: file}, now: time.Now, writeAt: file.WriteAt}
-	end, err := scan(file, 0, func(e Event, begin, end int64) error {
+	end, err := scan(file, start, func(e Event, begin, end int64) error {
 		j.add(e, begin, end)
 		return nil
 	})
@@ -114,7 +114,7 @@ func (j *Journal) Rewind(seq int64) (int, error) {
 		return 0, nil
 	}
 	h := history{file: j.file}
-	_, err := scan(io.NewSectionReader(j.file, 0, j.size), 0, func(e Event, begin, end int64) error {
+	_, err := scan(io.NewSectionReader(j.file, 0, j.size), start, func(e Event, begin, end int64) error {
 		if e.Seq > seq {
 			return errStop
 		}
@@ -146,7 +146,7 @@ func ReadJournal(path string, see func(Event) error) error {
 		return fmt.Errorf("open journal: %w", err)
 	}
 	defer file.Close()
-	if _, err := scan(file, 0, func(e Event, _, _ int64) error { return see(e) }); err != nil {
+	if _, err := scan(file, start, func(e Event, _, _ int64) error { return see(e) }); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

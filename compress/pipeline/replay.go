@@ -62,15 +62,12 @@ func (r *Replay) refresh() (bool, error) {
 	if info.Size() < r.size { // the run went on from an earlier checkpoint
 		r.tail, r.last, r.size, r.saved, r.marks = nil, 0, 0, 0, nil
 	}
-	before := r.size
-	_, err = scan(io.NewSectionReader(r.file, before, info.Size()-before), before, func(e Event, begin, end int64) error {
-		if e.Seq != r.last+1 {
-			return fmt.Errorf("event %d follows event %d", e.Seq, r.last)
-		}
+	from := mark{r.last + 1, r.size}
+	_, err = scan(io.NewSectionReader(r.file, r.size, info.Size()-r.size), from, func(e Event, begin, end int64) error {
 		r.add(e, begin, end)
 		return nil
 	})
-	return r.size != before, err
+	return r.size != from.offset, err
 }
 
 // poll announces new events. A journal that cannot be read for the moment, as
