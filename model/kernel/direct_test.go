@@ -41,11 +41,12 @@ func testConvs() []Conv {
 	return convs
 }
 
-// An operand is one random operand of a test in its plain layout.
+// operand returns one random operand in its plain layout.
 func operand(seed uint64, n int) []float32 {
 	return fillNormal(newRand(seed), make([]float32, n))
 }
 
+// values returns the number of m's values, its border left out.
 func (m Map) values() int { return m.C * m.H * m.W }
 
 // packedMap returns plain [C][H][W] laid out as m, with the given border.
@@ -328,5 +329,23 @@ func BenchmarkConv(b *testing.B) {
 				run("datagrad", func() { s.ConvDataGrad(c, dx, y, w, false) })
 			}
 		}
+	}
+}
+
+func BenchmarkPackWeights(b *testing.B) {
+	s := goSet()
+	for _, c := range []Conv{resnetConvs[1], resnetConvs[7]} {
+		w, packed := Floats(c.PackedLen()), Floats(c.PackedLen())
+		run := func(name string, pack func(c Conv, dst, src []float32)) {
+			b.Run(fmt.Sprintf("%s/%v", name, c), func(b *testing.B) {
+				b.SetBytes(int64(4 * len(w)))
+				for b.Loop() {
+					pack(c, packed, w)
+				}
+			})
+		}
+		run("pack", s.PackWeights)
+		run("transposed", s.PackWeightsTransposed)
+		run("unpack", s.UnpackWeightGrad)
 	}
 }

@@ -6,11 +6,11 @@ import "fmt"
 // With 32 registers a tile is two rows high, and a multiplication may take its
 // pixel straight from memory.
 func directAVX512(f *file) {
-	directKernels(f, vectors{set: "AVX512", name: 'Z', lanes: 16, count: 32, embedded: true}, 2)
+	directKernels(f, vectors{set: "AVX512", name: 'Z', count: 32, embedded: true}, 2)
 }
 
 func directAVX2(f *file) {
-	directKernels(f, vectors{set: "AVX2", name: 'Y', lanes: 8, count: 16}, 1)
+	directKernels(f, vectors{set: "AVX2", name: 'Y', count: 16}, 1)
 }
 
 func directKernels(f *file, v vectors, rows int) {
@@ -18,6 +18,8 @@ func directKernels(f *file, v vectors, rows int) {
 	for _, c := range directConvs {
 		forward(f, v, c, rows)
 	}
+	// The data gradient of a 1×1 convolution with stride 2 goes to every second
+	// pixel of every second row.
 	forward(f, v, directConv{"Scatter1x1", 1, 1, 16, 2}, rows)
 	dataGradStride2(f, v)
 	for _, c := range directConvs {
