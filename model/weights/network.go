@@ -10,6 +10,13 @@ import (
 	"espalier/model"
 )
 
+// Metadata keys that say what a network was made on and how.
+const (
+	MetaDataset = "dataset" // as dataset.Data.Name
+	MetaSeed    = "seed"    // of the experiment, which the built-in images are drawn from too
+	MetaMadeBy  = "made_by" // in words
+)
+
 // Metadata keys that this package writes and reads itself. Mean and std are
 // three numbers with spaces between, per colour channel on the 0 to 1 scale.
 const (
