@@ -11,7 +11,7 @@ import (
 )
 
 // lines draws with asciigraph: one value a column of cells, joined by
-// box-drawing characters, or by asterisks where the font lacks those.
+// box-drawing characters, or by the curve's glyph where the font lacks those.
 type lines struct{ ascii bool }
 
 func (lines) PerCell() int { return 1 }
@@ -31,7 +31,7 @@ func (l lines) Draw(g *grid.Grid, a Area, c Curve) {
 	}
 	characters := asciigraph.DefaultCharSet
 	if l.ascii {
-		characters = asciigraph.CreateCharSet("*")
+		characters = asciigraph.CreateCharSet(string(c.Glyph))
 	}
 	// A point is drawn as the step from one value to the next, so n+1 values
 	// fill n columns.

@@ -1,0 +1,278 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/chart"
+	"espalier/ui/grid"
+	"espalier/ui/state"
+	"espalier/ui/theme"
+)
+
+// An overlay is what lies over the panes and takes the keys.
+type overlay int
+
+const (
+	overlayNone overlay = iota
+	overlayHelp
+	overlayLeave
+	overlayPrompt
+)
+
+// sayFor is how long a message stays in the readout row.
+const sayFor = 6 * time.Second
+
+// App is the screen as a Bubble Tea model: it takes messages apart and hands
+// them to the panes, and puts the panes together to a frame.
+type App struct {
+	ctx      context.Context
+	src      pipeline.Source
+	options  Options
+	renderer *lipgloss.Renderer
+	clock    func() time.Time
+
+	scene    scene
+	loss     *lossPane
+	scales   *scalesPane
+	log      *logPane
+	panes    []pane
+	table    []binding
+	focus    paneID
+	overlay  overlay
+	prompt   prompt
+	mode     theme.Mode
+	palette  grid.Palette
+	grid     *grid.Grid
+	frame    string
+	stale    bool // the frame no longer shows what is known
+	blurred  bool // the terminal is not looked at
+	mouseOff bool
+
+	width, height int
+	maximised     bool
+	helpScroll    int
+
+	said      string // a message in the readout row
+	saidUntil time.Time
+	lastBreak time.Time // when ctrl+c was last pressed
+
+	outcome Outcome
+	leaving bool // leave with outcome as soon as the run is over
+	crash   error
+}
+
+// newApp returns a screen that has not heard of anything yet.
+func newApp(ctx context.Context, src pipeline.Source, o Options, r *lipgloss.Renderer, clock func() time.Time) (*App, error) {
+	mode, err := o.mode()
+	if err != nil {
+		return nil, err
+	}
+	tier, err := o.tier()
+	if err != nil {
+		return nil, err
+	}
+	a := &App{
+		ctx: ctx, src: src, options: o, renderer: r, clock: clock,
+		loss: &lossPane{smoothing: 2}, scales: &scalesPane{}, log: &logPane{},
+		table: bindings(), grid: grid.New(0, 0), mode: mode, mouseOff: o.NoMouse, stale: true,
+	}
+	a.panes = []pane{a.loss, &layersPane{}, &calibrationPane{}, a.scales, a.log, &roundsPane{}}
+	a.scene = scene{run: &state.Run{}, now: clock(), send: a.send, open: a.setFocus}
+	a.setTier(tier)
+	return a, nil
+}
+
+// Init looks at the events for the first time.
+func (a *App) Init() tea.Cmd { return guard(fetch(a.src, 0)) }
+
+// View returns the frame that the last Update built.
+func (a *App) View() string { return a.frame }
+
+// Update takes a message and rebuilds the frame if it changed anything. A panic
+// on the way ends the screen, not the run, and the terminal is restored.
+func (a *App) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
+	defer func() {
+		if v := recover(); v != nil {
+			a.crash = fmt.Errorf("the screen failed: %v\n%s", v, debug.Stack())
+			cmd = tea.Quit
+		}
+	}()
+	a.scene.now = a.clock()
+	if a.said != "" && a.scene.now.After(a.saidUntil) {
+		a.said, a.stale = "", true
+	}
+	cmd = a.take(msg)
+	if a.stale {
+		a.frame, a.stale = a.build(), false
+	}
+	return a, cmd
+}
+
+// take does what a message asks for.
+func (a *App) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case eventsMsg:
+		return a.events(msg)
+	case crashMsg:
+		a.crash = msg
+		return tea.Quit
+	case leaveMsg:
+		return a.leave(Outcome(msg))
+	case tea.WindowSizeMsg:
+		a.width, a.height, a.stale = msg.Width, msg.Height, true
+	case tea.KeyMsg:
+		a.stale = true
+		var commands []tea.Cmd
+		for _, key := range splitKeys(msg) {
+			commands = append(commands, a.key(key, msg))
+		}
+		if a.overlay == overlayPrompt && msg.Paste {
+			a.prompt.insert(msg.Runes)
+		}
+		return tea.Batch(commands...)
+	case tea.MouseMsg:
+		a.mouse(msg)
+	case tea.FocusMsg:
+		a.blurred = false
+	case tea.BlurMsg:
+		a.blurred = true
+	case tea.ResumeMsg:
+		a.stale = true
+		if !a.mouseOff {
+			return tea.EnableMouseCellMotion // it does not come back by itself
+		}
+	}
+	return nil
+}
+
+// events folds what happened and asks for what will.
+func (a *App) events(events []pipeline.Event) tea.Cmd {
+	run := a.scene.run
+	for _, e := range events {
+		run.Apply(e)
+	}
+	if len(events) > 0 {
+		a.scene.heard = a.scene.now
+		a.stale = true
+	} else if silent := a.scene.now.Sub(a.scene.heard); silent >= staleAfter*time.Second && !run.Status.Over() {
+		a.stale = true // the header counts the seconds
+	}
+	if run.Status.Over() && (a.leaving || a.options.ExitWhenDone) {
+		return tea.Quit
+	}
+	if len(events) == batch {
+		return guard(fetch(a.src, run.Seq))
+	}
+	pause := tick
+	if a.blurred {
+		pause = slowTick
+	}
+	return guard(feed(a.ctx, a.src, run.Seq, pause))
+}
+
+// key dispatches one key to the overlay or through the table.
+func (a *App) key(key string, msg tea.KeyMsg) tea.Cmd {
+	switch a.overlay {
+	case overlayHelp:
+		a.helpKey(key)
+		return nil
+	case overlayLeave:
+		return a.leaveKey(key)
+	case overlayPrompt:
+		if key != "ctrl+c" {
+			a.promptKey(key, msg)
+			return nil
+		}
+	}
+	for i := range a.table {
+		b := &a.table[i]
+		for _, k := range b.keys {
+			if k == key && b.works(a, a.focus) {
+				return b.do(a, key)
+			}
+		}
+	}
+	return nil
+}
+
+// send asks the run for something; where it cannot be asked, the log and the
+// readout row say why.
+func (a *App) send(c pipeline.Command) {
+	c.Source = "keyboard"
+	if err := a.src.Send(c); err != nil {
+		text := fmt.Sprintf("%s: %v", c.Do, err)
+		a.scene.run.Log.Add(state.Line{Time: a.scene.now, Level: "warn", Text: text, Step: a.scene.run.Step.GlobalStep})
+		a.say(text)
+		return
+	}
+	switch c.Do {
+	case pipeline.Pause:
+		a.scene.run.Status = state.Pausing
+	case pipeline.Calibrate:
+		a.say(fmt.Sprintf("asked to measure n=%d; the point appears when it is done", c.Images))
+	case pipeline.Inspect:
+		a.say("asked for the scales of " + c.Layer)
+	}
+}
+
+func (a *App) command(do pipeline.Action) { a.send(pipeline.Command{Do: do}) }
+
+// say shows a message in the readout row for a while.
+func (a *App) say(text string) {
+	a.said, a.saidUntil, a.stale = text, a.scene.now.Add(sayFor), true
+}
+
+// held tells whether the run is paused or about to be.
+func (a *App) held() bool {
+	return a.scene.run.Status == state.Paused || a.scene.run.Status == state.Pausing
+}
+
+func (a *App) setFocus(p paneID) { a.focus = p }
+
+func (a *App) move(dx, dy int) { a.panes[a.focus].move(&a.scene, dx, dy) }
+
+// stepSize selects another calibration size.
+func (a *App) stepSize(n int) {
+	a.scene.moveSize(n)
+	if size := a.scene.selectedSize(); size > 0 && a.focus != paneCalibration {
+		a.say(fmt.Sprintf("calibration size n=%d; 3 shows it", size))
+	}
+}
+
+// toggleCursor turns the cursor that all panes follow on or off.
+func (a *App) toggleCursor() {
+	if a.scene.cursorOn {
+		a.scene.cursorOn = false
+	} else {
+		a.loss.move(&a.scene, 1, 0) // turns on at the newest step
+	}
+}
+
+// back goes one step back.
+func (a *App) back() {
+	switch {
+	case a.log.filter != "":
+		_ = a.log.setFilter("") // the empty filter is valid
+	case a.scene.cursorOn:
+		a.scene.cursorOn = false
+	case a.maximised:
+		a.maximised = false
+	}
+}
+
+func (a *App) setTier(t theme.Tier) {
+	a.scene.tier, a.scene.canvas = t, chart.NewCanvas(t)
+	a.palette = theme.Palette(a.renderer, a.mode, t)
+}
+
+func (a *App) setMode(m theme.Mode) {
+	a.mode = m
+	a.palette = theme.Palette(a.renderer, m, a.scene.tier)
+}

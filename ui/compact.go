@@ -1,0 +1,142 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"espalier/ui/grid"
+	"espalier/ui/state"
+	"espalier/ui/theme"
+)
+
+// strip shows, where there is room for one pane only, what must never be out of
+// sight: sparsity by layer, and int8 accuracy.
+func strip(s *scene, g *grid.Grid, r grid.Rect) {
+	if r.H < 3 {
+		return
+	}
+	right := ""
+	if census, ok := s.run.Census(s.asOf()); ok {
+		right = fmt.Sprintf("all %.1f%% → target %.0f%% of candidates", 100*census.Sparsity.Sparsity, 100*census.Target)
+	}
+	inside := box(g, r, false, []piece{{0, "Sparsity by layer"}}, right)
+	stripLayers(s, g, inside)
+	if inside.H >= 2 {
+		stripCalibration(s, row(g, inside, 1).skip(1))
+	}
+}
+
+// stripLayers draws a shade and a number for each layer, or as much of that as
+// fits.
+func stripLayers(s *scene, g *grid.Grid, r grid.Rect) {
+	layers := s.run.Layers(s.asOf())
+	if len(layers) == 0 {
+		row(g, r, 0).skip(1).put(theme.Muted, "no layers yet")
+		return
+	}
+	each := min(max((r.W-2)/len(layers), 1), 4)
+	for i, l := range layers {
+		x := r.X + 1 + i*each
+		if x+each > r.X+r.W {
+			break
+		}
+		style := theme.HeatStyle(l.Sparsity)
+		g.Set(x, r.Y, theme.HeatGlyph(l.Sparsity), style)
+		if each >= 3 {
+			g.Text(x+1, r.Y, fmt.Sprintf("%2.0f", min(100*l.Sparsity, 99)), style, 2)
+		}
+	}
+}
+
+// stripCalibration tells the selected calibration size in one line.
+func stripCalibration(s *scene, w *pen) {
+	if len(s.run.Points) == 0 {
+		w.put(theme.Muted, "int8: not measured yet")
+		if d := s.run.Dense; d != nil {
+			w.put(theme.Muted, "   dense top-1 ").putf(theme.Strong, "%.2f", 100*d.Top1)
+		}
+		if round, ok := s.run.Round(); ok && round.Pruned != nil {
+			w.put(theme.Muted, "   after pruning ").putf(theme.Strong, "%.2f", 100*round.Pruned.Top1)
+		}
+		return
+	}
+	size := s.selectedSize()
+	w.putf(theme.Muted, "int8 n=%s", sizeLabel(size))
+	float := 0.0
+	for i, observer := range s.run.Observers() {
+		value := "–"
+		for _, c := range s.run.Curve(observer) {
+			if c.Images == size {
+				value = fmt.Sprintf("%.2f (%s)", 100*c.Mean, points(c.Mean-c.Float, 2))
+			}
+			float = c.Float
+		}
+		w.put(theme.SeriesStyle(i), "  "+observer+" ").put(theme.Strong, value)
+	}
+	w.put(theme.Muted, "  fp32 ").putf(theme.Strong, "%.2f", 100*float)
+}
+
+// tail shows the newest lines of the log.
+func tail(s *scene, g *grid.Grid, r grid.Rect) {
+	lines := s.run.Log.Lines()
+	if s.cursorOn {
+		for len(lines) > 0 && lines[len(lines)-1].Step > int(s.cursor) {
+			lines = lines[:len(lines)-1]
+		}
+	}
+	lines = lines[max(len(lines)-r.H, 0):]
+	for i, l := range lines {
+		logLine(row(g, r, i), l, r.W >= 120, false)
+	}
+}
+
+// facts tells the run in numbers.
+func facts(s *scene, g *grid.Grid, r grid.Rect) {
+	inside := box(g, r, false, []piece{{0, "Run"}}, s.run.Info.Name)
+	run := s.run
+	if run.Info.Experiment == "" {
+		return
+	}
+	y := 0
+	put := func(label string, format string, args ...any) {
+		row(g, inside, y).skip(1).putf(theme.Muted, "%-10s", label).putf(theme.Plain, format, args...)
+		y++
+	}
+	kept := run.Info.Weights
+	if census, ok := run.Census(state.Now); ok {
+		kept = census.Total - census.Zero
+	}
+	dense, left := run.MACs()
+	put("network", "%s", run.Info.Network)
+	put("data", "%s", run.Info.Dataset)
+	put("weights", "%d → %d", run.Info.Weights, kept)
+	put("MACs", "%s → %s at non-zero weights", count(dense), count(left))
+	if d := run.Dense; d != nil {
+		put("dense", "%.2f%% top-1 on %s", 100*d.Top1, d.Split)
+	}
+	if round, ok := run.Round(); ok {
+		if round.Pruned != nil {
+			put("pruned", "%.2f%% before fine-tuning", 100*round.Pruned.Top1)
+		}
+		if round.Tuned != nil {
+			put("tuned", "%.2f%% after it", 100*round.Tuned.Top1)
+		}
+	}
+	if e := run.LastEpoch; e.Epoch > 0 {
+		put("epoch", "train %.1f%%  val %.1f%%", 100*e.TrainTop1, 100*e.ValTop1)
+	}
+	if q := run.Quantized; q != nil {
+		put("int8", "%.2f%% (%s to fp32)", 100*q.Top1, points(q.Top1-q.Float, 2))
+		put("size", "%s → %s", bytes(q.FloatBytes), bytes(q.Int8Bytes))
+	}
+	y++
+	put("gate", "%s", run.Info.Gate)
+	put("observers", "%s", strings.Join(run.Info.Observers, ", "))
+	put("seed", "%d", run.Info.Seed)
+	put("compute", "%d threads, %s", run.Info.Threads, run.Info.Kernel)
+	put("version", "%s", run.Info.Version)
+	put("events", "%d", run.Events)
+	if run.Missed > 0 {
+		put("missed", "%d events", run.Missed)
+	}
+}

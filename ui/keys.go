@@ -1,0 +1,170 @@
+package ui
+
+import (
+	"slices"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/state"
+)
+
+// A binding is something that keys do. The table of bindings is the only place
+// that knows keys: it dispatches them, fills the hint line, and is the help.
+type binding struct {
+	keys  []string          // as Bubble Tea names them; the first is shown
+	label string            // how the keys are shown, where not as the first of them
+	hint  string            // for the hint line; empty: only in the help
+	help  string            // empty where another binding's label shows the keys
+	in    []paneID          // the panes it works in; nil: all
+	when  func(a *App) bool // nil: always
+	do    func(a *App, key string) tea.Cmd
+}
+
+// shown returns how the binding's keys are shown.
+func (b *binding) shown() string {
+	if b.label != "" {
+		return b.label
+	}
+	return keyLabel(b.keys[0])
+}
+
+// works tells whether the binding works in a pane now.
+func (b *binding) works(a *App, p paneID) bool {
+	return (b.in == nil || slices.Contains(b.in, p)) && (b.when == nil || b.when(a))
+}
+
+// keyLabel returns how a key is shown.
+func keyLabel(key string) string {
+	if key == " " {
+		return "space"
+	}
+	return key
+}
+
+// splitKeys returns the keys of a message one by one: runes that arrive in one
+// read come as one message. A paste is no key at all.
+func splitKeys(msg tea.KeyMsg) []string {
+	if msg.Paste {
+		return nil
+	}
+	if msg.Type != tea.KeyRunes || len(msg.Runes) < 2 {
+		return []string{msg.String()}
+	}
+	keys := make([]string, 0, len(msg.Runes))
+	for _, r := range msg.Runes {
+		one := tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: msg.Alt}
+		keys = append(keys, one.String())
+	}
+	return keys
+}
+
+func live(a *App) bool   { return !a.scene.run.Status.Over() && a.scene.run.Status != state.Waiting }
+func paused(a *App) bool { return a.scene.run.Status == state.Paused }
+
+// call makes an action of a function that needs neither key nor command.
+func call(f func(a *App)) func(*App, string) tea.Cmd {
+	return func(a *App, _ string) tea.Cmd {
+		f(a)
+		return nil
+	}
+}
+
+// bindings returns the table. Of several bindings of a key, the first that works
+// in the focused pane is taken.
+func bindings() []binding {
+	charts := []paneID{paneLoss}
+	var table []binding
+	table = append(table, runBindings()...)
+	table = append(table, paneBindings()...)
+	table = append(table, chartBindings(charts)...)
+	table = append(table, screenBindings()...)
+	return table
+}
+
+// runBindings steer the run.
+func runBindings() []binding {
+	return []binding{
+		{keys: []string{" "}, hint: "resume", when: func(a *App) bool { return live(a) && a.held() }, do: call(func(a *App) { a.command(pipeline.Resume) })},
+		{keys: []string{" "}, hint: "pause", help: "pause after the step in progress; again: go on", do: call(func(a *App) { a.command(pipeline.Pause) })},
+		{keys: []string{"."}, hint: "one step", help: "run one step while paused", when: paused, do: call(func(a *App) { a.command(pipeline.Step) })},
+		{keys: []string{"."}, when: func(a *App) bool { return !paused(a) }, do: call(func(a *App) { a.say("one step at a time works while paused: press space first") })},
+	}
+}
+
+// paneBindings move in panes and between them.
+func paneBindings() []binding {
+	lists := []paneID{paneLayers, paneScales, paneLog, paneRounds}
+	return []binding{
+		{keys: []string{"tab"}, hint: "pane", help: "next pane", do: call(func(a *App) { a.setFocus((a.focus + 1) % paneCount) })},
+		{keys: []string{"shift+tab"}, help: "previous pane", do: call(func(a *App) { a.setFocus((a.focus + paneCount - 1) % paneCount) })},
+		{keys: []string{"1", "2", "3", "4", "5", "6"}, label: "1-6", help: "pane of that number", do: func(a *App, key string) tea.Cmd {
+			a.setFocus(paneID(key[0] - '1'))
+			return nil
+		}},
+		{keys: []string{"z"}, hint: "zoom", help: "maximise the pane; again: restore", do: call(func(a *App) { a.maximised = !a.maximised })},
+		{keys: []string{"enter"}, hint: "scales", help: "show the scales that the layer would get now", in: []paneID{paneLayers, paneLog}, do: call(enter)},
+		{keys: []string{"enter"}, hint: "measure", help: "measure int8 accuracy at the selected size now", in: []paneID{paneCalibration}, do: call(enter)},
+		{keys: []string{"enter"}, hint: "compute", help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(enter)},
+		{keys: []string{"enter"}, hint: "show", help: "put the cursor at the round's end", in: []paneID{paneRounds}, do: call(enter)},
+		{keys: []string{"h", "left"}, label: "h l", hint: "cursor", help: "move the cursor that all panes follow", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-1, 0) })},
+		{keys: []string{"h", "left"}, label: "h l", hint: "channel", help: "previous or next channel", in: []paneID{paneScales}, do: call(func(a *App) { a.move(-1, 0) })},
+		{keys: []string{"h", "left"}, label: "h l", help: "previous or next calibration size", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(-1, 0) })},
+		{keys: []string{"l", "right"}, in: []paneID{paneLoss, paneScales, paneCalibration}, do: call(func(a *App) { a.move(1, 0) })},
+		{keys: []string{"H"}, label: "H L", help: "move the cursor by ten", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-10, 0) })},
+		{keys: []string{"L"}, in: []paneID{paneLoss}, do: call(func(a *App) { a.move(10, 0) })},
+		{keys: []string{"j", "down"}, label: "j k", hint: "layer", help: "next or previous layer", in: []paneID{paneLayers, paneScales}, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{"j", "down"}, label: "j k", hint: "line", help: "next or previous line", in: []paneID{paneLog, paneRounds}, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{"j", "down"}, label: "j k", help: "next or previous observer", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{"k", "up"}, in: []paneID{paneLayers, paneScales, paneLog, paneRounds, paneCalibration}, do: call(func(a *App) { a.move(0, -1) })},
+		{keys: []string{"ctrl+d", "pgdown"}, label: "pgdn pgup", help: "ten lines down or up", in: lists, do: call(func(a *App) { a.move(0, 10) })},
+		{keys: []string{"ctrl+u", "pgup"}, in: lists, do: call(func(a *App) { a.move(0, -10) })},
+		{keys: []string{"g", "home"}, label: "g G", help: "first or last line", in: lists, do: call(func(a *App) { a.move(0, -far) })},
+		{keys: []string{"G", "end"}, in: lists, do: call(func(a *App) { a.move(0, far) })},
+		{keys: []string{"]"}, label: "[ ]", hint: "calib n", help: "next or previous calibration size, from every pane", do: call(func(a *App) { a.stepSize(1) })},
+		{keys: []string{"["}, do: call(func(a *App) { a.stepSize(-1) })},
+		{keys: []string{"}"}, label: "{ }", help: "smallest or largest calibration size", do: call(func(a *App) { a.stepSize(far) })},
+		{keys: []string{"{"}, do: call(func(a *App) { a.stepSize(-far) })},
+		{keys: []string{"m"}, hint: "observer", help: "next observer", in: []paneID{paneCalibration}, when: func(a *App) bool { return len(a.scene.run.Observers()) > 1 }, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{","}, hint: "weights/activations", help: "weights or activations", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.activations = !a.scales.activations })},
+		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale stands out", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
+		{keys: []string{"/"}, hint: "filter", help: "show only matching lines", in: []paneID{paneLog}, do: call(func(a *App) { a.startPrompt() })},
+	}
+}
+
+// far moves to the end of any list.
+const far = 1 << 30
+
+func enter(a *App) { a.panes[a.focus].enter(&a.scene) }
+
+// chartBindings change how curves are drawn.
+func chartBindings(charts []paneID) []binding {
+	return []binding{
+		{keys: []string{"i"}, hint: "cursor", help: "cursor on or off", do: call(func(a *App) { a.toggleCursor() })},
+		{keys: []string{"+"}, label: "+ −", hint: "view", help: "narrower or wider view around the cursor", in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 0.5) })},
+		{keys: []string{"-"}, in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 2) })},
+		{keys: []string{"="}, help: "back to everything, following the run, from every pane", do: call(func(a *App) {
+			a.loss.pinned, a.scene.cursorOn, a.log.back = false, false, 0
+		})},
+		{keys: []string{"f"}, help: "pin the view or follow the run", in: charts, do: call(func(a *App) { a.loss.freeze(&a.scene) })},
+		{keys: []string{"y"}, hint: "log y", help: "logarithmic or linear loss", in: charts, do: call(func(a *App) { a.loss.logY = !a.loss.logY })},
+		{keys: []string{"x"}, help: "over steps, steps on a logarithmic axis, or time", in: charts, do: call(func(a *App) { a.loss.x = (a.loss.x + 1) % xAxes })},
+		{keys: []string{"S"}, hint: "smooth", help: "smoothing: none, 0.6, 0.9, 0.99", in: charts, do: call(func(a *App) {
+			a.loss.smoothing = (a.loss.smoothing + 1) % len(smoothings)
+		})},
+	}
+}
+
+// screenBindings are about the screen itself.
+func screenBindings() []binding {
+	return []binding{
+		{keys: []string{"?"}, hint: "help", help: "this help", do: call(func(a *App) { a.overlay, a.helpScroll = overlayHelp, 0 })},
+		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
+		{keys: []string{"esc"}, help: "one step back: filter, cursor, maximised pane", do: call(func(a *App) { a.back() })},
+		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
+		{keys: []string{"T"}, help: "colours for dark or light terminals", do: call(func(a *App) { a.setMode(a.mode.Next()) })},
+		{keys: []string{"M"}, help: "leave the mouse to the terminal, to select text, or take it back", do: func(a *App, _ string) tea.Cmd { return a.toggleMouse() }},
+		{keys: []string{"ctrl+l"}, help: "repaint", do: func(*App, string) tea.Cmd { return tea.ClearScreen }},
+		{keys: []string{"ctrl+z"}, help: "suspend; the run stops computing as well", do: func(*App, string) tea.Cmd { return tea.Suspend }},
+	}
+}

@@ -1,0 +1,138 @@
+package ui
+
+import (
+	"fmt"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/grid"
+	"espalier/ui/theme"
+)
+
+// breakTwice is how soon a second ctrl+c means: save and stop.
+const breakTwice = 2 * time.Second
+
+// leaveMsg leaves at once with an outcome, as when a signal asks for it.
+type leaveMsg Outcome
+
+// A way is one way to leave a run in progress.
+type way struct {
+	key, word, what string
+}
+
+func ways() []way {
+	return []way{
+		{"d", "detach", "the run goes on without a screen"},
+		{"s", "stop", "finish this round, save, then leave"},
+		{"x", "stop now", "save a checkpoint at this step, then leave"},
+		{"a", "abort", "end at once; what was saved before stays"},
+		{"esc", "stay", ""},
+	}
+}
+
+// quit leaves, or asks how while the run is in progress. A second ctrl+c within
+// two seconds saves and stops.
+func (a *App) quit(key string) tea.Cmd {
+	if a.scene.run.Status.Over() {
+		return a.leave(a.outcomeOver())
+	}
+	if key == "ctrl+c" {
+		if !a.lastBreak.IsZero() && a.scene.now.Sub(a.lastBreak) < breakTwice {
+			return a.stop(pipeline.StopNow, StopNow)
+		}
+		a.lastBreak = a.scene.now
+	}
+	a.overlay = overlayLeave
+	return nil
+}
+
+// outcomeOver is how one leaves a run that is over: as it was asked to end.
+func (a *App) outcomeOver() Outcome {
+	if a.leaving {
+		return a.outcome
+	}
+	return Quit
+}
+
+// leave ends the screen.
+func (a *App) leave(o Outcome) tea.Cmd {
+	if o == StopNow && !a.scene.run.Status.Over() && !a.leaving {
+		a.command(pipeline.StopNow)
+	}
+	a.outcome = o
+	return tea.Quit
+}
+
+// stop asks the run to end and leaves when it has. Asked again, it leaves at
+// once: whoever started the run waits for it.
+func (a *App) stop(do pipeline.Action, o Outcome) tea.Cmd {
+	a.overlay = overlayNone
+	if a.leaving && a.outcome == o && o == StopNow {
+		return tea.Quit
+	}
+	held := a.held()
+	a.send(pipeline.Command{Do: do})
+	a.leaving, a.outcome = true, o
+	if do == pipeline.StopAfter {
+		if held { // a paused run would never reach the end of its round
+			a.command(pipeline.Resume)
+		}
+		a.say("the run ends after this round, and the screen closes then; x in the leave dialog ends it sooner")
+	} else {
+		a.say("saving a checkpoint; the screen closes when it is written")
+	}
+	return nil
+}
+
+// leaveKey answers the question how to leave.
+func (a *App) leaveKey(key string) tea.Cmd {
+	if a.scene.run.Status.Over() {
+		a.overlay = overlayNone
+		if key == "esc" {
+			return nil
+		}
+		return a.leave(a.outcomeOver())
+	}
+	switch key {
+	case "d", "enter":
+		return a.leave(Detach)
+	case "s":
+		return a.stop(pipeline.StopAfter, StopAfter)
+	case "x":
+		return a.stop(pipeline.StopNow, StopNow)
+	case "a":
+		return a.leave(Abort)
+	case "ctrl+c":
+		return a.quit(key)
+	case "esc", "q":
+		a.overlay = overlayNone
+	}
+	return nil
+}
+
+// drawLeave draws the question.
+func (a *App) drawLeave(g *grid.Grid) {
+	right := "the run is over"
+	if !a.scene.run.Status.Over() {
+		right = "the run is in progress"
+		if round, ok := a.scene.run.Round(); ok {
+			right += fmt.Sprintf(" · round %d/%d", round.Round, a.scene.run.RoundCount())
+		}
+	}
+	r := g.Bounds().Centre(66, len(ways())+6)
+	g.Fill(r, ' ', 0)
+	inside := box(g, r, true, []piece{{0, "Leave"}}, right)
+	if a.scene.run.Status.Over() {
+		centred(g, inside, theme.Plain, "any key leaves, esc stays")
+		return
+	}
+	for i, w := range ways() {
+		p := row(g, inside, i+1).skip(2).putf(theme.Key, "%-5s", w.key).putf(theme.Strong, "%-10s", w.word).put(theme.Plain, w.what)
+		if i == 0 {
+			p.put(theme.Muted, " (enter)")
+		}
+	}
+	row(g, inside, len(ways())+2).skip(2).put(theme.Muted, "a second ctrl+c within 2 s means stop now")
+}

@@ -1,0 +1,59 @@
+package ui
+
+import tea "github.com/charmbracelet/bubbletea"
+
+// mouse focuses the pane under a click and turns the wheel into moves: through
+// lists, and in and out of charts.
+func (a *App) mouse(msg tea.MouseMsg) {
+	if a.overlay == overlayHelp {
+		switch msg.Button {
+		case tea.MouseButtonWheelUp:
+			a.helpScroll -= 3
+		case tea.MouseButtonWheelDown:
+			a.helpScroll += 3
+		}
+		a.stale = true
+	}
+	if a.overlay != overlayNone || msg.Action != tea.MouseActionPress {
+		return
+	}
+	l := arrange(a.width, a.height, a.focus, a.maximised)
+	pane, _, ok := l.at(msg.X, msg.Y)
+	if !ok {
+		return
+	}
+	a.stale = true
+	turn := 0
+	switch msg.Button {
+	case tea.MouseButtonLeft:
+		a.setFocus(pane)
+	case tea.MouseButtonWheelUp:
+		turn = -1
+	case tea.MouseButtonWheelDown:
+		turn = 1
+	}
+	switch {
+	case turn == 0:
+	case pane == paneLoss:
+		factor := 0.8
+		if turn > 0 {
+			factor = 1.25
+		}
+		a.loss.zoom(&a.scene, factor)
+	case pane == paneCalibration:
+		a.scene.moveSize(turn)
+	default:
+		a.panes[pane].move(&a.scene, 0, turn)
+	}
+}
+
+// toggleMouse leaves the mouse to the terminal or takes it back.
+func (a *App) toggleMouse() tea.Cmd {
+	a.mouseOff = !a.mouseOff
+	if a.mouseOff {
+		a.say("the mouse is the terminal's: select text as usual; M takes it back")
+		return tea.DisableMouse
+	}
+	a.say("clicks focus panes and the wheel moves; shift+drag selects text; M gives the mouse back")
+	return tea.EnableMouseCellMotion
+}

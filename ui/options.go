@@ -1,0 +1,76 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"espalier/ui/theme"
+)
+
+// Options say how a run is shown. The zero value suits a terminal on standard
+// output.
+type Options struct {
+	Input  io.Reader // keys; nil: standard input
+	Output io.Writer // the screen; nil: standard output
+	// Theme is "dark", "light", or empty to ask $COLORFGBG and else take dark.
+	Theme string
+	// Glyphs is "braille", "lines", "ascii", or empty for braille.
+	Glyphs string
+	// NoMouse leaves the mouse to the terminal.
+	NoMouse bool
+	// ExitWhenDone leaves the screen as soon as the run is over.
+	ExitWhenDone bool
+}
+
+// An Outcome is how the user left the screen.
+type Outcome int
+
+const (
+	Quit      Outcome = iota // the run was over
+	Detach                   // the run goes on without a screen
+	StopAfter                // the run was asked to end after its round, and did
+	StopNow                  // the run was asked to save and end at its step
+	Abort                    // the program is to end at once
+)
+
+func (o Outcome) String() string {
+	return [...]string{"quit", "detach", "stop after round", "stop now", "abort"}[o]
+}
+
+// mode returns the theme that the options or the environment ask for.
+func (o Options) mode() (theme.Mode, error) {
+	switch o.Theme {
+	case string(theme.Dark), string(theme.Light):
+		return theme.Mode(o.Theme), nil
+	case "", "auto":
+		return environmentMode(os.Getenv("COLORFGBG")), nil
+	}
+	return "", fmt.Errorf("theme %q: use dark, light or auto", o.Theme)
+}
+
+// environmentMode reads the colours that some terminals put into $COLORFGBG as
+// "foreground;background": 7 and 9 to 15 are light backgrounds.
+func environmentMode(colours string) theme.Mode {
+	fields := strings.Split(colours, ";")
+	n, err := strconv.Atoi(fields[len(fields)-1])
+	if err == nil && (n == 7 || n > 8) {
+		return theme.Light
+	}
+	return theme.Dark
+}
+
+// tier returns the glyphs that the options ask for.
+func (o Options) tier() (theme.Tier, error) {
+	if o.Glyphs == "" {
+		return theme.Braille, nil
+	}
+	for _, t := range theme.Tiers() {
+		if o.Glyphs == string(t) {
+			return t, nil
+		}
+	}
+	return "", fmt.Errorf("glyphs %q: use braille, lines or ascii", o.Glyphs)
+}

@@ -1,0 +1,200 @@
+package ui
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"espalier/ui/chart"
+	"espalier/ui/grid"
+	"espalier/ui/series"
+	"espalier/ui/state"
+	"espalier/ui/theme"
+)
+
+// calibrationPane shows int8 accuracy against the number of calibration images.
+type calibrationPane struct{}
+
+func (*calibrationPane) name() string { return "Calibration" }
+
+func (*calibrationPane) about() []string {
+	return []string{
+		"Top-1 of the int8 network against the number of images its activation ranges were",
+		"observed on: a curve for each observer, upright strokes from the worst to the best draw,",
+		"and fp32 as reference. Sizes that were not measured have no point; enter measures one.",
+	}
+}
+
+// tableWidth is what the table of the selected size takes beside the chart.
+const tableWidth = 31
+
+func (p *calibrationPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	left := []piece{{0, "3 Calibration"}, {theme.Muted, "int8 top-1 %"}}
+	right := ""
+	if size := s.selectedSize(); size > 0 {
+		sizes := s.run.Sizes()
+		right = fmt.Sprintf("n=%d of %d · [ ] step", size, sizes[len(sizes)-1])
+	}
+	inside := box(g, r, focused, left, right)
+	if len(s.run.Sizes()) == 0 {
+		centred(g, inside, theme.Muted, "The calibration sizes appear when the run starts.")
+		return
+	}
+	lines := 1 + len(s.run.Observers())
+	table := grid.Rect{}
+	switch {
+	case inside.W >= 64:
+		table, inside = inside.Right(tableWidth)
+	case inside.H >= 8+lines:
+		table, inside = inside.Bottom(lines)
+	case inside.H >= 7:
+		table, inside = inside.Bottom(1)
+	}
+	if len(s.run.Points) == 0 {
+		centred(g, inside, theme.Muted, p.expectation(s)...)
+	} else {
+		p.chart(s, g, inside)
+	}
+	p.table(s, g, table)
+}
+
+// expectation says when the first point will come.
+func (p *calibrationPane) expectation(s *scene) []string {
+	if s.run.Status.Over() {
+		return []string{"No size was measured in this run."}
+	}
+	return []string{
+		"No size measured yet.",
+		fmt.Sprintf("The sweep over %d sizes follows the last pruning round.", len(s.run.Info.Sizes)),
+		"enter measures the selected size now.",
+	}
+}
+
+func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
+	sizes := s.run.Sizes()
+	lo, hi := math.Inf(1), math.Inf(-1)
+	float := math.NaN()
+	for _, point := range s.run.Points {
+		lo, hi = min(lo, point.Top1, point.Float), max(hi, point.Top1, point.Float)
+		float = point.Float
+	}
+	lo, hi = chart.Nice(100*lo, 100*hi)
+	x := chart.NewAxis(float64(sizes[0]), float64(sizes[len(sizes)-1]), true)
+	var ticks []chart.Tick
+	for _, n := range sizes {
+		ticks = append(ticks, chart.Tick{Value: float64(n), Label: sizeLabel(n)})
+	}
+	area := chart.Axes(g, r, x, chart.NewAxis(lo, hi, false), ticks, nil)
+
+	chart.Level(g, area, 100*float, '╌', theme.Mark)
+	g.Text(area.Rect.X+1, area.Row(100*float), fmt.Sprintf("fp32 %.2f", 100*float), theme.Mark, area.Rect.W-1)
+	selected := s.selectedSize()
+	chart.Upright(g, area, float64(selected), '│', theme.Muted)
+	for i, observer := range s.run.Observers() {
+		curve := chart.Curve{Style: theme.SeriesStyle(i), Glyph: []rune("*ox+")[i%4]}
+		points := s.run.Curve(observer)
+		for _, point := range points {
+			curve.Spans = append(curve.Spans, series.Span{
+				First: float64(point.Images), Last: float64(point.Images),
+				Min: 100 * point.Min, Max: 100 * point.Max, Sum: 100 * point.Mean, Count: 1,
+			})
+		}
+		s.canvas.Draw(g, area, curve)
+		for _, point := range points {
+			glyph := '•'
+			if point.Images == selected {
+				glyph = '●'
+			}
+			g.Set(area.Column(float64(point.Images)), area.Row(100*point.Mean), glyph, curve.Style)
+		}
+	}
+}
+
+// sizeLabel writes a calibration size: 1, 500, 1k, 50k.
+func sizeLabel(n int) string {
+	if n >= 1000 && n%1000 == 0 {
+		return fmt.Sprintf("%dk", n/1000)
+	}
+	return fmt.Sprint(n)
+}
+
+// table tells the selected size in numbers, as many observers as rows allow.
+func (p *calibrationPane) table(s *scene, g *grid.Grid, r grid.Rect) {
+	if r.Empty() {
+		return
+	}
+	size := s.selectedSize()
+	observers := s.run.Observers()
+	y := 0
+	if r.H > 1 {
+		row(g, r, 0).skip(1).putf(theme.Muted, "%-10s%6s%7s%6s", fmt.Sprintf("n=%s", sizeLabel(size)), "top-1", "Δfp32", "±")
+		y = 1
+	}
+	for i, observer := range observers {
+		if r.H == 1 && i != s.observer%len(observers) {
+			continue
+		}
+		w := row(g, r, y)
+		y++
+		if observer == s.selectedObserver() && len(observers) > 1 {
+			w.put(theme.Focus, "▸")
+		} else {
+			w.skip(1)
+		}
+		w.putf(theme.SeriesStyle(i), "%-10.10s", observer)
+		p.value(s, w, observer, size)
+	}
+	p.advice(s, g, r, y+1, size)
+}
+
+// value writes what one observer reached at a size.
+func (p *calibrationPane) value(s *scene, w *pen, observer string, size int) {
+	curve := s.run.Curve(observer)
+	i := slices.IndexFunc(curve, func(c state.Size) bool { return c.Images == size })
+	if i < 0 {
+		w.put(theme.Muted, "  not measured")
+		return
+	}
+	c := curve[i]
+	w.putf(theme.Strong, "%6.2f", 100*c.Mean).putf(theme.Plain, "%7s", points(c.Mean-c.Float, 2))
+	if c.Draws > 1 {
+		w.putf(theme.Muted, "%6.2f", 50*(c.Max-c.Min))
+	}
+}
+
+// advice says what enter would do, where there are rows for it.
+func (p *calibrationPane) advice(s *scene, g *grid.Grid, r grid.Rect, y, size int) {
+	if s.run.Status.Over() || r.H < y+2 {
+		return
+	}
+	text := fmt.Sprintf("enter measures n=%d", size)
+	row(g, r, y).skip(1).put(theme.Muted, text)
+	if cost, ok := s.run.Cost(size); ok {
+		row(g, r, y+1).skip(1).putf(theme.Muted, "in about %s", duration(max(cost, 1)))
+	}
+}
+
+func (*calibrationPane) move(s *scene, dx, dy int) {
+	s.moveSize(dx)
+	if n := len(s.run.Observers()); n > 0 {
+		s.observer = (s.observer + dy%n + n) % n
+	}
+}
+
+func (*calibrationPane) enter(s *scene) { s.measure() }
+
+func (p *calibrationPane) readout(s *scene, w *pen) {
+	size := s.selectedSize()
+	w.put(theme.Muted, "calibrated on ").putf(theme.Strong, "%d", size).put(theme.Muted, " images")
+	for i, observer := range s.run.Observers() {
+		w.skip(2).put(theme.SeriesStyle(i), observer+" ")
+		for _, c := range s.run.Curve(observer) {
+			if c.Images == size {
+				w.putf(theme.Strong, "%.2f", 100*c.Mean).putf(theme.Muted, " (%s)", points(c.Mean-c.Float, 2))
+			}
+		}
+	}
+	if cost, ok := s.run.Cost(size); ok && !s.run.Status.Over() {
+		w.putf(theme.Muted, "  enter: about %s", duration(max(cost, 1)))
+	}
+}

@@ -1,0 +1,206 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"espalier/ui/grid"
+	"espalier/ui/state"
+	"espalier/ui/theme"
+)
+
+// layersPane shows how sparse every layer is.
+type layersPane struct {
+	first int // layer in the top row
+	rows  int // drawn last, for moving by pages
+}
+
+func (*layersPane) name() string { return "Layers" }
+
+func (*layersPane) about() []string {
+	return []string{
+		"Share of each layer's weights that are zero. ┆ is what the round asks of the layer,",
+		"or of all global candidates together; Δ the change by this round in points; kept the",
+		"weights that are not zero; dead the output channels that have none left.",
+	}
+}
+
+// layerColumns says which columns a width has room for.
+type layerColumns struct {
+	name, rounds, bar int // cells
+	delta, kept, dead bool
+}
+
+// columns gives each column its width; what is useful least goes first.
+func (p *layersPane) columns(width, rounds int) layerColumns {
+	const marker, value = 1, 6
+	c := layerColumns{name: 7}
+	rest := width - marker - c.name - value
+	take := func(n, least int) bool { // as long as the bar keeps least cells
+		if rest-n < least {
+			return false
+		}
+		rest -= n
+		return true
+	}
+	c.delta = take(4, 8)
+	c.kept = take(7, 8)
+	c.dead = take(5, 12)
+	if rounds > 0 && take(rounds+1, 16) {
+		c.rounds = rounds
+	}
+	c.bar = max(rest-1, 0)
+	return c
+}
+
+func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	layers := s.run.Layers(s.asOf())
+	left := []piece{{0, "2 Layers"}}
+	right := ""
+	if census, ok := s.run.Census(s.asOf()); ok {
+		left = append(left, piece{theme.Strong, percent(census.Sparsity.Sparsity, 1) + "% zero"})
+		right = fmt.Sprintf("┆ target%s%%", percent(census.Target, 0))
+	}
+	if s.cursorOn {
+		right = fmt.Sprintf("@%.0f · %s", s.cursor, right)
+	}
+	inside := box(g, r, focused, left, right)
+	if len(layers) == 0 {
+		centred(g, inside, theme.Muted, "The layers appear when the run starts.")
+		return
+	}
+	c := p.columns(inside.W, s.run.RoundCount())
+	head := p.heading(g, inside, c, len(layers))
+	body := inside
+	if head {
+		_, body = inside.Top(1)
+	}
+	if body.H > len(layers)+1 {
+		var foot grid.Rect
+		foot, body = body.Bottom(1)
+		s.selectedLayer()
+		p.details(g, foot, layers[s.layer])
+	}
+	s.selectedLayer()
+	p.rows = max(body.H, 1)
+	p.first = window(p.first, s.layer, len(layers), body.H)
+	for i := range min(body.H, len(layers)-p.first) {
+		p.row(s, g, body.Row(i), c, layers[p.first+i], p.first+i == s.layer, focused)
+	}
+}
+
+// heading names the columns where there is a row to spare.
+func (p *layersPane) heading(g *grid.Grid, r grid.Rect, c layerColumns, layers int) bool {
+	if r.H <= layers && r.H < 12 {
+		return false
+	}
+	w := row(g, r, 0).put(theme.Muted, fmt.Sprintf(" %-*s", c.name, "layer"))
+	if c.rounds > 0 {
+		label := "rounds"
+		if c.rounds < len(label) {
+			label = label[:c.rounds]
+		}
+		w.putf(theme.Muted, "%-*s ", c.rounds, label)
+	}
+	w.skip(c.bar).putf(theme.Muted, "%6s", "zero")
+	if c.delta {
+		w.putf(theme.Muted, "%4s", "Δ")
+	}
+	if c.kept {
+		w.putf(theme.Muted, "%7s", "kept")
+	}
+	if c.dead {
+		w.putf(theme.Muted, "%5s", "dead")
+	}
+	return true
+}
+
+func (p *layersPane) row(s *scene, g *grid.Grid, r grid.Rect, c layerColumns, l state.LayerRow, selected, focused bool) {
+	w := row(g, r, 0)
+	name := theme.Plain
+	if selected {
+		w.put(theme.Focus, "▸")
+		if name = theme.Strong; focused {
+			name = theme.Focus
+		}
+	} else {
+		w.skip(1)
+	}
+	start := w.x
+	g.Text(w.x, w.y, state.Short(l.Name), name, c.name)
+	w.x = start + c.name
+	if c.rounds > 0 {
+		for i, share := range s.run.Heat(l.Name) {
+			if i < c.rounds {
+				g.Set(w.x+i, w.y, theme.HeatGlyph(share), theme.HeatStyle(share))
+			}
+		}
+		w.skip(c.rounds + 1)
+	}
+	if c.bar > 0 {
+		bar(g, w.x, w.y, c.bar, l.Sparsity, l.Target, theme.HeatStyle(l.Sparsity))
+		w.skip(c.bar)
+	}
+	w.putf(theme.Strong, "%5s%%", percent(l.Sparsity, 0))
+	if c.delta {
+		delta := ""
+		if l.Counted {
+			delta = points(l.Delta, 0)
+		}
+		w.putf(theme.Muted, "%4s", delta)
+	}
+	if c.kept {
+		w.putf(theme.Plain, "%7s", count(float64(l.Kept)))
+	}
+	if c.dead && l.Dead > 0 {
+		w.putf(theme.Warn, "%5d", l.Dead)
+	}
+}
+
+// details describes the selected layer.
+func (p *layersPane) details(g *grid.Grid, r grid.Rect, l state.LayerRow) {
+	w := row(g, r, 0).skip(1).put(theme.Muted, describe(l.Shape, l.Stride))
+	w.putf(theme.Muted, " · %s weights · %s MACs", count(float64(l.Weights)), count(float64(l.MACs)))
+	if l.Edge {
+		w.put(theme.Muted, " · edge layer")
+	}
+}
+
+// describe writes a weight's shape as people say it: conv 3×3 · 16→32 / 2.
+func describe(shape []int, stride int) string {
+	switch len(shape) {
+	case 4:
+		text := fmt.Sprintf("conv %d×%d · %d→%d", shape[2], shape[3], shape[1], shape[0])
+		if stride > 1 {
+			text += fmt.Sprintf(" / %d", stride)
+		}
+		return text
+	case 2:
+		return fmt.Sprintf("linear · %d→%d", shape[1], shape[0])
+	}
+	return strings.Trim(fmt.Sprint(shape), "[]")
+}
+
+func (p *layersPane) move(s *scene, dx, dy int) {
+	s.layer += dy
+	if dy != 0 {
+		s.channel = 0
+	}
+	s.selectedLayer()
+}
+
+func (*layersPane) enter(s *scene) { s.inspect() }
+
+func (p *layersPane) readout(s *scene, w *pen) {
+	info, ok := s.selectedLayer()
+	if !ok {
+		return
+	}
+	l := s.run.Layers(s.asOf())[s.layer]
+	w.put(theme.Strong, info.Name).put(theme.Muted, "  "+describe(info.Shape, info.Stride))
+	w.put(theme.Muted, "  zero ").put(theme.Plain, strings.TrimSpace(percent(l.Sparsity, 1))+"%")
+	w.put(theme.Muted, "  kept ").putf(theme.Plain, "%d of %d", l.Kept, l.Weights)
+	if l.Dead > 0 {
+		w.putf(theme.Warn, "  %d dead channels", l.Dead)
+	}
+}

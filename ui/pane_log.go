@@ -1,0 +1,165 @@
+package ui
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"espalier/ui/grid"
+	"espalier/ui/state"
+	"espalier/ui/theme"
+)
+
+// logPane shows what was said during the run.
+type logPane struct {
+	back   int // how many lines the selected line is above the newest; 0 follows
+	rows   int // drawn last
+	filter string
+	match  *regexp.Regexp
+	invert bool // show the lines that do not match
+}
+
+func (*logPane) name() string { return "Log" }
+
+func (*logPane) about() []string {
+	return []string{
+		"What happened, newest at the bottom. ! marks what needs a look. enter on a line about a",
+		"layer opens the layer's scales. / shows only lines that match a regular expression, or,",
+		"after an exclamation mark, those that do not.",
+	}
+}
+
+func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	lines := p.lines(s)
+	left := []piece{{0, "5 Log"}}
+	if p.filter != "" {
+		left = append(left, piece{theme.Warn, "/" + p.filter})
+	}
+	right := "follows"
+	switch {
+	case s.cursorOn:
+		right = fmt.Sprintf("@%.0f", s.cursor)
+	case p.back > 0:
+		right = fmt.Sprintf("%d below · G follows", p.back)
+	}
+	inside := box(g, r, focused, left, right)
+	p.rows = max(inside.H, 1)
+	if len(lines) == 0 {
+		text := "Nothing was said yet."
+		if p.filter != "" {
+			text = "No line matches /" + p.filter + "; esc clears the filter."
+		}
+		centred(g, inside, theme.Muted, text)
+		return
+	}
+	p.back = min(max(p.back, 0), len(lines)-1)
+	selected := p.selected(s, lines)
+	end := min(max(selected+1+inside.H/2, inside.H), len(lines))
+	if !s.cursorOn && p.back == 0 {
+		end = len(lines)
+	}
+	begin := max(end-inside.H, 0)
+	for i, line := range lines[begin:end] {
+		logLine(row(g, inside, i), line, inside.W >= 100, focused && begin+i == selected)
+	}
+}
+
+// lines returns the lines that pass the filter.
+func (p *logPane) lines(s *scene) []state.Line {
+	all := s.run.Log.Lines()
+	if p.match == nil {
+		return all
+	}
+	var passed []state.Line
+	for _, l := range all {
+		if p.match.MatchString(l.Text) != p.invert {
+			passed = append(passed, l)
+		}
+	}
+	return passed
+}
+
+// selected returns the index of the selected line: the newest at or before the
+// step under the cursor, or the one scrolled to.
+func (p *logPane) selected(s *scene, lines []state.Line) int {
+	if s.cursorOn {
+		for i := len(lines) - 1; i >= 0; i-- {
+			if lines[i].Step <= int(s.cursor) {
+				return i
+			}
+		}
+		return 0
+	}
+	return len(lines) - 1 - min(p.back, len(lines)-1)
+}
+
+// setFilter shows only the lines that match a regular expression, or with a
+// leading exclamation mark those that do not.
+func (p *logPane) setFilter(text string) error {
+	p.filter, p.match, p.invert = "", nil, false
+	pattern, invert := strings.CutPrefix(text, "!")
+	if pattern == "" {
+		return nil
+	}
+	match, err := regexp.Compile("(?i)" + pattern)
+	if err != nil {
+		return fmt.Errorf("filter %q: %w; write a regular expression", pattern, err)
+	}
+	p.filter, p.match, p.invert, p.back = text, match, invert, 0
+	return nil
+}
+
+// logLine writes a line: its time, a mark for what needs a look, the sentence.
+func logLine(w *pen, l state.Line, wide, selected bool) {
+	mark, style := " ", theme.Plain
+	switch l.Level {
+	case "warn":
+		mark, style = "!", theme.Warn
+	case "error":
+		mark, style = "✗", theme.Bad
+	}
+	stamp := l.Time.Format("15:04:05")
+	if wide {
+		stamp = l.Time.Format("15:04:05.000")
+	}
+	if selected {
+		text := " " + stamp + " " + mark + " " + l.Text
+		if pad := w.column - w.x - utf8.RuneCountInString(text); pad > 0 {
+			text += strings.Repeat(" ", pad)
+		}
+		w.put(theme.Selected, text)
+		return
+	}
+	w.put(theme.Muted, " "+stamp+" ").put(style, mark+" ")
+	if style == theme.Warn {
+		style = theme.Plain
+	}
+	w.put(style, l.Text)
+}
+
+func (p *logPane) move(s *scene, _, dy int) {
+	if dy == 0 {
+		return
+	}
+	s.cursorOn = false
+	p.back = min(max(p.back-dy, 0), max(len(p.lines(s))-1, 0))
+}
+
+// enter opens the layer that the selected line is about.
+func (p *logPane) enter(s *scene) {
+	if lines := p.lines(s); len(lines) > 0 {
+		if s.selectLayer(lines[p.selected(s, lines)].Layer) {
+			s.inspect()
+		}
+	}
+}
+
+func (p *logPane) readout(s *scene, w *pen) {
+	lines := p.lines(s)
+	if len(lines) == 0 {
+		return
+	}
+	l := lines[p.selected(s, lines)]
+	w.putf(theme.Muted, "line %d of %d · step %d · ", p.selected(s, lines)+1+s.run.Log.Dropped(), len(lines)+s.run.Log.Dropped(), l.Step).put(0, l.Text)
+}

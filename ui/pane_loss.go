@@ -1,0 +1,336 @@
+package ui
+
+import (
+	"fmt"
+	"math"
+
+	"espalier/ui/chart"
+	"espalier/ui/grid"
+	"espalier/ui/series"
+	"espalier/ui/state"
+	"espalier/ui/theme"
+)
+
+// An xAxis is what the loss is drawn over.
+type xAxis int
+
+const (
+	byStep xAxis = iota
+	byLogStep
+	byTime
+	xAxes
+)
+
+func (x xAxis) String() string { return [...]string{"x step", "x log step", "x time"}[x] }
+
+// smoothings are the factors that a key steps through.
+var smoothings = [...]float64{0, 0.6, 0.9, 0.99}
+
+// lossPane shows the loss of every step and the validation loss.
+type lossPane struct {
+	smoothing int // index into smoothings
+	logY      bool
+	x         xAxis
+	pinned    bool       // the view stays; otherwise it follows the run
+	lo, hi    float64    // global steps in view while pinned
+	y         [2]float64 // the range drawn last, so that it changes seldom
+	area      chart.Area // drawn last, for moving the cursor by cells
+}
+
+func (*lossPane) name() string { return "Loss" }
+
+func (*lossPane) about() []string {
+	return []string{
+		"Cross-entropy of every training batch, smoothed (ema), the raw values dim behind it,",
+		"and the validation loss after every epoch. R1, R2 … mark where pruning rounds begin.",
+		"× stands for a loss that is not a number, ▲ for an infinite one.",
+	}
+}
+
+func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	train, val := "⠤", "┄"
+	if s.tier == theme.ASCII {
+		train, val = "*", "o"
+	}
+	left := []piece{{0, "1 Loss"}, {theme.Series1, "train " + train}, {theme.Series2, "val " + val}}
+	inside := box(g, r, focused, left, p.settings(s))
+	first, last, ok := s.run.Train.Extent()
+	if !ok {
+		centred(g, inside, theme.Muted, "No training step yet.", "The first point appears after the first step of fine-tuning.")
+		return
+	}
+	lo, hi := first-1, math.Max(last, first)
+	if p.pinned {
+		lo, hi = p.lo, p.hi
+	} else if step := (hi - lo) / 10; step > 0 { // room at the right, so that the axis moves seldom
+		_, hi = chart.Nice(lo, hi+step/4)
+	}
+	p.curves(s, g, inside, lo, hi)
+}
+
+// settings tells how the chart is drawn, for the title's right end.
+func (p *lossPane) settings(s *scene) string {
+	text := p.x.String()
+	if f := smoothings[p.smoothing]; f > 0 {
+		text = fmt.Sprintf("ema %g · %s", f, text)
+	}
+	if p.logY {
+		text += " · log y"
+	}
+	if bad := s.run.Train.Bad(); bad > 0 {
+		text += fmt.Sprintf(" · %d not finite", bad)
+	}
+	switch {
+	case s.cursorOn:
+		return text + fmt.Sprintf(" · @%.0f", s.cursor)
+	case p.pinned:
+		return text + " · pinned"
+	}
+	return text + " · live"
+}
+
+// curves draws the global steps from lo to hi.
+func (p *lossPane) curves(s *scene, g *grid.Grid, r grid.Rect, lo, hi float64) {
+	n := max(r.W-chart.Gutter, 1) * s.canvas.PerCell()
+	raw := s.run.Train.Window(lo, hi, n, 0)
+	validation := s.run.Validation.Window(lo, hi, n, 0)
+	smooth := raw
+	if f := smoothings[p.smoothing]; f > 0 {
+		smooth = s.run.Train.Window(lo, hi, n, f)
+	}
+	x := p.xAxis(s, lo, hi)
+	p.fitY(raw, validation)
+	area := chart.Axes(g, r, x, chart.NewAxis(p.y[0], p.y[1], p.logY), p.xTicks(x, r.W), nil)
+	p.area = area
+	p.rounds(s, g, area)
+	place := func(spans []series.Span) []series.Span { return p.place(s, spans) }
+	if smoothings[p.smoothing] > 0 && s.tier != theme.ASCII {
+		s.canvas.Draw(g, area, chart.Curve{Spans: place(raw), Style: theme.Raw, Glyph: '.'})
+	}
+	s.canvas.Draw(g, area, chart.Curve{Spans: place(smooth), Style: theme.Series1, Glyph: '*'})
+	s.canvas.Draw(g, area, chart.Curve{Spans: place(validation), Style: theme.Series2, Glyph: 'o'})
+	chart.NonFinite(g, area, place(raw), theme.Bad)
+	if s.cursorOn {
+		p.drawCursor(s, g, area)
+	}
+}
+
+// fitY chooses the range of the loss: round bounds, kept as long as the data
+// stay inside and fill half of it.
+func (p *lossPane) fitY(curves ...[]series.Span) {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, spans := range curves {
+		for _, s := range spans {
+			if s.Count > 0 {
+				lo, hi = min(lo, s.Min), max(hi, s.Max)
+			}
+		}
+	}
+	if lo > hi {
+		return
+	}
+	if inside := lo >= p.y[0] && hi <= p.y[1]; inside && hi-lo > 0.5*(p.y[1]-p.y[0]) && !p.logY {
+		return
+	}
+	if p.logY {
+		p.y = [2]float64{lo, hi}
+		return
+	}
+	nice, top := chart.Nice(lo, hi)
+	if lo >= 0 && lo < 0.3*hi {
+		nice = 0
+	}
+	p.y = [2]float64{nice, top}
+}
+
+// xAxis returns the axis for global steps from lo to hi.
+func (p *lossPane) xAxis(s *scene, lo, hi float64) chart.Axis {
+	switch p.x {
+	case byLogStep:
+		return chart.NewAxis(max(lo, 1), max(hi, 2), true)
+	case byTime:
+		return chart.NewAxis(p.seconds(s, lo), p.seconds(s, hi), false)
+	}
+	return chart.NewAxis(lo, hi, false)
+}
+
+func (p *lossPane) xTicks(x chart.Axis, width int) []chart.Tick {
+	if p.x != byTime {
+		return nil
+	}
+	ticks := x.Ticks(max(width/14, 2))
+	for i := range ticks {
+		ticks[i].Label = duration(ticks[i].Value)
+	}
+	return ticks
+}
+
+// seconds returns the time after the start at which a global step was done.
+func (p *lossPane) seconds(s *scene, step float64) float64 {
+	at, ok := s.run.Clock.At(step)
+	if !ok {
+		return 0
+	}
+	return at.Mean()
+}
+
+// place moves spans of global steps to where they lie on the axis in use.
+func (p *lossPane) place(s *scene, spans []series.Span) []series.Span {
+	if p.x != byTime {
+		return spans
+	}
+	moved := make([]series.Span, len(spans))
+	for i, span := range spans {
+		span.First, span.Last = p.seconds(s, span.First), p.seconds(s, span.Last)
+		moved[i] = span
+	}
+	return moved
+}
+
+// column returns the axis value of a global step.
+func (p *lossPane) value(s *scene, step float64) float64 {
+	if p.x == byTime {
+		return p.seconds(s, step)
+	}
+	return step
+}
+
+// rounds marks where pruning rounds begin.
+func (p *lossPane) rounds(s *scene, g *grid.Grid, a chart.Area) {
+	free := a.Rect.X
+	for _, round := range s.run.Rounds {
+		x := p.value(s, float64(round.Begin))
+		column := a.Column(x)
+		if column < a.Rect.X || column >= a.Rect.X+a.Rect.W {
+			continue
+		}
+		if column > a.Rect.X {
+			chart.Upright(g, a, x, '┊', theme.Mark)
+		}
+		label := fmt.Sprintf("R%d", round.Round)
+		if column >= free && column+len(label) <= a.Rect.X+a.Rect.W {
+			free = column + g.Text(column, a.Rect.Y, label, theme.Mark, len(label)) + 1
+		}
+	}
+}
+
+// drawCursor draws the cursor line and what is under it.
+func (p *lossPane) drawCursor(s *scene, g *grid.Grid, a chart.Area) {
+	column := min(max(a.Column(p.value(s, s.cursor)), a.Rect.X), a.Rect.X+a.Rect.W-1)
+	for y := a.Rect.Y; y < a.Rect.Y+a.Rect.H; y++ {
+		g.Set(column, y, '│', theme.Cursor)
+	}
+	lines := []piece{{theme.Strong, fmt.Sprintf("step %.0f", s.cursor)}}
+	if round := s.run.RoundAt(int(s.cursor)); round > 0 {
+		lines[0].text += fmt.Sprintf(" · round %d", round)
+	}
+	if v, ok := s.run.Train.At(s.cursor); ok {
+		lines = append(lines, piece{theme.Series1, "train " + loss(v.Mean())})
+	}
+	if v, ok := s.run.Validation.At(s.cursor); ok {
+		lines = append(lines, piece{theme.Series2, "val   " + loss(v.Mean())})
+	}
+	width := 0
+	for _, l := range lines {
+		width = max(width, g.Width(l.text))
+	}
+	x := column + 1
+	if x+width > a.Rect.X+a.Rect.W {
+		x = max(column-width, a.Rect.X)
+	}
+	for i, l := range lines {
+		if y := a.Rect.Y + 1 + i; y < a.Rect.Y+a.Rect.H {
+			g.Fill(grid.Rect{X: x, Y: y, W: width, H: 1}, ' ', 0)
+			g.Text(x, y, l.text, l.style, a.Rect.X+a.Rect.W-x)
+		}
+	}
+}
+
+// extent returns the global steps of the whole run so far.
+func (p *lossPane) extent(s *scene) (lo, hi float64, ok bool) {
+	lo, hi, ok = s.run.Train.Extent()
+	return lo - 1, max(hi, lo), ok
+}
+
+// move moves the cursor by cells.
+func (p *lossPane) move(s *scene, dx, _ int) {
+	lo, hi, ok := p.extent(s)
+	if !ok || dx == 0 {
+		return
+	}
+	if !s.cursorOn {
+		s.cursorOn, s.cursor = true, hi
+		return
+	}
+	left, right := lo, hi
+	if p.pinned {
+		left, right = p.lo, p.hi
+	}
+	cell := max((right-left)/float64(max(p.area.Rect.W-1, 1)), 1)
+	s.cursor = min(max(math.Round(s.cursor+float64(dx)*cell), lo+1), hi)
+	if p.pinned && (s.cursor < p.lo || s.cursor > p.hi) { // the view follows the cursor
+		shift := s.cursor - min(max(s.cursor, p.lo), p.hi)
+		p.lo, p.hi = p.lo+shift, p.hi+shift
+	}
+}
+
+// zoom narrows (factor < 1) or widens the view around the cursor or the newest
+// step.
+func (p *lossPane) zoom(s *scene, factor float64) {
+	first, last, ok := p.extent(s)
+	if !ok {
+		return
+	}
+	if !p.pinned {
+		p.lo, p.hi = first, last
+	}
+	centre := last
+	if s.cursorOn {
+		centre = s.cursor
+	}
+	p.lo, p.hi = centre-(centre-p.lo)*factor, centre+(p.hi-centre)*factor
+	if p.hi-p.lo < 4 {
+		p.lo, p.hi = centre-2, centre+2
+	}
+	p.lo, p.hi = max(p.lo, first), min(p.hi, last)
+	p.pinned = p.lo > first || p.hi < last
+}
+
+// freeze pins the view where it is, or lets it follow again.
+func (p *lossPane) freeze(s *scene) {
+	if first, last, ok := p.extent(s); ok && !p.pinned {
+		p.lo, p.hi = first, last
+		p.pinned = true
+		return
+	}
+	p.pinned = false
+}
+
+func (*lossPane) enter(*scene) {}
+
+func (p *lossPane) readout(s *scene, w *pen) {
+	at := float64(state.Now)
+	if s.cursorOn {
+		at = s.cursor
+	}
+	train, ok := s.run.Train.At(at)
+	if !ok {
+		w.put(theme.Muted, "no step yet")
+		return
+	}
+	w.put(theme.Muted, "step ").putf(theme.Strong, "%.0f", train.Last)
+	value := train.Mean()
+	if train.NaN > 0 {
+		value = math.NaN()
+	}
+	w.put(theme.Muted, "  train ").put(theme.Series1, loss(value))
+	if val, ok := s.run.Validation.At(at); ok {
+		w.put(theme.Muted, "  val ").put(theme.Series2, loss(val.Mean()))
+	}
+	if step, best, ok := s.run.Validation.Lowest(); ok {
+		w.put(theme.Muted, "  best val ").putf(0, "%s@%.0f", loss(best), step)
+	}
+	if lr, ok := s.run.LearningRate.At(at); ok {
+		w.put(theme.Muted, "  lr ").put(0, significant(lr.Mean()))
+	}
+}

@@ -1,0 +1,136 @@
+package ui
+
+import (
+	"fmt"
+
+	"espalier/ui/grid"
+	"espalier/ui/state"
+	"espalier/ui/theme"
+)
+
+// roundsPane shows the table of results: a row for every pruning round.
+type roundsPane struct {
+	first, selected int
+}
+
+func (*roundsPane) name() string { return "Rounds" }
+
+func (*roundsPane) about() []string {
+	return []string{
+		"One row for every pruning round: the sparsity asked of the candidates, that of all weights",
+		"of convolutions and linear layers, top-1 on the test split, and the difference to the dense",
+		"network in points. The last row is the int8 network.",
+	}
+}
+
+func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	inside := box(g, r, focused, []piece{{0, "6 Rounds"}}, s.run.Info.Gate)
+	if s.run.Info.Experiment == "" {
+		centred(g, inside, theme.Muted, "The rounds appear when the run starts.")
+		return
+	}
+	row(g, inside, 0).put(theme.Muted, "  round target   zero  top-1      Δ  took")
+	_, body := inside.Top(1)
+	rows := p.rows(s)
+	p.selected = min(max(p.selected, 0), len(rows)-1)
+	focusOn := p.selected
+	if !focused { // the round in progress stays in view
+		focusOn = min(len(s.run.Rounds), len(rows)-1)
+	}
+	p.first = window(p.first, focusOn, len(rows), body.H)
+	for i := range min(body.H, len(rows)-p.first) {
+		w := row(g, body, i)
+		marker := " "
+		if focused && p.first+i == p.selected {
+			marker = "▸"
+		}
+		w.put(theme.Focus, marker)
+		for _, cell := range rows[p.first+i] {
+			w.put(cell.style, cell.text)
+		}
+	}
+}
+
+// rows returns the cells of every row: dense, the rounds, int8.
+func (p *roundsPane) rows(s *scene) [][]piece {
+	dense := []piece{{theme.Plain, " dense"}, {theme.Muted, fmt.Sprintf("%7s%7s", "", "0.00")}}
+	if d := s.run.Dense; d != nil {
+		dense = append(dense, piece{theme.Strong, fmt.Sprintf("%7.2f", 100*d.Top1)})
+	} else {
+		dense = append(dense, piece{theme.Muted, fmt.Sprintf("%7s", "…")})
+	}
+	rows := [][]piece{dense}
+	for i := range s.run.RoundCount() {
+		if i < len(s.run.Rounds) {
+			rows = append(rows, p.begun(s, s.run.Rounds[i]))
+			continue
+		}
+		target := ""
+		if i < len(s.run.Info.Targets) {
+			target = percent(s.run.Info.Targets[i], 1)
+		}
+		rows = append(rows, []piece{{theme.Muted, fmt.Sprintf("%6d%7s%7s%7s%7s", i+1, target, "·", "·", "·")}})
+	}
+	if q := s.run.Quantized; q != nil {
+		rows = append(rows, []piece{{theme.Plain, "  int8"}, {0, fmt.Sprintf("%14s", "")}, {theme.Strong, fmt.Sprintf("%7.2f", 100*q.Top1)},
+			{theme.Plain, fmt.Sprintf("%7s", points(q.Top1-q.Float, 2))}, {theme.Muted, " to fp32"}})
+	}
+	return rows
+}
+
+// begun returns the cells of a round that has begun.
+func (p *roundsPane) begun(s *scene, round state.Round) []piece {
+	cells := []piece{{theme.Plain, fmt.Sprintf("%6d%7s", round.Round, percent(round.Target, 1))}}
+	done := round.Done
+	if done == nil {
+		zero := "…"
+		if census, ok := s.run.Census(state.Now); ok && census.Round == round.Round {
+			zero = percent(census.Sparsity.Sparsity, 2)
+		}
+		top1 := "…"
+		if round.Tuned != nil {
+			top1 = percent(round.Tuned.Top1, 2)
+		} else if round.Pruned != nil {
+			top1 = percent(round.Pruned.Top1, 2)
+		}
+		return append(cells, piece{theme.Plain, fmt.Sprintf("%7s", zero)}, piece{theme.Muted, fmt.Sprintf("%7s%7s", top1, "…")}, piece{theme.Good, "  ▸ " + s.run.Stage})
+	}
+	cells = append(cells,
+		piece{theme.Plain, fmt.Sprintf("%7.2f", 100*done.Sparsity)},
+		piece{theme.Strong, fmt.Sprintf("%7.2f", 100*done.Top1)},
+		piece{theme.Plain, fmt.Sprintf("%7s", points(-done.Drop, 2))})
+	if done.Passed {
+		return append(cells, piece{theme.Good, " ✓"}, piece{theme.Muted, fmt.Sprintf(" %s", duration(done.Seconds))})
+	}
+	return append(cells, piece{theme.Bad, " ✗"}, piece{theme.Muted, " " + duration(done.Seconds)})
+}
+
+func (p *roundsPane) move(s *scene, _, dy int) {
+	p.selected = min(max(p.selected+dy, 0), len(p.rows(s))-1)
+}
+
+// enter puts the cursor at the end of the selected round.
+func (p *roundsPane) enter(s *scene) {
+	i := p.selected - 1
+	if i < 0 || i >= len(s.run.Rounds) {
+		return
+	}
+	end := float64(s.run.Step.GlobalStep)
+	if i+1 < len(s.run.Rounds) {
+		end = float64(s.run.Rounds[i+1].Begin)
+	}
+	if _, _, ok := s.run.Train.Extent(); ok {
+		s.cursorOn, s.cursor = true, end
+		s.open(paneLoss)
+	}
+}
+
+func (p *roundsPane) readout(s *scene, w *pen) {
+	i := p.selected - 1
+	if i < 0 || i >= len(s.run.Rounds) || s.run.Rounds[i].Done == nil {
+		w.put(theme.Muted, "gate: ").put(0, s.run.Info.Gate)
+		return
+	}
+	d := s.run.Rounds[i].Done
+	w.putf(theme.Muted, "round %d: ", d.Round).put(0, d.Reason).putf(theme.Muted, " · %s", d.Checkpoint)
+}

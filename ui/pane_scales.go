@@ -1,0 +1,301 @@
+package ui
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/chart"
+	"espalier/ui/grid"
+	"espalier/ui/state"
+	"espalier/ui/theme"
+)
+
+// outlierRatio is how many times the median scale makes a channel an outlier.
+const outlierRatio = 3
+
+// scalesPane shows the int8 scales of one layer, channel by channel.
+type scalesPane struct {
+	activations bool // show the output's histogram instead of the weights' scales
+	first       int  // channel of the first bar
+}
+
+func (*scalesPane) name() string { return "Scales" }
+
+func (*scalesPane) about() []string {
+	return []string{
+		"The int8 scale of every output channel's weights, as powers of two, that the layer has",
+		"or would get from its present weights. Channels above three times the median scale stand",
+		"out; per-tensor is what one scale for all channels would cost in signal-to-noise ratio.",
+		", shows the layer's activations instead: their histogram, range, scale and zero point.",
+	}
+}
+
+func (p *scalesPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	layer, ok := s.selectedLayer()
+	left := []piece{{0, "4 Scales"}}
+	right := "weights · per channel · log2"
+	if p.activations {
+		right = "activations · per tensor"
+	}
+	if ok {
+		left = append(left, piece{theme.Strong, state.Short(layer.Name)}, piece{theme.Muted, describe(layer.Shape, layer.Stride)})
+	}
+	inside := box(g, r, focused, left, right)
+	if !ok {
+		centred(g, inside, theme.Muted, "The layers appear when the run starts.")
+		return
+	}
+	scales, ok := s.run.Scales(layer.Name, s.asOf())
+	switch {
+	case !ok && s.run.Status.Over():
+		centred(g, inside, theme.Muted, "This run recorded no scales of "+layer.Name+".")
+	case !ok:
+		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.", "enter computes those it would get now.")
+	case p.activations:
+		p.drawActivations(g, inside, scales)
+	default:
+		p.drawWeights(s, g, inside, scales)
+	}
+}
+
+// drawWeights draws a bar for each channel and tells the selected one's numbers.
+func (p *scalesPane) drawWeights(s *scene, g *grid.Grid, r grid.Rect, q pipeline.Scales) {
+	if len(q.Channels) == 0 {
+		centred(g, r, theme.Muted, "The layer has no channels.")
+		return
+	}
+	s.channel = min(max(s.channel, 0), len(q.Channels)-1)
+	facts := min(3, max(r.H-5, 1))
+	foot, r := r.Bottom(facts)
+	if r.W > chart.Gutter+8 && r.H >= 3 {
+		p.bars(s, g, r, q)
+	}
+	c := q.Channels[s.channel]
+	median := medianScale(q.Channels)
+	w := row(g, foot, 0).skip(1).putf(theme.Strong, "ch %-3d", s.channel)
+	if c.Scale > 0 {
+		w.put(theme.Muted, " scale ").put(theme.Strong, significant(c.Scale)).putf(outlierStyle(c.Scale, median), "  ×%.1f median", c.Scale/median)
+	} else {
+		w.put(theme.Warn, " all zero, no scale")
+	}
+	w.putf(theme.Muted, "  |w|max ").put(0, significant(c.MaxAbs)).put(theme.Muted, "  zero ").putf(0, "%.0f%%", 100*c.Zero).put(theme.Muted, "  clip ").putf(0, "%.1f%%", 100*c.Clipped)
+	low, high := extremeScales(q.Channels)
+	w = row(g, foot, 1).skip(1).putf(theme.Muted, "scales %s‥%s", significant(low), significant(high))
+	if outliers := outlierChannels(q.Channels); len(outliers) > 0 {
+		w.put(theme.Muted, "  outliers").put(theme.Warn, listed(outliers, 5))
+	}
+	w.putf(theme.Muted, "  per-tensor costs ").putf(0, "%.1f dB", q.PerTensorCost)
+	w = row(g, foot, 2).skip(1).put(theme.Muted, "weights ")
+	w.put(theme.Series1, spark(q.WeightHistogram, min(24, max(w.column-w.x-30, 8))))
+	w.putf(theme.Muted, " ±%s", significant(q.WeightMax))
+	w.putf(theme.Muted, "  round %d, step %d", q.Round, q.GlobalStep)
+}
+
+// bars draws the scales of as many channels as there is room for, the selected
+// one among them.
+func (p *scalesPane) bars(s *scene, g *grid.Grid, r grid.Rect, q pipeline.Scales) {
+	low, high := extremeScales(q.Channels)
+	if high <= 0 {
+		centred(g, r, theme.Warn, "All channels are zero.")
+		return
+	}
+	bottom, top := math.Floor(math.Log2(low))-1, math.Ceil(math.Log2(high)+1e-9)
+	ticks := []chart.Tick{{Value: bottom, Label: powerOfTwo(int(bottom))}, {Value: top, Label: powerOfTwo(int(top))}}
+	if top-bottom >= 4 && r.H >= 8 {
+		middle := math.Round((top + bottom) / 2)
+		ticks = append(ticks[:1], chart.Tick{Value: middle, Label: powerOfTwo(int(middle))}, ticks[1])
+	}
+	width := r.W - chart.Gutter
+	each := min(max(width/len(q.Channels), 1), 4)
+	shown := min(width/each, len(q.Channels))
+	p.first = window(p.first, s.channel, len(q.Channels), shown)
+	cells := shown * each
+	var channels []chart.Tick
+	for c := p.first; c < p.first+shown; c += max(shown/4, 1) {
+		channels = append(channels, chart.Tick{Value: float64((c-p.first)*each + each/2), Label: fmt.Sprint(c)})
+	}
+	area := chart.Axes(g, grid.Rect{X: r.X, Y: r.Y, W: chart.Gutter + cells, H: r.H},
+		chart.NewAxis(0, float64(max(cells-1, 1)), false), chart.NewAxis(bottom, top, false), channels, ticks)
+	median := medianScale(q.Channels)
+	for i := range shown {
+		c := q.Channels[p.first+i]
+		style := outlierStyle(c.Scale, median)
+		if p.first+i == s.channel {
+			style = theme.Cursor
+		}
+		x := area.Rect.X + i*each
+		share := 0.0
+		if c.Scale > 0 {
+			share = (math.Log2(c.Scale) - bottom) / (top - bottom)
+		}
+		for k := range max(each-1, 1) {
+			column(g, x+k, area.Rect, share, style)
+		}
+		if p.first+i == s.channel && area.Rect.H < r.H {
+			g.Set(x, area.Rect.Y+area.Rect.H, '▲', theme.Cursor)
+		}
+	}
+}
+
+// column draws an upright bar for a share from 0 to 1, exact to an eighth of a
+// cell; nothing at 0 but a dot.
+func column(g *grid.Grid, x int, r grid.Rect, share float64, style grid.Style) {
+	if !(share > 0) {
+		g.Set(x, r.Y+r.H-1, '·', style)
+		return
+	}
+	eighths := min(max(int(math.Round(share*float64(8*r.H))), 1), 8*r.H)
+	for i := range r.H {
+		switch rest := eighths - 8*i; {
+		case rest >= 8:
+			g.Set(x, r.Y+r.H-1-i, '█', style)
+		case rest > 0:
+			g.Set(x, r.Y+r.H-1-i, []rune(" ▁▂▃▄▅▆▇")[rest], style)
+		}
+	}
+}
+
+// drawActivations draws the histogram of the layer's output.
+func (p *scalesPane) drawActivations(g *grid.Grid, r grid.Rect, q pipeline.Scales) {
+	a := q.Activation
+	foot, r := r.Bottom(min(2, max(r.H-4, 1)))
+	w := row(g, foot, 0).skip(1).put(theme.Muted, "range ").putf(theme.Strong, "%s‥%s", significant(a.Min), significant(a.Max))
+	w.put(theme.Muted, "  scale ").put(theme.Strong, significant(a.Scale)).put(theme.Muted, "  zero point ").putf(theme.Strong, "%d", a.ZeroPoint)
+	row(g, foot, 1).skip(1).putf(theme.Muted, "observed on %d images, round %d, step %d", q.Images, q.Round, q.GlobalStep)
+	most := 0
+	if len(q.ActivationHistogram) > 0 {
+		most = slices.Max(q.ActivationHistogram)
+	}
+	if most == 0 {
+		centred(g, r, theme.Muted, "No activations were counted.")
+		return
+	}
+	area := chart.Axes(g, r, chart.NewAxis(a.Min, a.Max, false), chart.NewAxis(0, float64(most), false), nil,
+		[]chart.Tick{{Value: 0, Label: "0"}, {Value: float64(most), Label: count(float64(most))}})
+	for i := range area.Rect.W {
+		bin := i * len(q.ActivationHistogram) / area.Rect.W
+		if n := q.ActivationHistogram[bin]; n > 0 {
+			column(g, area.Rect.X+i, area.Rect, float64(n)/float64(most), theme.Bar)
+		}
+	}
+}
+
+// spark draws a histogram in one row of at most width cells.
+func spark(bins []int, width int) string {
+	if len(bins) == 0 || slices.Max(bins) <= 0 {
+		return ""
+	}
+	width = min(width, len(bins))
+	sums := make([]int, width)
+	for i, n := range bins {
+		sums[i*width/len(bins)] += n
+	}
+	most := slices.Max(sums)
+	text := make([]rune, width)
+	for i, n := range sums {
+		text[i] = []rune(" ▁▂▃▄▅▆▇█")[(n*8+most-1)/most]
+	}
+	return string(text)
+}
+
+func outlierStyle(scale, median float64) grid.Style {
+	if median > 0 && scale > outlierRatio*median {
+		return theme.Warn
+	}
+	return theme.Bar
+}
+
+// medianScale returns the median of the positive scales, 0 when there are none.
+func medianScale(channels []pipeline.ChannelScale) float64 {
+	var scales []float64
+	for _, c := range channels {
+		if c.Scale > 0 && !math.IsInf(c.Scale, 0) {
+			scales = append(scales, c.Scale)
+		}
+	}
+	if len(scales) == 0 {
+		return 0
+	}
+	slices.Sort(scales)
+	return (scales[(len(scales)-1)/2] + scales[len(scales)/2]) / 2
+}
+
+// extremeScales returns the smallest and largest positive scale, 0 when there
+// are none.
+func extremeScales(channels []pipeline.ChannelScale) (low, high float64) {
+	for _, c := range channels {
+		if c.Scale > 0 && !math.IsInf(c.Scale, 0) {
+			if low == 0 || c.Scale < low {
+				low = c.Scale
+			}
+			high = max(high, c.Scale)
+		}
+	}
+	return low, high
+}
+
+// outlierChannels returns the channels whose scale stands out.
+func outlierChannels(channels []pipeline.ChannelScale) []int {
+	median := medianScale(channels)
+	var outliers []int
+	for i, c := range channels {
+		if median > 0 && c.Scale > outlierRatio*median {
+			outliers = append(outliers, i)
+		}
+	}
+	return outliers
+}
+
+// listed writes the first few numbers, each after a blank.
+func listed(numbers []int, most int) string {
+	text := ""
+	for i, n := range numbers {
+		if i == most {
+			return text + " …"
+		}
+		text += fmt.Sprintf(" %d", n)
+	}
+	return text
+}
+
+// nextOutlier selects the next channel whose scale stands out.
+func (p *scalesPane) nextOutlier(s *scene) {
+	layer, _ := s.selectedLayer()
+	q, _ := s.run.Scales(layer.Name, s.asOf())
+	outliers := outlierChannels(q.Channels)
+	if len(outliers) == 0 {
+		return
+	}
+	i, found := slices.BinarySearch(outliers, s.channel)
+	if found {
+		i++
+	}
+	s.channel = outliers[i%len(outliers)]
+}
+
+func (p *scalesPane) move(s *scene, dx, dy int) {
+	if dy != 0 {
+		s.layer += dy
+		s.selectedLayer()
+	}
+	s.channel = max(s.channel+dx, 0)
+}
+
+func (p *scalesPane) enter(s *scene) { s.inspect() }
+
+func (p *scalesPane) readout(s *scene, w *pen) {
+	layer, ok := s.selectedLayer()
+	if !ok {
+		return
+	}
+	w.put(theme.Strong, layer.Name).put(theme.Muted, "  "+describe(layer.Shape, layer.Stride))
+	if q, ok := s.run.Scales(layer.Name, s.asOf()); ok {
+		a := q.Activation
+		w.put(theme.Muted, "  activations ").putf(0, "%s‥%s", significant(a.Min), significant(a.Max)).putf(theme.Muted, " (n=%d)", q.Images)
+	}
+	if !s.run.Status.Over() {
+		w.put(theme.Muted, "  enter: compute now")
+	}
+}
