@@ -16,6 +16,8 @@ var generators = map[string]func(*file){
 	"winograd_avx512_amd64.s":    winogradAVX512,
 	"elementwise_avx512_amd64.s": elementwiseAVX512,
 	"elementwise_avx2_amd64.s":   elementwiseAVX2,
+	"sparse_avx512_amd64.s":      sparseAVX512,
+	"sparse_avx2_amd64.s":        sparseAVX2,
 	"direct_avx512_amd64.s":      directAVX512,
 	"direct_avx2_amd64.s":        directAVX2,
 	"integer_avx512_amd64.s":     integerAVX512,

@@ -1,0 +1,50 @@
+package kernel
+
+import "unsafe"
+
+// planesArgs are the arguments of the conversions in assembly; what each of
+// them makes of the numbers is said beside its generator.
+type planesArgs struct {
+	dst, src unsafe.Pointer
+	n        [6]int
+}
+
+func runSplitPlanes(p Planes, dst, src []float32) {
+	if p.W%16 != 0 || p.H%2 != 0 {
+		splitPlanesGo(p, dst, src)
+		return
+	}
+	plane := p.Split().Plane()
+	splitPlanesAVX2(planesArgs{
+		dst: unsafe.Pointer(&dst[2*plane]), src: unsafe.Pointer(&src[p.At(0, 0, 0)]),
+		n: [6]int{p.C, p.H / 2, p.W / 16, 4 * plane, 4 * (p.Plane() - p.H*p.W), 4 * 4 * plane},
+	})
+}
+
+func runMapToPlanes(m Map, dst, src []float32) {
+	if m.W%8 != 0 {
+		mapToPlanesGo(m, dst, src)
+		return
+	}
+	p := m.Planes()
+	for c := 0; c < m.C; c += 8 {
+		mapToPlanesAVX2(planesArgs{
+			dst: unsafe.Pointer(&dst[p.At(c, 0, 0)]), src: unsafe.Pointer(&src[m.At(c, 0, 0)]),
+			n: [6]int{m.H, m.W / 8, 4 * p.Plane()},
+		})
+	}
+}
+
+func runPlanesToMap(m Map, dst, src []float32) {
+	if m.W%8 != 0 {
+		planesToMapGo(m, dst, src)
+		return
+	}
+	p := m.Planes()
+	for c := 0; c < m.C; c += 8 {
+		planesToMapAVX2(planesArgs{
+			dst: unsafe.Pointer(&dst[m.At(c, 0, 0)]), src: unsafe.Pointer(&src[p.At(c, 0, 0)]),
+			n: [6]int{m.H, m.W / 8, 4 * p.Plane()},
+		})
+	}
+}
