@@ -24,3 +24,9 @@ func winogradAccumulateAVX512(a winogradProduct)
 
 //go:noescape
 func winogradAccumulatePairsAVX512(a winogradProduct)
+
+//go:noescape
+func winogradWeightsAVX512(a winogradFilter)
+
+//go:noescape
+func winogradTapsAVX512(a winogradFilter)

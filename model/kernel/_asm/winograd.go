@@ -177,6 +177,7 @@ func (w winograd) floats(field, reg string) {
 const (
 	winogradTilesSize   = 160
 	winogradProductSize = 160
+	winogradFilterSize  = 80
 )
 
 // A winogradFetch fetches memory into the cache, line by line, while products

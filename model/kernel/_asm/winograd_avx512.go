@@ -16,6 +16,8 @@ func winogradAVX512(f *file) {
 	w.multiplyPairs512()
 	w.accumulate512()
 	w.accumulatePairs512()
+	w.weights512()
+	w.taps512()
 }
 
 // Registers of the transforms. AX points to the arguments.
