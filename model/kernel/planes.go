@@ -78,23 +78,7 @@ func (s *Set) AveragePoolPlanes(p Planes, dst, a []float32) {
 	p.check()
 	need("dst", dst, p.C)
 	need("a", a, p.Len())
-	for c := range p.C {
-		dst[c] = sumPlane(a[p.At(c, 0, 0):][:p.H*p.W]) / float32(p.H*p.W)
-	}
-}
-
-// sumPlane adds up v in eight partial sums.
-func sumPlane(v []float32) float32 {
-	var part [8]float32
-	for ; len(v) >= 8; v = v[8:] {
-		for i, x := range (*[8]float32)(v) {
-			part[i] += x
-		}
-	}
-	for i, x := range v {
-		part[i] += x
-	}
-	return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]))
+	s.sparse.pool(p, dst, a)
 }
 
 // check panics if p is not a geometry that the kernels know.
@@ -157,4 +141,18 @@ func planesToMapGo(m Map, dst, src []float32) {
 			}
 		}
 	})
+}
+
+// averagePoolPlanesGo adds every plane up in eight partial sums, pixel i going
+// into the one of number i mod 8.
+func averagePoolPlanesGo(p Planes, dst, a []float32) {
+	for c := range p.C {
+		v := a[p.At(c, 0, 0):][:p.H*p.W]
+		var part [8]float32
+		for i, x := range v {
+			part[i%8] += x
+		}
+		sum := ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]))
+		dst[c] = sum / float32(len(v))
+	}
 }

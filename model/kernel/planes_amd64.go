@@ -1,6 +1,9 @@
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // planesArgs are the arguments of the conversions in assembly; what each of
 // them makes of the numbers is said beside its generator.
@@ -47,4 +50,16 @@ func runPlanesToMap(m Map, dst, src []float32) {
 			n: [6]int{m.H, m.W / 8, 4 * p.Plane()},
 		})
 	}
+}
+
+func runPoolPlanes(p Planes, dst, a []float32) {
+	n := p.H * p.W
+	if n%8 != 0 {
+		averagePoolPlanesGo(p, dst, a)
+		return
+	}
+	poolPlanesAVX2(planesArgs{
+		dst: unsafe.Pointer(&dst[0]), src: unsafe.Pointer(&a[p.At(0, 0, 0)]),
+		n: [6]int{p.C, n / 8, 4 * (p.Plane() - n), int(math.Float32bits(float32(n)))},
+	})
 }

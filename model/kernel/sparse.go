@@ -30,10 +30,17 @@ type sparseFuncs struct {
 	split   func(p Planes, dst, src []float32)
 	fromMap func(m Map, dst, src []float32)
 	toMap   func(m Map, dst, src []float32)
+	pool    func(p Planes, dst, a []float32)
 }
 
 func sparseGo() sparseFuncs {
-	return sparseFuncs{forward: sparseForwardGo, split: splitPlanesGo, fromMap: mapToPlanesGo, toMap: planesToMapGo}
+	return sparseFuncs{
+		forward: sparseForwardGo,
+		split:   splitPlanesGo,
+		fromMap: mapToPlanesGo,
+		toMap:   planesToMapGo,
+		pool:    averagePoolPlanesGo,
+	}
 }
 
 // A Sparse is a convolution as lists of weights that are not zero. It is

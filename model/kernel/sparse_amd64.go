@@ -35,7 +35,13 @@ func sparseAVX2() sparseFuncs {
 }
 
 func (s sparseStrips) funcs() sparseFuncs {
-	return sparseFuncs{forward: s.forward, split: runSplitPlanes, fromMap: runMapToPlanes, toMap: runPlanesToMap}
+	return sparseFuncs{
+		forward: s.forward,
+		split:   runSplitPlanes,
+		fromMap: runMapToPlanes,
+		toMap:   runPlanesToMap,
+		pool:    runPoolPlanes,
+	}
 }
 
 // forward computes one image, in Go if no kernel fits.

@@ -777,3 +777,31 @@ eight:
 	JNZ row
 	VZEROUPPER
 	RET
+
+// func poolPlanesAVX2(a planesArgs)
+// dst[c] = Σ src[c] / pixels
+TEXT ·poolPlanesAVX2(SB), NOSPLIT, $0-64
+	LEAQ a+0(FP), AX
+	MOVQ 0(AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), R8
+channel:
+	VXORPS Y0, Y0, Y0
+	MOVQ 24(AX), CX
+eight:
+	VADDPS (SI), Y0, Y0
+	ADDQ $32, SI
+	DECQ CX
+	JNZ eight
+	VHADDPS Y0, Y0, Y0
+	VHADDPS Y0, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDSS X1, X0, X0
+	VDIVSS 40(AX), X0, X0
+	VMOVSS X0, (DI)
+	ADDQ $4, DI
+	ADDQ 32(AX), SI
+	DECQ R8
+	JNZ channel
+	VZEROUPPER
+	RET

@@ -31,3 +31,6 @@ func mapToPlanesAVX2(a planesArgs)
 
 //go:noescape
 func planesToMapAVX2(a planesArgs)
+
+//go:noescape
+func poolPlanesAVX2(a planesArgs)

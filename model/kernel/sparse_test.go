@@ -210,6 +210,9 @@ func TestPlanesConversions(t *testing.T) {
 				want[i/(p.H*p.W)].add(float64(v) / float64(p.H*p.W))
 			}
 			within(t, "mean", mean, want, 1)
+			wantGo := make([]float32, p.C)
+			goSet().AveragePoolPlanes(p, wantGo, x)
+			same(t, "mean", mean, wantGo)
 		}
 	})
 }

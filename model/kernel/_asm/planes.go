@@ -160,3 +160,33 @@ func planesToMap(f *file) {
 		}
 	})
 }
+
+// poolPlanes computes the mean of every plane.
+//
+//	16 channels
+//	24 groups of 8 pixels in a plane
+//	32 bytes from the end of a channel's rows to the next channel's
+//	40 float32: pixels in a plane
+func poolPlanes(f *file) {
+	planesBegin(f, "poolPlanes", "dst[c] = Σ src[c] / pixels")
+	f.p("\tMOVQ 16(AX), R8")
+	f.p("channel:")
+	f.p("\tVXORPS Y0, Y0, Y0")
+	f.p("\tMOVQ 24(AX), CX")
+	f.p("eight:")
+	f.p("\tVADDPS (SI), Y0, Y0")
+	f.p("\tADDQ $32, SI")
+	f.p("\tDECQ CX")
+	f.p("\tJNZ eight")
+	f.p("\tVHADDPS Y0, Y0, Y0")
+	f.p("\tVHADDPS Y0, Y0, Y0")
+	f.p("\tVEXTRACTF128 $1, Y0, X1")
+	f.p("\tVADDSS X1, X0, X0")
+	f.p("\tVDIVSS 40(AX), X0, X0")
+	f.p("\tVMOVSS X0, (DI)")
+	f.p("\tADDQ $4, DI")
+	f.p("\tADDQ 32(AX), SI")
+	f.p("\tDECQ R8")
+	f.p("\tJNZ channel")
+	planesEnd(f)
+}

@@ -40,6 +40,7 @@ func sparseAVX2(f *file) {
 	splitPlanes(f)
 	mapToPlanes(f)
 	planesToMap(f)
+	poolPlanes(f)
 }
 
 // A sparse is one kernel. Its sums are the registers from 0 on, row by row.
