@@ -1,0 +1,106 @@
+package quantize
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"espalier/model"
+)
+
+// A Calibration is what calibrating found: every quantization point's range.
+type Calibration struct {
+	Calibrated
+	Ranges map[string]Range // by point, as model.Evaluator.Observe names them
+}
+
+// Images loads normalised calibration images: count of them from the first on,
+// [count][3][32][32]. The slice is used until the next call.
+type Images func(first, count int) ([]float32, error)
+
+// CalibrationBatch is the number of images observed at a time, which moving
+// averages and, slightly, histograms depend on.
+const CalibrationBatch = 32
+
+// Calibrate observes images with the named observer and calls done with the
+// ranges at each of sizes, ascending: one pass over the largest serves them
+// all, and each result is what calibrating on the first images alone would
+// give. Memory does not grow with the number of images. An error from load or
+// done ends the calibration.
+func Calibrate(v *model.Evaluator, e *model.Engine, observer string, load Images, sizes []int, done func(*Calibration) error) error {
+	if len(sizes) == 0 || sizes[0] < 1 || !slices.IsSorted(sizes) {
+		return fmt.Errorf("calibrating on %v images: sizes must ascend from 1", sizes)
+	}
+	c := &calibrator{v: v, engine: e, observer: observer, load: load, found: map[string]Observer{}}
+	if _, err := NewObserver(observer); err != nil {
+		return err
+	}
+	for _, size := range sizes {
+		for c.images+CalibrationBatch <= size {
+			if err := c.observe(c.found, CalibrationBatch); err != nil {
+				return err
+			}
+			c.images += CalibrationBatch
+		}
+		found := c.found
+		if rest := size - c.images; rest > 0 {
+			// The batch that this size ends in is a whole one for the sizes
+			// after it: observe its beginning on the side.
+			found = cloneAll(found)
+			if err := c.observe(found, rest); err != nil {
+				return err
+			}
+		}
+		result := &Calibration{Calibrated{observer, size, CalibrationBatch}, map[string]Range{}}
+		for point, o := range found {
+			result.Ranges[point] = o.Range()
+		}
+		if err := done(result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A calibrator is a calibration in progress.
+type calibrator struct {
+	v        *model.Evaluator
+	engine   *model.Engine
+	observer string
+	load     Images
+	images   int                 // observed so far
+	found    map[string]Observer // by point
+}
+
+// observe shows the next count images to observers.
+func (c *calibrator) observe(observers map[string]Observer, count int) error {
+	x, err := c.load(c.images, count)
+	if err != nil {
+		return fmt.Errorf("loading calibration images %d to %d: %w", c.images, c.images+count-1, err)
+	}
+	c.v.Observe(x, func(point string, values iter.Seq[[]float32]) {
+		if err != nil {
+			return
+		}
+		batch, bad := extent(c.engine.Kernels, values)
+		if bad != nil {
+			err = fmt.Errorf("calibrating: activation %s, images %d to %d: %w; look at the weights before it", point, c.images, c.images+count-1, bad)
+			return
+		}
+		o := observers[point]
+		if o == nil {
+			o, _ = NewObserver(c.observer) // its name is checked
+			observers[point] = o
+		}
+		o.Observe(values, batch)
+	})
+	return err
+}
+
+func cloneAll(all map[string]Observer) map[string]Observer {
+	c := make(map[string]Observer, len(all))
+	for point, o := range all {
+		c[point] = o.Clone()
+	}
+	return c
+}

@@ -1,0 +1,27 @@
+// Package quantize turns a trained float32 network into one that computes in
+// integers: post-training quantization with uint8 activations and int8
+// weights.
+//
+// A real value x is represented by a code q through
+//
+//	x = scale · (q − zero point)
+//
+// Activations have one scale and zero point per tensor (affine), weights one
+// scale per output channel and the zero point 0 (symmetric). What a weight's
+// scale is follows from the weights; what an activation's scale is follows
+// from the values seen while calibrating: Calibrate streams images through
+// the network and an Observer at every quantization point keeps their range.
+// A Recipe says how ranges become scales, the way one framework does it. Build
+// puts all of it together, and an Evaluator runs the result.
+//
+// Quantization points are the input, every convolution's output (after its
+// ReLU where one follows), every block's sum after its ReLU, the average pool,
+// and the logits. Batch norm is folded into the convolutions before.
+//
+// Degenerate cases have defined results. A channel whose weights are all zero,
+// as pruning leaves them, has the smallest scale and codes 0. An activation
+// that was constantly zero has the smallest scale and zero point 0; any other
+// constant has a range from 0 to it. A single calibration image is enough. NaN
+// and infinities among weights or observed activations are errors that name
+// the layer; NaN in an image given to the quantized network becomes code 0.
+package quantize

@@ -1,0 +1,88 @@
+package quantize
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Recipe says how ranges become scales and values become codes.
+type Recipe struct {
+	Name string
+	// Observer is what activations are observed with unless told otherwise.
+	Observer string
+	// ReducedRange scales activations to 0…127, so that the sum of two
+	// products fits 16 bits on processors without VNNI. Codes may still reach
+	// 255.
+	ReducedRange bool
+	// PerTensor gives all output channels of a layer one weight scale.
+	PerTensor bool
+	// WeightSteps is how many weight scales a channel's largest magnitude is:
+	// 127.5, or 127.
+	WeightSteps float32
+	// SmallestWeight is the smallest code of a weight.
+	SmallestWeight int8
+	// Divide quantizes weights as w/scale, as ONNX does, rather than as
+	// w·(1/scale), as PyTorch does. A weight near the middle of two codes can
+	// differ.
+	Divide bool
+	// OwnPool gives the average pool a scale of its own; otherwise it keeps
+	// its input's.
+	OwnPool bool
+	// FloatLogits leaves the logits in float32; otherwise they are quantized
+	// like other activations.
+	FloatLogits bool
+	// EmptyScale is the scale of a channel whose weights, or of an activation
+	// whose values, are all zero, and the smallest scale altogether; with
+	// UnitEmpty the scale of these is 1.
+	EmptyScale float32
+	UnitEmpty  bool
+}
+
+// epsilon is float32's machine epsilon, PyTorch's smallest scale.
+const epsilon = 1.1920929e-07
+
+// Lab is the default: PyTorch's arithmetic over the full range, the pool with
+// its own scale, and logits in float32.
+var lab = Recipe{
+	Name: "lab", Observer: MinMax, WeightSteps: 127.5, SmallestWeight: -128, EmptyScale: epsilon,
+	OwnPool: true, FloatLogits: true,
+}
+
+// recipes returns all recipes, the default first. Those after it are the
+// default configurations of PyTorch's quantization backends
+// (torch.ao.quantization.get_default_qconfig) and of onnxruntime's
+// quantize_static with QDQ, int8 weights per channel and uint8 activations.
+func recipes() []Recipe {
+	torch := Recipe{Observer: Histogram, WeightSteps: 127.5, SmallestWeight: -128, EmptyScale: epsilon}
+	fbgemm, x86, onednn, qnnpack := torch, torch, torch, torch
+	fbgemm.Name, fbgemm.ReducedRange = "fbgemm", true
+	x86.Name, x86.ReducedRange = "x86", true
+	onednn.Name = "onednn"
+	qnnpack.Name, qnnpack.PerTensor = "qnnpack", true
+	ort := Recipe{Name: "ort", Observer: MinMax, WeightSteps: 127, SmallestWeight: -127, Divide: true,
+		OwnPool: true, EmptyScale: 1.1754944e-38, UnitEmpty: true}
+	return []Recipe{lab, fbgemm, x86, onednn, qnnpack, ort}
+}
+
+// Recipes returns the recipes' names, the default first.
+func Recipes() []string {
+	var names []string
+	for _, r := range recipes() {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// RecipeNamed returns a recipe. Empty means the default.
+func RecipeNamed(name string) (Recipe, error) {
+	all := recipes()
+	if name == "" {
+		return all[0], nil
+	}
+	i := slices.IndexFunc(all, func(r Recipe) bool { return r.Name == name })
+	if i < 0 {
+		return Recipe{}, fmt.Errorf("quantization recipe %q is unknown; choose one of %s", name, strings.Join(Recipes(), ", "))
+	}
+	return all[i], nil
+}
