@@ -26,7 +26,7 @@ const (
 // readRecords reads a file of the binary layout.
 func readRecords(r io.Reader, file string, size int64) (*Split, error) {
 	s := newSplit(int(min(size/recordBytes, maxRecords)))
-	buf := make([]byte, 256*recordBytes)
+	buf := make([]byte, 64*recordBytes)
 	for offset := int64(0); ; {
 		n, err := fill(r, buf)
 		if err != nil && err != io.EOF {
