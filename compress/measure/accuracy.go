@@ -24,14 +24,18 @@ type Result struct {
 	Note     string  `json:"note,omitempty"` // what must be said about the images, as "JPEG copy"
 }
 
+// Images names the images that the result was measured on.
+func (r Result) Images() string {
+	if r.Note != "" {
+		return fmt.Sprintf("%d test images of %s (%s)", r.Total, r.Dataset, r.Note)
+	}
+	return fmt.Sprintf("%d test images of %s", r.Total, r.Dataset)
+}
+
 // String puts the result into a line.
 func (r Result) String() string {
-	images := r.Dataset
-	if r.Note != "" {
-		images += ", " + r.Note
-	}
-	return fmt.Sprintf("top-1 %.2f %% (%d of %d test images, %s)  loss %.4f  sparsity %.2f %%",
-		100*r.Top1, r.Correct, r.Total, images, r.Loss, 100*r.Sparsity)
+	return fmt.Sprintf("top-1 %.2f %%, %d right of %s; loss %.4f, sparsity %.2f %%",
+		100*r.Top1, r.Correct, r.Images(), r.Loss, 100*r.Sparsity)
 }
 
 // Evaluate runs the network over the test part of d. Progress, if not nil, is

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"espalier/compress/measure"
+)
+
+func newCheck() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Measure a file and say whether it keeps what is asked",
+	}
+	cmd.AddCommand(newCheckPruning())
+	return cmd
+}
+
+func newCheckPruning() *cobra.Command {
+	var (
+		f fileFlags
+		p measure.Promise
+	)
+	cmd := &cobra.Command{
+		Use:   "pruning FILE",
+		Short: "Check the sparsity and the accuracy of a pruned network",
+		Long: `Check pruning measures the network in FILE, prints one line, and exits with 0 if
+it keeps every limit that is given, and with 1 if not. Sparsity is the share of
+zeros among all convolution and linear weights.`,
+		Example:           `  espalier check pruning round-6.safetensors --min-sparsity 0.9 --min-top1 0.9`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: weightFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.Validate(); err != nil {
+				return err
+			}
+			r, err := f.evaluate(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return verdict(cmd, f.asJSON, args[0], p.Check(r))
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().Float64Var(&p.MinSparsity, "min-sparsity", 0, "least share of zeros, 0 to 1")
+	cmd.Flags().Float64Var(&p.MinTop1, "min-top1", 0, "least top-1 on the test images, 0 to 1")
+	return cmd
+}
+
+// verdict prints a check's line and turns a failed one into its exit code.
+func verdict(cmd *cobra.Command, asJSON bool, path string, v measure.Verdict) error {
+	word := "passed"
+	if !v.Passed {
+		word = "failed"
+	}
+	words := filepath.Base(path) + ": " + word + ": " + v.Reason + " on " + v.Images()
+	if err := answer(cmd.OutOrStdout(), asJSON, v, words); err != nil {
+		return err
+	}
+	if !v.Passed {
+		return errCheckFailed
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"espalier/compress/measure"
+	"espalier/dataset"
+)
+
+// fileFlags say how to evaluate a file of weights.
+type fileFlags struct {
+	engineFlags
+	data, dataset string
+	mean, std     string
+	asJSON        bool
+}
+
+func (f *fileFlags) add(cmd *cobra.Command) {
+	f.engineFlags.add(cmd)
+	cmd.Flags().StringVar(&f.data, "data", "", "folder or archive of CIFAR-10 (default: $"+dataset.EnvData+", then the user's cache)")
+	cmd.Flags().StringVar(&f.dataset, "dataset", "", "cifar10 or shapes10 (default: the one that the file names, else cifar10)")
+	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
+	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
+	addJSON(cmd, &f.asJSON)
+	sets := cobra.FixedCompletions([]string{dataset.CIFAR10, dataset.Shapes10}, cobra.ShellCompDirectiveNoFileComp)
+	cmd.RegisterFlagCompletionFunc("dataset", sets)
+}
+
+func newEvaluate() *cobra.Command {
+	var f fileFlags
+	cmd := &cobra.Command{
+		Use:   "evaluate FILE",
+		Short: "Measure the accuracy and the sparsity of a file of weights",
+		Long: `Evaluate runs the network in FILE over the test images and prints its top-1
+accuracy, loss and sparsity. FILE is safetensors or a PyTorch checkpoint (.pt,
+.pth, .th); depth, shortcut and classes are worked out from its tensors. Only
+the test part of the data set is read.`,
+		Example: `  espalier evaluate runs/quick-20261122-140219/checkpoints/round-6.safetensors
+  espalier evaluate resnet20.th --mean imagenet --std imagenet --json`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: weightFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := f.evaluate(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return answer(cmd.OutOrStdout(), f.asJSON, r, filepath.Base(args[0])+": "+r.String())
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// evaluate opens a file and the images it was made for and measures it.
+func (f *fileFlags) evaluate(ctx context.Context, path string) (measure.Result, error) {
+	file, err := measure.Open(path, f.mean, f.std)
+	if err != nil {
+		return measure.Result{}, err
+	}
+	options, err := file.Data(f.dataset, f.data)
+	if err != nil {
+		return measure.Result{}, err
+	}
+	images, err := dataset.Open(options)
+	if err != nil {
+		return measure.Result{}, err
+	}
+	engine, err := f.engine()
+	if err != nil {
+		return measure.Result{}, err
+	}
+	defer engine.Close()
+	return file.Evaluate(ctx, engine, images, nil)
+}

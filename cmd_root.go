@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// newRoot returns the whole tree of commands.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "espalier",
+		Short: "Train, prune and quantize residual networks on the CPU, live in the terminal",
+		Long: `Espalier takes a network through evaluation, iterative magnitude pruning with
+fine-tuning, fusion, calibration, int8 quantization and a sweep over calibration
+sizes, on CIFAR-10 or on images that it draws itself, and shows all of it live.`,
+		SilenceErrors: true, // execute prints them
+		SilenceUsage:  true,
+	}
+	root.AddCommand(
+		newEvaluate(), newCheck(),
+		newVersion(),
+	)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
+	describeExits(root)
+	return root
+}
+
+// describeExits appends the exit codes to every command's help.
+func describeExits(cmd *cobra.Command) {
+	text := cmd.Long
+	if text == "" {
+		text = cmd.Short + "."
+	}
+	cmd.Long = text + "\n\n" + exitCodes
+	for _, c := range cmd.Commands() {
+		describeExits(c)
+	}
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// A build is what this program was made from and for.
+type build struct {
+	Version  string   `json:"version"`
+	Revision string   `json:"revision,omitempty"`
+	Go       string   `json:"go"`
+	System   string   `json:"system"`  // as linux/amd64
+	Kernels  []string `json:"kernels"` // that this machine can run, the fastest first
+}
+
+// thisBuild reads what the Go linker noted.
+func thisBuild() build {
+	b := build{Version: "unknown", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Kernels: kernelNames()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if info.Main.Version != "" {
+		b.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			b.Revision = s.Value
+		}
+	}
+	return b
+}
+
+func newVersion() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version and what this machine can compute with",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b := thisBuild()
+			words := fmt.Sprintf("espalier %s, %s, %s, kernels %s", b.Version, b.Go, b.System, strings.Join(b.Kernels, " "))
+			return answer(cmd.OutOrStdout(), asJSON, b, words)
+		},
+	}
+	addJSON(cmd, &asJSON)
+	return cmd
+}
