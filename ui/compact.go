@@ -110,7 +110,7 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	put("network", "%s", run.Info.Network)
 	put("data", "%s", run.Info.Dataset)
 	put("weights", "%d → %d", run.Info.Weights, kept)
-	put("MACs", "%s → %s at non-zero weights", count(dense), count(left))
+	put("MACs", "%s → %s kept", count(dense), count(left))
 	if d := run.Dense; d != nil {
 		put("dense", "%.2f%% top-1 on %s", 100*d.Top1, d.Split)
 	}

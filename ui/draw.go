@@ -34,6 +34,16 @@ func (p *pen) putf(style grid.Style, format string, args ...any) *pen {
 	return p.put(style, fmt.Sprintf(format, args...))
 }
 
+// fact writes a label and a value behind it where both fit, and else nothing
+// any more: half a number would mislead.
+func (p *pen) fact(label string, style grid.Style, value string) *pen {
+	if !p.fits(label + value) {
+		p.column = p.x
+		return p
+	}
+	return p.put(theme.Muted, label).put(style, value)
+}
+
 // fits tells whether a text would not be cut.
 func (p *pen) fits(text string) bool { return p.g.Width(text) <= p.column-p.x }
 

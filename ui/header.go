@@ -173,8 +173,11 @@ func tabs(s *scene, g *grid.Grid, r grid.Rect, panes []pane, focus paneID) {
 	w := row(g, r, 0).skip(1)
 	for i, p := range panes {
 		name := p.name()
-		if r.W < 80 && len(name) > 5 {
-			name = name[:5]
+		if r.W < 100 {
+			name = strings.Replace(name, "Calibration", "Calib", 1)
+		}
+		if r.W < 70 {
+			name = name[:min(len(name), 4)]
 		}
 		style := theme.Muted
 		if paneID(i) == focus {

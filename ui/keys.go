@@ -18,6 +18,7 @@ type binding struct {
 	help  string            // empty where another binding's label shows the keys
 	in    []paneID          // the panes it works in; nil: all
 	when  func(a *App) bool // nil: always
+	asks  bool              // asks the run for something: not hinted at once it is over
 	do    func(a *App, key string) tea.Cmd
 }
 
@@ -86,7 +87,7 @@ func bindings() []binding {
 func runBindings() []binding {
 	return []binding{
 		{keys: []string{" "}, hint: "resume", when: func(a *App) bool { return live(a) && a.held() }, do: call(func(a *App) { a.command(pipeline.Resume) })},
-		{keys: []string{" "}, hint: "pause", help: "pause after the step in progress; again: go on", do: call(func(a *App) { a.command(pipeline.Pause) })},
+		{keys: []string{" "}, hint: "pause", asks: true, help: "pause after the step in progress; again: go on", do: call(func(a *App) { a.command(pipeline.Pause) })},
 		{keys: []string{"."}, hint: "one step", help: "run one step while paused", when: paused, do: call(func(a *App) { a.command(pipeline.Step) })},
 		{keys: []string{"."}, when: func(a *App) bool { return !paused(a) }, do: call(func(a *App) { a.say("one step at a time works while paused: press space first") })},
 	}
@@ -104,8 +105,8 @@ func paneBindings() []binding {
 		}},
 		{keys: []string{"z"}, hint: "zoom", help: "maximise the pane; again: restore", do: call(func(a *App) { a.maximised = !a.maximised })},
 		{keys: []string{"enter"}, hint: "scales", help: "show the scales that the layer would get now", in: []paneID{paneLayers, paneLog}, do: call(enter)},
-		{keys: []string{"enter"}, hint: "measure", help: "measure int8 accuracy at the selected size now", in: []paneID{paneCalibration}, do: call(enter)},
-		{keys: []string{"enter"}, hint: "compute", help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(enter)},
+		{keys: []string{"enter"}, hint: "measure", asks: true, help: "measure int8 accuracy at the selected size now", in: []paneID{paneCalibration}, do: call(enter)},
+		{keys: []string{"enter"}, hint: "compute", asks: true, help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(enter)},
 		{keys: []string{"enter"}, hint: "show", help: "put the cursor at the round's end", in: []paneID{paneRounds}, do: call(enter)},
 		{keys: []string{"h", "left"}, label: "h l", hint: "cursor", help: "move the cursor that all panes follow", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-1, 0) })},
 		{keys: []string{"h", "left"}, label: "h l", hint: "channel", help: "previous or next channel", in: []paneID{paneScales}, do: call(func(a *App) { a.move(-1, 0) })},

@@ -144,7 +144,7 @@ func (l *layout) twoColumns(r grid.Rect, focus paneID) {
 	if focus == paneRounds {
 		second = paneRounds
 	}
-	layers, scales := right.Top(right.H * 64 / 100)
+	layers, scales := right.Top(max(right.H-max(right.H*36/100, 10), 4))
 	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {second, lower}, {paneScales, scales}, {paneLog, bottom}}
 }
 
@@ -155,7 +155,7 @@ func (l *layout) threeColumns(r grid.Rect) {
 	middle, right := r.Left(r.W * 3 / 5)
 	rounds, facts := left.Top(max(left.H*2/5, 14))
 	upper, lower := middle.Top(middle.H * 55 / 100)
-	layers, scales := right.Top(right.H * 3 / 5)
+	layers, scales := right.Top(max(right.H-max(right.H*2/5, 11), min(right.H-11, 27)))
 	l.facts = facts
 	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {paneCalibration, lower}, {paneScales, scales}, {paneLog, log}, {paneRounds, rounds}}
 }

@@ -45,6 +45,7 @@ func (p *calibrationPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool
 	switch {
 	case inside.W >= 64:
 		table, inside = inside.Right(tableWidth)
+		_, inside = inside.Right(1)
 	case inside.H >= 8+lines:
 		table, inside = inside.Bottom(lines)
 	case inside.H >= 7:
@@ -65,8 +66,8 @@ func (p *calibrationPane) expectation(s *scene) []string {
 	}
 	return []string{
 		"No size measured yet.",
-		fmt.Sprintf("The sweep over %d sizes follows the last pruning round.", len(s.run.Info.Sizes)),
-		"enter measures the selected size now.",
+		fmt.Sprintf("The sweep over %d sizes", len(s.run.Info.Sizes)),
+		"follows the last pruning round.",
 	}
 }
 
@@ -120,22 +121,15 @@ func sizeLabel(n int) string {
 
 // table tells the selected size in numbers, as many observers as rows allow.
 func (p *calibrationPane) table(s *scene, g *grid.Grid, r grid.Rect) {
-	if r.Empty() {
+	if r.H <= 1 {
+		stripCalibration(s, row(g, r, 0).skip(1))
 		return
 	}
 	size := s.selectedSize()
 	observers := s.run.Observers()
-	y := 0
-	if r.H > 1 {
-		row(g, r, 0).skip(1).putf(theme.Muted, "%-10s%6s%7s%6s", fmt.Sprintf("n=%s", sizeLabel(size)), "top-1", "Δfp32", "±")
-		y = 1
-	}
+	row(g, r, 0).skip(1).putf(theme.Muted, "%-10s%6s%7s%6s", "n="+sizeLabel(size), "top-1", "Δfp32", "±")
 	for i, observer := range observers {
-		if r.H == 1 && i != s.observer%len(observers) {
-			continue
-		}
-		w := row(g, r, y)
-		y++
+		w := row(g, r, i+1)
 		if observer == s.selectedObserver() && len(observers) > 1 {
 			w.put(theme.Focus, "▸")
 		} else {
@@ -144,7 +138,7 @@ func (p *calibrationPane) table(s *scene, g *grid.Grid, r grid.Rect) {
 		w.putf(theme.SeriesStyle(i), "%-10.10s", observer)
 		p.value(s, w, observer, size)
 	}
-	p.advice(s, g, r, y+1, size)
+	p.advice(s, g, r, len(observers)+2, size)
 }
 
 // value writes what one observer reached at a size.

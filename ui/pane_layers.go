@@ -91,7 +91,7 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 
 // heading names the columns where there is a row to spare.
 func (p *layersPane) heading(g *grid.Grid, r grid.Rect, c layerColumns, layers int) bool {
-	if r.H <= layers && r.H < 12 {
+	if r.H == layers || r.H < 12 { // rather a layer than its heading
 		return false
 	}
 	w := row(g, r, 0).put(theme.Muted, fmt.Sprintf(" %-*s", c.name, "layer"))

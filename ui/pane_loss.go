@@ -65,6 +65,7 @@ func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	} else if step := (hi - lo) / 10; step > 0 { // room at the right, so that the axis moves seldom
 		_, hi = chart.Nice(lo, hi+step/4)
 	}
+	_, inside = inside.Right(1) // room for the last label
 	p.curves(s, g, inside, lo, hi)
 }
 
@@ -107,12 +108,29 @@ func (p *lossPane) curves(s *scene, g *grid.Grid, r grid.Rect, lo, hi float64) {
 	if smoothings[p.smoothing] > 0 && s.tier != theme.ASCII {
 		s.canvas.Draw(g, area, chart.Curve{Spans: place(raw), Style: theme.Raw, Glyph: '.'})
 	}
-	s.canvas.Draw(g, area, chart.Curve{Spans: place(smooth), Style: theme.Series1, Glyph: '*'})
-	s.canvas.Draw(g, area, chart.Curve{Spans: place(validation), Style: theme.Series2, Glyph: 'o'})
+	s.canvas.Draw(g, area, chart.Curve{Spans: place(smooth), Style: theme.Series1, Glyph: '*', Over: true})
+	for _, round := range byRound(s.run, validation) {
+		s.canvas.Draw(g, area, chart.Curve{Spans: place(round), Style: theme.Series2, Glyph: 'o'})
+	}
 	chart.NonFinite(g, area, place(raw), theme.Bad)
 	if s.cursorOn {
 		p.drawCursor(s, g, area)
 	}
+}
+
+// byRound cuts spans where rounds begin: pruning comes between the validation
+// losses there, and a line would hide it.
+func byRound(run *state.Run, spans []series.Span) [][]series.Span {
+	var cut [][]series.Span
+	last := -1
+	for i, s := range spans {
+		if round := run.RoundAt(int(s.First)); i == 0 || round != last {
+			cut = append(cut, nil)
+			last = round
+		}
+		cut[len(cut)-1] = append(cut[len(cut)-1], s)
+	}
+	return cut
 }
 
 // fitY chooses the range of the loss: round bounds, kept as long as the data

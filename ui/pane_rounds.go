@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 
+	"espalier/compress/pipeline"
 	"espalier/ui/grid"
 	"espalier/ui/state"
 	"espalier/ui/theme"
@@ -29,7 +30,7 @@ func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		centred(g, inside, theme.Muted, "The rounds appear when the run starts.")
 		return
 	}
-	row(g, inside, 0).put(theme.Muted, "  round target   zero  top-1      Δ  took")
+	row(g, inside, 0).put(theme.Muted, "round target  zero top-1      Δ")
 	_, body := inside.Top(1)
 	rows := p.rows(s)
 	p.selected = min(max(p.selected, 0), len(rows)-1)
@@ -53,11 +54,11 @@ func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 
 // rows returns the cells of every row: dense, the rounds, int8.
 func (p *roundsPane) rows(s *scene) [][]piece {
-	dense := []piece{{theme.Plain, " dense"}, {theme.Muted, fmt.Sprintf("%7s%7s", "", "0.00")}}
+	dense := []piece{{theme.Plain, "dense"}, {theme.Muted, fmt.Sprintf("%6s%6s", "", "0.00")}}
 	if d := s.run.Dense; d != nil {
-		dense = append(dense, piece{theme.Strong, fmt.Sprintf("%7.2f", 100*d.Top1)})
+		dense = append(dense, piece{theme.Strong, fmt.Sprintf("%6.2f", 100*d.Top1)})
 	} else {
-		dense = append(dense, piece{theme.Muted, fmt.Sprintf("%7s", "…")})
+		dense = append(dense, piece{theme.Muted, fmt.Sprintf("%6s", "…")})
 	}
 	rows := [][]piece{dense}
 	for i := range s.run.RoundCount() {
@@ -69,18 +70,18 @@ func (p *roundsPane) rows(s *scene) [][]piece {
 		if i < len(s.run.Info.Targets) {
 			target = percent(s.run.Info.Targets[i], 1)
 		}
-		rows = append(rows, []piece{{theme.Muted, fmt.Sprintf("%6d%7s%7s%7s%7s", i+1, target, "·", "·", "·")}})
+		rows = append(rows, []piece{{theme.Muted, fmt.Sprintf("%4d %6s%6s%6s%7s", i+1, target, "·", "·", "·")}})
 	}
 	if q := s.run.Quantized; q != nil {
-		rows = append(rows, []piece{{theme.Plain, "  int8"}, {0, fmt.Sprintf("%14s", "")}, {theme.Strong, fmt.Sprintf("%7.2f", 100*q.Top1)},
-			{theme.Plain, fmt.Sprintf("%7s", points(q.Top1-q.Float, 2))}, {theme.Muted, " to fp32"}})
+		rows = append(rows, []piece{{theme.Plain, "int8 "}, {0, fmt.Sprintf("%12s", "")}, {theme.Strong, fmt.Sprintf("%6.2f", 100*q.Top1)},
+			{theme.Plain, fmt.Sprintf("%7s", points(q.Top1-q.Float, 2))}, {theme.Muted, " fp32"}})
 	}
 	return rows
 }
 
 // begun returns the cells of a round that has begun.
 func (p *roundsPane) begun(s *scene, round state.Round) []piece {
-	cells := []piece{{theme.Plain, fmt.Sprintf("%6d%7s", round.Round, percent(round.Target, 1))}}
+	cells := []piece{{theme.Plain, fmt.Sprintf("%4d %6s", round.Round, percent(round.Target, 1))}}
 	done := round.Done
 	if done == nil {
 		zero := "…"
@@ -93,16 +94,28 @@ func (p *roundsPane) begun(s *scene, round state.Round) []piece {
 		} else if round.Pruned != nil {
 			top1 = percent(round.Pruned.Top1, 2)
 		}
-		return append(cells, piece{theme.Plain, fmt.Sprintf("%7s", zero)}, piece{theme.Muted, fmt.Sprintf("%7s%7s", top1, "…")}, piece{theme.Good, "  ▸ " + s.run.Stage})
+		return append(cells, piece{theme.Plain, fmt.Sprintf("%6s", zero)}, piece{theme.Muted, fmt.Sprintf("%6s", top1)}, piece{theme.Good, "  ▸ " + p.doing(s)})
 	}
 	cells = append(cells,
-		piece{theme.Plain, fmt.Sprintf("%7.2f", 100*done.Sparsity)},
-		piece{theme.Strong, fmt.Sprintf("%7.2f", 100*done.Top1)},
+		piece{theme.Plain, fmt.Sprintf("%6.2f", 100*done.Sparsity)},
+		piece{theme.Strong, fmt.Sprintf("%6.2f", 100*done.Top1)},
 		piece{theme.Plain, fmt.Sprintf("%7s", points(-done.Drop, 2))})
 	if done.Passed {
 		return append(cells, piece{theme.Good, " ✓"}, piece{theme.Muted, fmt.Sprintf(" %s", duration(done.Seconds))})
 	}
 	return append(cells, piece{theme.Bad, " ✗"}, piece{theme.Muted, " " + duration(done.Seconds)})
+}
+
+// doing tells what the round in progress does and how much of that is done.
+func (p *roundsPane) doing(s *scene) string {
+	r := s.run
+	switch {
+	case r.Progress.Total > 0:
+		return fmt.Sprintf("%s %d%%", r.Stage, 100*r.Progress.Done/r.Progress.Total)
+	case r.Stage == pipeline.StageFineTune && r.Step.Steps > 0:
+		return fmt.Sprintf("%s %d%%", r.Stage, 100*r.Step.Step/r.Step.Steps)
+	}
+	return r.Stage
 }
 
 func (p *roundsPane) move(s *scene, _, dy int) {

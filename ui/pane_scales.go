@@ -76,21 +76,23 @@ func (p *scalesPane) drawWeights(s *scene, g *grid.Grid, r grid.Rect, q pipeline
 	median := medianScale(q.Channels)
 	w := row(g, foot, 0).skip(1).putf(theme.Strong, "ch %-3d", s.channel)
 	if c.Scale > 0 {
-		w.put(theme.Muted, " scale ").put(theme.Strong, significant(c.Scale)).putf(outlierStyle(c.Scale, median), "  ×%.1f median", c.Scale/median)
+		w.fact(" scale ", theme.Strong, fmt.Sprintf("%-8s", significant(c.Scale)))
+		w.fact("", outlierStyle(c.Scale, median), fmt.Sprintf("×%.1f median", c.Scale/median))
 	} else {
-		w.put(theme.Warn, " all zero, no scale")
+		w.fact("", theme.Warn, " all zero, no scale")
 	}
-	w.putf(theme.Muted, "  |w|max ").put(0, significant(c.MaxAbs)).put(theme.Muted, "  zero ").putf(0, "%.0f%%", 100*c.Zero).put(theme.Muted, "  clip ").putf(0, "%.1f%%", 100*c.Clipped)
+	w.fact("  zero ", theme.Plain, fmt.Sprintf("%.0f%%", 100*c.Zero))
+	w.fact("  |w|max ", theme.Plain, significant(c.MaxAbs)).fact("  clip ", theme.Plain, fmt.Sprintf("%.1f%%", 100*c.Clipped))
 	low, high := extremeScales(q.Channels)
-	w = row(g, foot, 1).skip(1).putf(theme.Muted, "scales %s‥%s", significant(low), significant(high))
+	w = row(g, foot, 1).skip(1).fact("scales ", theme.Plain, significant(low)+"‥"+significant(high))
 	if outliers := outlierChannels(q.Channels); len(outliers) > 0 {
-		w.put(theme.Muted, "  outliers").put(theme.Warn, listed(outliers, 5))
+		w.fact("  outliers", theme.Warn, listed(outliers, 5))
 	}
-	w.putf(theme.Muted, "  per-tensor costs ").putf(0, "%.1f dB", q.PerTensorCost)
+	w.fact("  per-tensor −", theme.Plain, fmt.Sprintf("%.1f dB", q.PerTensorCost))
 	w = row(g, foot, 2).skip(1).put(theme.Muted, "weights ")
-	w.put(theme.Series1, spark(q.WeightHistogram, min(24, max(w.column-w.x-30, 8))))
-	w.putf(theme.Muted, " ±%s", significant(q.WeightMax))
-	w.putf(theme.Muted, "  round %d, step %d", q.Round, q.GlobalStep)
+	w.put(theme.Series1, spark(q.WeightHistogram, min(24, max(w.column-w.x-24, 8))))
+	w.fact(" ", theme.Muted, "±"+significant(q.WeightMax))
+	w.fact("  ", theme.Muted, fmt.Sprintf("round %d", q.Round)).fact(", ", theme.Muted, fmt.Sprintf("step %d", q.GlobalStep))
 }
 
 // bars draws the scales of as many channels as there is room for, the selected

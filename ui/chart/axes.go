@@ -45,19 +45,37 @@ func Axes(g *grid.Grid, r grid.Rect, x, y Axis, xTicks, yTicks []Tick) Area {
 	if xTicks == nil {
 		xTicks = x.Ticks(max(data.W/12, 2))
 	}
-	next := r.X // the first column that is free for a label
-	for _, t := range xTicks {
-		column := area.Column(t.Value)
-		if column < data.X || column >= data.X+data.W {
-			continue
-		}
-		width := utf8.RuneCountInString(t.Label)
-		start := min(max(column-width/2, data.X-1), r.X+r.W-width)
-		g.Set(column, bottom, '┬', theme.Muted)
-		if start >= next {
-			g.Text(start, bottom+1, t.Label, theme.Muted, width)
-			next = start + width + 2
+	labelX(g, area, r, xTicks)
+	return area
+}
+
+// labelX writes the labels below the horizontal axis: the first and the last,
+// and of those between as many as fit.
+func labelX(g *grid.Grid, a Area, r grid.Rect, ticks []Tick) {
+	bottom := a.Rect.Y + a.Rect.H
+	place := func(t Tick) (start, width int) {
+		width = utf8.RuneCountInString(t.Label)
+		return min(max(a.Column(t.Value)-width/2, a.Rect.X-1), r.X+r.W-width), width
+	}
+	var inside []Tick
+	for _, t := range ticks {
+		if column := a.Column(t.Value); column >= a.Rect.X && column < a.Rect.X+a.Rect.W {
+			g.Set(column, bottom, '┬', theme.Muted)
+			inside = append(inside, t)
 		}
 	}
-	return area
+	free := r.X // the first column that is free for a label
+	for i, t := range inside {
+		start, width := place(t)
+		if start < free {
+			continue
+		}
+		if last := len(inside) - 1; i > 0 && i < last {
+			if end, _ := place(inside[last]); start+width+2 > end {
+				continue
+			}
+		}
+		g.Text(start, bottom+1, t.Label, theme.Muted, width)
+		free = start + width + 2
+	}
 }

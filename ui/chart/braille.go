@@ -8,7 +8,7 @@ import (
 
 // braille draws with the eight dots of a braille cell: two columns by four rows
 // a cell. Where curves share a cell their dots are united in the later one's
-// style.
+// style, unless that one replaces them.
 type braille struct {
 	width, height int // in dots
 	dots          []byte
@@ -42,7 +42,7 @@ func (b *braille) Draw(g *grid.Grid, a Area, c Curve) {
 		}
 		px, py, connected = x, y, true
 	}
-	b.stamp(g, a.Rect, c.Style)
+	b.stamp(g, a.Rect, c.Style, c.Over)
 }
 
 // row returns the row of dots of a position, counted from the top and kept near
@@ -93,13 +93,13 @@ func (b *braille) raise(x, y int) {
 }
 
 // stamp writes the dots into the grid.
-func (b *braille) stamp(g *grid.Grid, r grid.Rect, style grid.Style) {
+func (b *braille) stamp(g *grid.Grid, r grid.Rect, style grid.Style, over bool) {
 	for i, bits := range b.dots {
 		if bits == 0 {
 			continue
 		}
 		x, y := r.X+i%r.W, r.Y+i/r.W
-		if old := g.At(x, y).Rune; old > firstBraille && old <= firstBraille+0xff {
+		if old := g.At(x, y).Rune; !over && old > firstBraille && old <= firstBraille+0xff {
 			bits |= byte(old - firstBraille)
 		}
 		g.Set(x, y, firstBraille+rune(bits), style)

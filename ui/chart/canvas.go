@@ -42,6 +42,7 @@ func place(t float64, n int) int {
 type Curve struct {
 	Spans []series.Span
 	Style grid.Style
+	Over  bool // replaces what its cells hold; otherwise the dots are united
 	Glyph rune // draws the curve where only ASCII is left to tell curves apart
 }
 

@@ -145,7 +145,7 @@ func (r *Run) fold(e pipeline.Event) {
 	case pipeline.StageDone:
 		r.Stages = append(r.Stages, b)
 		if b.Stage == r.Stage {
-			r.Stage, r.StageNote = "", ""
+			r.Stage, r.StageNote, r.Progress = "", "", pipeline.Progress{}
 		}
 	case pipeline.Progress:
 		r.Stage, r.Progress = b.Stage, b
