@@ -7,10 +7,9 @@ import "fmt"
 // product and every sum is rounded on its own and never fused, which costs
 // nothing and makes all Sets return the same bits.
 //
-// Sums over a map follow one order everywhere. Four partial sums a channel take
-// the pixels of a row in turn, pixel x the one of number x mod 4, rows from top
-// to bottom; in the end they are added as (s0 + s1) + (s2 + s3). A sum of n
-// pixels therefore has a rounding error of at most γ(n/4 + W)·Σ|terms|.
+// Sums over a map follow one order everywhere: even pixels of a row go into one
+// partial sum, odd ones into another, rows from top to bottom; in the end the
+// two are added.
 
 // elementwiseFuncs are the inner functions of elementwise operations. Arguments
 // have been checked.

@@ -46,12 +46,12 @@ func normApplyGo(m Map, a, y, residual, scale, shift []float32, relu bool) {
 // A mapSum adds up the pixels of a block of channels in the order that all Sets
 // share.
 type mapSum struct {
-	part [4]pixel
-	next int // the pixel's place in its row, modulo 4
+	part [2]pixel
+	next int // the pixel's place in its row
 }
 
 func (s *mapSum) add(v *pixel) {
-	part := &s.part[s.next%4]
+	part := &s.part[s.next%2]
 	for i, v := range v {
 		part[i] += v
 	}
@@ -62,7 +62,7 @@ func (s *mapSum) endRow() { s.next = 0 }
 
 func (s *mapSum) total() (sum pixel) {
 	for i := range sum {
-		sum[i] = (s.part[0][i] + s.part[1][i]) + (s.part[2][i] + s.part[3][i])
+		sum[i] = s.part[0][i] + s.part[1][i]
 	}
 	return sum
 }

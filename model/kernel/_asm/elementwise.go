@@ -135,55 +135,56 @@ func (e elementwise) mapped(name, does string, once func(), load func(k, bytes i
 	e.end()
 }
 
-// summed writes a kernel that adds up a map's pixels: the partial sums of
-// pixel i are registers 8+i and 12+i. Where a register holds half a pixel, it
-// walks every block twice. start and finish are called before and after each
-// walk; body computes the vector of pixel i with t and t+1 as its own.
-func (e elementwise) summed(name, does string, start func(), body func(i, t int), finish func()) {
+// The registers of a summing kernel: its two partial sums of two values, for
+// every vector of a pixel, the vector's mean, and zero.
+func sumP(v, part int) int { return 8 + 2*v + part }
+func sumQ(v, part int) int { return 12 + 2*v + part }
+func mean(v int) int       { return 5 + v }
+
+const sumZero = 7
+
+// summed writes a kernel that adds up a map's pixels, block by block. start and
+// finish are called before and after each block for every vector of a pixel;
+// body computes vector v of pixel i with t and t+1 as its own registers.
+func (e elementwise) summed(name, does string, start func(v int), body func(i, v, t int), finish func(v int)) {
 	e.begin(name, does)
-	halves := 64 / e.bytes
-	if halves == 2 {
-		e.p("\tADDQ R9, R9 // half blocks")
-	}
-	e.zero(7)
+	vectors := 64 / e.bytes
+	e.zero(sumZero)
 	e.p("block:")
-	e.zero(8, 9, 10, 11, 12, 13, 14, 15)
-	start()
-	if halves == 2 {
-		e.p("\tMOVQ %s, R14", mapOffset)
+	for v := range vectors {
+		e.zero(sumP(v, 0), sumP(v, 1), sumQ(v, 0), sumQ(v, 1))
+		start(v)
 	}
-	e.plane(func(i int) { body(i, 2*(i%2)) })
-	for _, sum := range []int{8, 12} {
-		e.p("\tVADDPS %s, %s, %s", e.v(sum+1), e.v(sum), e.v(sum))
-		e.p("\tVADDPS %s, %s, %s", e.v(sum+3), e.v(sum+2), e.v(sum+2))
-		e.p("\tVADDPS %s, %s, %s", e.v(sum+2), e.v(sum), e.v(sum))
+	e.plane(func(i int) {
+		for v := range vectors {
+			body(i, v, 2*((i*vectors+v)%2))
+		}
+	})
+	for v := range vectors {
+		e.p("\tVADDPS %s, %s, %s", e.v(sumP(v, 1)), e.v(sumP(v, 0)), e.v(sumP(v, 0)))
+		e.p("\tVADDPS %s, %s, %s", e.v(sumQ(v, 1)), e.v(sumQ(v, 0)), e.v(sumQ(v, 0)))
+		finish(v)
 	}
-	finish()
-	if halves == 2 {
-		e.p("\tTESTQ $1, R9")
-		e.p("\tJNZ second")
-		e.p("\tLEAQ 32(R14), %s // the other half of the same block", mapOffset)
-		e.p("\tJMP half")
-		e.p("second:")
-		e.p("\tSUBQ $32, %s", mapOffset)
-		e.p("\tADDQ $64, %s // the sums of a block are two pixels apart", perP)
-		e.p("half:")
-	} else {
-		e.p("\tADDQ $64, %s", perP)
-	}
-	e.p("\tADDQ $%d, %s", e.bytes, perP)
-	e.p("\tADDQ $%d, %s", e.bytes, perQ)
+	e.p("\tADDQ $128, %s // the sums of a block are two pixels", perP)
+	e.p("\tADDQ $64, %s", perQ)
 	e.p("\tDECQ R9")
 	e.p("\tJNZ block")
 	e.end()
 }
 
-// addSums adds the sums to those in memory.
-func (e elementwise) addSums() {
-	e.p("\tVADDPS (%s), %s, %s", perP, e.v(8), e.v(8))
-	e.p("\tVMOVUPS %s, (%s)", e.v(8), perP)
-	e.p("\tVADDPS 64(%s), %s, %s", perP, e.v(12), e.v(12))
-	e.p("\tVMOVUPS %s, 64(%s)", e.v(12), perP)
+// collect adds the registers p and q to the sums of pixel i, vector v.
+func (e elementwise) collect(i, v, p, q int) {
+	e.p("\tVADDPS %s, %s, %s", e.v(p), e.v(sumP(v, i%2)), e.v(sumP(v, i%2)))
+	e.p("\tVADDPS %s, %s, %s", e.v(q), e.v(sumQ(v, i%2)), e.v(sumQ(v, i%2)))
+}
+
+// addSums adds the sums of vector v to those in memory.
+func (e elementwise) addSums(v int) {
+	for i, sum := range []int{sumP(v, 0), sumQ(v, 0)} {
+		at := fmt.Sprintf("%d(%s)", 64*i+v*e.bytes, perP)
+		e.p("\tVADDPS %s, %s, %s", at, e.v(sum), e.v(sum))
+		e.p("\tVMOVUPS %s, %s", e.v(sum), at)
+	}
 }
 
 func (e elementwise) all() {
@@ -238,12 +239,12 @@ func (e elementwise) all() {
 		},
 		func(k, bytes, t int) { e.p("\tVMOVUPS %s, %s", e.v(k), e.at(mapDst, bytes)) })
 
-	e.summed("normSums", "p += Σ a, Σ a²", none,
-		func(i, t int) {
-			e.p("\tVMOVUPS %s, %s", e.at(mapA, 64*i), e.v(t))
+	noStart := func(v int) {}
+	e.summed("normSums", "p += Σ a, Σ a²", noStart,
+		func(i, v, t int) {
+			e.p("\tVMOVUPS %s, %s", e.at(mapA, 64*i+v*e.bytes), e.v(t))
 			e.p("\tVMULPS %s, %s, %s", e.v(t), e.v(t), e.v(t+1))
-			e.p("\tVADDPS %s, %s, %s", e.v(t), e.v(8+i), e.v(8+i))
-			e.p("\tVADDPS %s, %s, %s", e.v(t+1), e.v(12+i), e.v(12+i))
+			e.collect(i, v, t, t+1)
 		},
 		e.addSums)
 	for _, masked := range []bool{false, true} {
@@ -252,36 +253,30 @@ func (e elementwise) all() {
 			name, does = "normBackwardSumsMasked", "dst = a > 0 ? dst : 0; p += Σ dst, Σ dst·(b − q)"
 		}
 		e.summed(name, does,
-			func() { e.p("\tVMOVUPS (%s), %s", perQ, e.v(6)) },
-			func(i, t int) {
-				switch {
-				case !masked:
-					e.p("\tVMOVUPS %s, %s", e.at(mapDst, 64*i), e.v(t))
-				case e.class == "Z":
-					e.p("\tVMOVUPS %s, %s", e.at(mapA, 64*i), e.v(t))
-					e.p("\tVCMPPS $30, %s, %s, K1 // a > 0, false for NaN", e.v(7), e.v(t))
-					e.p("\tVMOVUPS.Z %s, K1, %s", e.at(mapDst, 64*i), e.v(t))
-					e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, 64*i))
-				default:
-					e.p("\tVMOVUPS %s, %s", e.at(mapA, 64*i), e.v(t))
-					e.p("\tVCMPPS $30, %s, %s, %s // a > 0, false for NaN", e.v(7), e.v(t), e.v(t))
-					e.p("\tVANDPS %s, %s, %s", e.at(mapDst, 64*i), e.v(t), e.v(t))
-					e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, 64*i))
+			func(v int) { e.p("\tVMOVUPS %d(%s), %s", v*e.bytes, perQ, e.v(mean(v))) },
+			func(i, v, t int) {
+				bytes := 64*i + v*e.bytes
+				if masked {
+					e.mask(bytes, t)
+				} else {
+					e.p("\tVMOVUPS %s, %s", e.at(mapDst, bytes), e.v(t))
 				}
-				e.p("\tVMOVUPS %s, %s", e.at(mapB, 64*i), e.v(t+1))
-				e.p("\tVSUBPS %s, %s, %s", e.v(6), e.v(t+1), e.v(t+1))
+				e.p("\tVMOVUPS %s, %s", e.at(mapB, bytes), e.v(t+1))
+				e.p("\tVSUBPS %s, %s, %s", e.v(mean(v)), e.v(t+1), e.v(t+1))
 				e.p("\tVMULPS %s, %s, %s", e.v(t), e.v(t+1), e.v(t+1))
-				e.p("\tVADDPS %s, %s, %s", e.v(t), e.v(8+i), e.v(8+i))
-				e.p("\tVADDPS %s, %s, %s", e.v(t+1), e.v(12+i), e.v(12+i))
+				e.collect(i, v, t, t+1)
 			},
 			e.addSums)
 	}
-	e.summed("averagePool", "q = Σ a / F0", none,
-		func(i, t int) { e.p("\tVADDPS %s, %s, %s", e.at(mapA, 64*i), e.v(8+i), e.v(8+i)) },
-		func() {
-			e.p("\tVBROADCASTSS %d(AX), %s", ewF0, e.v(12))
-			e.p("\tVDIVPS %s, %s, %s", e.v(12), e.v(8), e.v(8))
-			e.p("\tVMOVUPS %s, (%s)", e.v(8), perQ)
+	e.summed("averagePool", "q = Σ a / F0", noStart,
+		func(i, v, t int) {
+			sum := e.v(sumP(v, i%2))
+			e.p("\tVADDPS %s, %s, %s", e.at(mapA, 64*i+v*e.bytes), sum, sum)
+		},
+		func(v int) {
+			e.p("\tVBROADCASTSS %d(AX), %s", ewF0, e.v(0))
+			e.p("\tVDIVPS %s, %s, %s", e.v(0), e.v(sumP(v, 0)), e.v(0))
+			e.p("\tVMOVUPS %s, %d(%s)", e.v(0), v*e.bytes, perQ)
 		})
 
 	e.vector("add", "dst += a", none, func(bytes, t int) {
@@ -316,6 +311,19 @@ func (e elementwise) all() {
 				e.p("\tVMOVUPS %s, %s", w, e.at(mapDst, bytes))
 			})
 	}
+}
+
+// mask computes t = dst = a > 0 ? dst : 0, which stops at NaN.
+func (e elementwise) mask(bytes, t int) {
+	e.p("\tVMOVUPS %s, %s", e.at(mapA, bytes), e.v(t))
+	if e.class == "Z" {
+		e.p("\tVCMPPS $30, %s, %s, K1 // greater, false for NaN", e.v(sumZero), e.v(t))
+		e.p("\tVMOVUPS.Z %s, K1, %s", e.at(mapDst, bytes), e.v(t))
+	} else {
+		e.p("\tVCMPPS $30, %s, %s, %s // greater, false for NaN", e.v(sumZero), e.v(t), e.v(t))
+		e.p("\tVANDPS %s, %s, %s", e.at(mapDst, bytes), e.v(t), e.v(t))
+	}
+	e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
 }
 
 // vector writes a kernel for plain vectors, four registers at a time.
