@@ -151,10 +151,8 @@ func (b *builder) rectified(point string) kernel.Affine {
 }
 
 func (b *builder) layer(l *model.Layer, relu bool) *Layer {
-	q := &Layer{
-		Name: l.Name, Kind: l.Kind, In: l.In, Out: l.Out, Kernel: l.Kernel, Stride: l.Stride, Size: l.Size,
-		ReLU: relu, Bias: make([]float32, l.Out),
-	}
+	q := emptyLayer(l, relu)
+	q.Bias = make([]float32, l.Out)
 	copy(q.Bias, l.Bias)
 	for i, w := range l.Weight {
 		if !finite(w) {
@@ -175,6 +173,13 @@ func (b *builder) layer(l *model.Layer, relu bool) *Layer {
 		q.Output = b.activation(l.Name)
 	}
 	return q
+}
+
+// emptyLayer returns a layer of l's shape.
+func emptyLayer(l *model.Layer, relu bool) *Layer {
+	return &Layer{
+		Name: l.Name, Kind: l.Kind, In: l.In, Out: l.Out, Kernel: l.Kernel, Stride: l.Stride, Size: l.Size, ReLU: relu,
+	}
 }
 
 func (b *builder) fail(where, format string, args ...any) {

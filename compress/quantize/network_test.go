@@ -1,0 +1,335 @@
+package quantize
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"espalier/model"
+	"espalier/model/kernel"
+	"espalier/model/weights"
+)
+
+// randomNetwork returns a network with He-like weights and some statistics in
+// its batch norms, and random images.
+func randomNetwork(t testing.TB, shortcut model.Shortcut, images int) (*model.Network, []float32) {
+	n, err := model.New(model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Mean, n.Std = [3]float32{0.1, 0.2, 0.3}, [3]float32{0.4, 0.5, 0.6}
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, l := range n.Layers() {
+		for i := range l.Weight {
+			l.Weight[i] = float32(r.NormFloat64() * math.Sqrt(2/float64(l.Fan())))
+		}
+		if l.Norm != nil {
+			for i := range l.Norm.Mean {
+				l.Norm.Mean[i], l.Norm.Beta[i] = float32(r.NormFloat64())/4, float32(r.NormFloat64())/4
+			}
+		}
+	}
+	x := make([]float32, images*pixels)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return n, x
+}
+
+// calibrated calibrates n on all of x.
+func calibrated(t testing.TB, n *model.Network, x []float32, observer string) *Calibration {
+	e := testEngine(t, "")
+	var c *Calibration
+	err := Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, observer, imagesOf(x), []int{len(x) / pixels}, func(found *Calibration) error {
+		c = found
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func mustBuild(t testing.TB, n *model.Network, c *Calibration, r Recipe) *Network {
+	q, err := Build(n, c, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// logits computes with one set of kernels and a number of threads.
+func logits(t testing.TB, q *Network, set *kernel.Set, threads int, x []float32) []float32 {
+	e := model.NewEngine(set, threads, model.DirectOnly)
+	defer e.Close()
+	out := make([]float32, len(x)/pixels*q.Classifier.Out)
+	NewEvaluator(q, e).Logits(out, x)
+	return out
+}
+
+// TestLogitsFollowFloat: integers stay close to the network that they stand
+// for, with both shortcuts and every recipe.
+func TestLogitsFollowFloat(t *testing.T) {
+	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
+		n, x := randomNetwork(t, shortcut, 40)
+		e := testEngine(t, "")
+		want := make([]float32, 400)
+		model.NewEvaluator(n, e, 40).Logits(want, x)
+		var energy float64
+		for _, v := range want {
+			energy += float64(v) * float64(v)
+		}
+		c := calibrated(t, n, x, MinMax)
+		for _, r := range recipes() {
+			q := mustBuild(t, n, c, r)
+			var noise float64
+			for i, v := range logits(t, q, e.Kernels, 2, x) {
+				noise += float64(v-want[i]) * float64(v-want[i])
+			}
+			if snr := 10 * math.Log10(energy/noise); snr < 20 {
+				t.Errorf("%s shortcuts, recipe %s: signal-to-noise %.1f dB, want 20", shortcut, r.Name, snr)
+			}
+		}
+	}
+}
+
+// TestLogitsAreTheSameEverywhere: sets, threads and batches.
+func TestLogitsAreTheSameEverywhere(t *testing.T) {
+	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
+		n, x := randomNetwork(t, shortcut, 5)
+		q := mustBuild(t, n, calibrated(t, n, x, MinMax), lab)
+		var want []float32
+		for _, set := range kernel.All() {
+			for _, threads := range []int{1, 3} {
+				got := logits(t, q, set, threads, x)
+				if want == nil {
+					want = got
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s shortcuts: %s with %d threads gives other logits", shortcut, set.Name, threads)
+				}
+			}
+			for i := range 5 {
+				if got := logits(t, q, set, 1, x[i*pixels:(i+1)*pixels]); !slices.Equal(got, want[i*10:(i+1)*10]) {
+					t.Errorf("%s shortcuts, %s: image %d alone gives other logits", shortcut, set.Name, i)
+				}
+			}
+		}
+	}
+}
+
+// TestCalibrateAtAllSizes: one pass gives what a pass for each size would.
+func TestCalibrateAtAllSizes(t *testing.T) {
+	n, x := randomNetwork(t, model.Projection, 100)
+	e := testEngine(t, "")
+	for _, observer := range Observers() {
+		sizes := []int{1, 5, 32, 33, 64, 70, 100}
+		err := Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, observer, imagesOf(x), sizes, func(got *Calibration) error {
+			if got.Images != sizes[0] {
+				t.Errorf("%s: %d images, want %d", observer, got.Images, sizes[0])
+			}
+			sizes = sizes[1:]
+			want := calibrated(t, n, x[:got.Images*pixels], observer)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: at %d images: %s", observer, got.Images, diff)
+			}
+			return nil
+		})
+		if err != nil || len(sizes) > 0 {
+			t.Errorf("%s: %v; sizes left: %v", observer, err, sizes)
+		}
+	}
+}
+
+func TestCalibrateRefuses(t *testing.T) {
+	n, x := randomNetwork(t, model.Projection, 2)
+	e := testEngine(t, "")
+	calibrate := func(observer string, sizes ...int) error {
+		v := model.NewEvaluator(n, e, CalibrationBatch)
+		return Calibrate(v, e, observer, imagesOf(x), sizes, func(*Calibration) error { return nil })
+	}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{calibrate("median", 1), `observer "median" is unknown; choose one of min-max`},
+		{calibrate(MinMax), "sizes must ascend from 1"},
+		{calibrate(MinMax, 2, 1), "sizes must ascend from 1"},
+		{calibrate(MinMax, 0), "sizes must ascend from 1"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
+			t.Errorf("error %v, want %s", c.err, c.want)
+		}
+	}
+	n.Blocks[1].Conv1.Weight[7] = float32(math.NaN())
+	err := calibrate(MinMax, 2)
+	if err == nil || !strings.Contains(err.Error(), "activation layer2.0.conv1, images 0 to 1: there is a NaN") {
+		t.Errorf("a NaN among the weights: %v", err)
+	}
+}
+
+// TestDegenerateNetworks: what pruning and odd images leave has results.
+func TestDegenerateNetworks(t *testing.T) {
+	n, x := randomNetwork(t, model.Projection, 2)
+	fan := n.Blocks[0].Conv1.Fan()
+	clear(n.Blocks[0].Conv1.Weight[3*fan : 4*fan]) // one channel
+	clear(n.Blocks[1].Conv2.Weight)                // a layer
+	clear(n.Blocks[2].Downsample.Weight)
+	clear(n.Blocks[2].Downsample.Norm.Beta)
+	clear(n.Blocks[2].Downsample.Norm.Mean) // constantly zero
+	for _, r := range recipes() {
+		for _, images := range [][]float32{x[:pixels], make([]float32, 2*pixels)} { // one image; all the same
+			q := mustBuild(t, n, calibrated(t, n, images, r.Observer), r)
+			if s := q.Blocks[0].Conv1.Scale[3]; !(s > 0) {
+				t.Errorf("%s: a channel of zeros has scale %g", r.Name, s)
+			}
+			if z := q.Blocks[2].Downsample.Output; z.Zero != 0 || !(z.Scale > 0) {
+				t.Errorf("%s: an activation of zeros has %+v", r.Name, z)
+			}
+			odd := slices.Clone(x)
+			odd[5], odd[6], odd[7] = float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))
+			for i, v := range logits(t, q, kernel.All()[0], 1, odd) {
+				if !finite(v) {
+					t.Fatalf("%s: logit %d is %g", r.Name, i, v)
+				}
+			}
+		}
+	}
+}
+
+func TestBuildRefuses(t *testing.T) {
+	n, x := randomNetwork(t, model.Projection, 1)
+	c := calibrated(t, n, x, MinMax)
+	for want, damage := range map[string]func(n *model.Network, c *Calibration){
+		"no range for layer2.0":                                 func(_ *model.Network, c *Calibration) { delete(c.Ranges, "layer2.0") },
+		"layer1.0.conv1: its range goes below 0, behind a ReLU": func(_ *model.Network, c *Calibration) { c.Ranges["layer1.0.conv1"] = Range{-1, 1} },
+		"conv1: its range, 0 to NaN, is not finite":             func(_ *model.Network, c *Calibration) { c.Ranges["conv1"] = Range{0, float32(math.NaN())} },
+		"layer3.0.conv2: weight 5 is +Inf":                      func(n *model.Network, _ *Calibration) { n.Blocks[2].Conv2.Weight[5] = float32(math.Inf(1)) },
+		"fc: bias 2 is NaN":                                     func(n *model.Network, _ *Calibration) { n.Classifier.Bias[2] = float32(math.NaN()) },
+	} {
+		bad, ranges := n.Clone(), &Calibration{c.Calibrated, map[string]Range{}}
+		for point, r := range c.Ranges {
+			ranges.Ranges[point] = r
+		}
+		damage(bad, ranges)
+		if _, err := Build(bad, ranges, lab); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+func TestFileRoundTrip(t *testing.T) {
+	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
+		n, x := randomNetwork(t, shortcut, 3)
+		q := mustBuild(t, n, calibrated(t, n, x, MovingAverage), lab)
+		path := filepath.Join(t.TempDir(), "int8.safetensors")
+		if err := Save(path, q, map[string]string{"dataset": "none"}); err != nil {
+			t.Fatal(err)
+		}
+		got, metadata, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(q, got); diff != "" {
+			t.Errorf("%s shortcuts: a reloaded network differs: %s", shortcut, diff)
+		}
+		if !IsQuantized(metadata) || metadata["dataset"] != "none" {
+			t.Errorf("metadata %v", metadata)
+		}
+		set := kernel.All()[0]
+		if !slices.Equal(logits(t, q, set, 1, x), logits(t, got, set, 1, x)) {
+			t.Errorf("%s shortcuts: a reloaded network has other logits", shortcut)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header := info.Size() - q.Bytes(); header < 0 || header > 16<<10 {
+			t.Errorf("%s shortcuts: the file has %d bytes, the network %d", shortcut, info.Size(), q.Bytes())
+		}
+	}
+}
+
+func TestFromTensorsRefuses(t *testing.T) {
+	n, x := randomNetwork(t, model.Projection, 1)
+	q := mustBuild(t, n, calibrated(t, n, x, MinMax), lab)
+	path := filepath.Join(t.TempDir(), "int8.safetensors")
+	if err := Save(path, q, nil); err != nil {
+		t.Fatal(err)
+	}
+	replace := func(name string, with ...weights.Tensor) func([]weights.Tensor, map[string]string) []weights.Tensor {
+		return func(all []weights.Tensor, _ map[string]string) []weights.Tensor {
+			all = slices.DeleteFunc(all, func(t weights.Tensor) bool { return t.Name == name })
+			return append(all, with...)
+		}
+	}
+	number := func(name string, v float32) weights.Tensor { return weights.Float32(name, []int{1}, []float32{v}) }
+	zero := func(name string, z byte) weights.Tensor {
+		return weights.Tensor{Name: name, DType: weights.I32, Shape: []int{1}, Data: []byte{z, 0, 0, 0}}
+	}
+	for want, damage := range map[string]func([]weights.Tensor, map[string]string) []weights.Tensor{
+		"tensor layer2.0.conv2.weight of shape":         replace("layer2.0.conv2.weight"),
+		"tensor layer1.0.conv1.weight_scale is missing": replace("layer1.0.conv1.weight_scale"),
+		"tensor conv1.weight_scale has 1 elements":      replace("conv1.weight_scale", number("conv1.weight_scale", 1)),
+		"tensor pool.output_scale: element 0 is -1":     replace("pool.output_scale", number("pool.output_scale", -1)),
+		"tensor input.output_scale: element 0 is NaN":   replace("input.output_scale", number("input.output_scale", float32(math.NaN()))),
+		"tensor layer1.0.output_zero_point is 3":        replace("layer1.0.output_zero_point", zero("layer1.0.output_zero_point", 3)),
+		"this is no quantized network": func(all []weights.Tensor, metadata map[string]string) []weights.Tensor {
+			delete(metadata, metaRecipe)
+			return all
+		},
+		"unknown field": func(all []weights.Tensor, metadata map[string]string) []weights.Tensor {
+			metadata[metaRecipe] = `{"Bits":4}`
+			return all
+		},
+	} {
+		tensors, metadata, err := weights.Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = FromTensors(damage(tensors, metadata), metadata)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+// FuzzFromTensors: no file makes the reader panic, and what it accepts is
+// whole.
+func FuzzFromTensors(f *testing.F) {
+	n, x := randomNetwork(f, model.Projection, 1)
+	q := mustBuild(f, n, calibrated(f, n, x, MinMax), lab)
+	path := filepath.Join(f.TempDir(), "int8.safetensors")
+	if err := Save(path, q, nil); err != nil {
+		f.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	// The header is what a reader can trip over: the fuzzer changes it alone.
+	f.Add(good[:8+binary.LittleEndian.Uint64(good)])
+	f.Fuzz(func(t *testing.T, head []byte) {
+		file := slices.Concat(head, good[min(len(head), len(good)):])
+		tensors, metadata, err := weights.Parse("fuzz", file)
+		if err != nil {
+			return
+		}
+		n, err := FromTensors(tensors, metadata)
+		if err != nil {
+			return
+		}
+		for _, l := range n.Layers() {
+			if len(l.Weight) != l.Out*l.In*l.Kernel*l.Kernel || len(l.Scale) != l.Out || len(l.Bias) != l.Out {
+				t.Fatalf("layer %s has %d weights, %d scales and %d biases", l.Name, len(l.Weight), len(l.Scale), len(l.Bias))
+			}
+		}
+	})
+}

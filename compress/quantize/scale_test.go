@@ -1,0 +1,96 @@
+package quantize
+
+import (
+	"slices"
+	"testing"
+
+	"espalier/model/kernel"
+)
+
+func TestActivation(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		recipe Recipe
+		x      Range
+		want   kernel.Affine
+	}{
+		{"after a ReLU", lab, Range{0, 2.55}, kernel.Affine{Scale: float32(2.55) / 255}},
+		{"both signs", lab, Range{-1, 1.55}, kernel.Affine{Scale: float32(2.55) / 255, Zero: 100}},
+		{"0 below the range", lab, Range{1, 2.55}, kernel.Affine{Scale: float32(2.55) / 255}},
+		{"0 above the range", lab, Range{-2.55, -1}, kernel.Affine{Scale: float32(2.55) / 255, Zero: 255}},
+		{"nothing but 0", lab, Range{}, kernel.Affine{Scale: epsilon}},
+		{"nothing but 0, ort", named(t, "ort"), Range{}, kernel.Affine{Scale: 1}},
+		{"reduced range", named(t, "fbgemm"), Range{-1, 1.54}, kernel.Affine{Scale: float32(2.54) / 127, Zero: 50}},
+	} {
+		if got := c.recipe.Activation(c.x); got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWeights(t *testing.T) {
+	w := []float32{1, -1, 0.5, 0, 2, 4, -4, 1, 0, 0, 0, 0} // three channels of four
+	for _, c := range []struct {
+		recipe string
+		codes  []int8
+		scales []float32
+	}{
+		// 1/scale is a little below 127.5, so that −1 does not become −128.
+		{"lab", []int8{127, -127, 64, 0, 64, 127, -127, 32, 0, 0, 0, 0}, []float32{float32(1) / 127.5, float32(4) / 127.5, epsilon}},
+		{"qnnpack", []int8{32, -32, 16, 0, 64, 127, -127, 32, 0, 0, 0, 0}, []float32{float32(4) / 127.5, float32(4) / 127.5, float32(4) / 127.5}},
+		{"ort", []int8{127, -127, 64, 0, 64, 127, -127, 32, 0, 0, 0, 0}, []float32{float32(1) / 127, float32(4) / 127, 1}},
+	} {
+		codes, scales := named(t, c.recipe).Weights(w, 3)
+		if !slices.Equal(codes, c.codes) || !slices.Equal(scales, c.scales) {
+			t.Errorf("%s: codes %v, scales %v; want %v, %v", c.recipe, codes, scales, c.codes, c.scales)
+		}
+	}
+}
+
+func TestRecipeNamed(t *testing.T) {
+	if r := named(t, ""); r.Name != "lab" {
+		t.Errorf("the default is %s", r.Name)
+	}
+	if _, err := RecipeNamed("int4"); err == nil {
+		t.Error("an unknown recipe is accepted")
+	}
+}
+
+func named(t *testing.T, name string) Recipe {
+	r, err := RecipeNamed(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestMovingAverage: the first batch counts in full, later ones by a hundredth.
+func TestMovingAverage(t *testing.T) {
+	o, _ := NewObserver(MovingAverage)
+	for _, batch := range []Range{{-1, 2}, {-3, 102}, {1, 3}} {
+		o.Observe(nil, batch)
+	}
+	if got, want := o.Range(), (Range{-0.9998, 3}); relative(got.Min, want.Min) > 1e-6 || relative(got.Max, want.Max) > 1e-6 {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestHistogramOfOneValue: no bins to search.
+func TestHistogramOfOneValue(t *testing.T) {
+	o, _ := NewObserver(Histogram)
+	for _, v := range []float32{2, 2} {
+		o.Observe(one([]float32{v, v, v}), Range{v, v})
+	}
+	if got := o.Range(); got != (Range{2, 2}) {
+		t.Errorf("%v, want 2 to 2", got)
+	}
+	o.Observe(one([]float32{0, 4}), Range{0, 4})
+	h := o.(*histogram)
+	var total float32
+	for _, n := range h.counts {
+		total += n
+	}
+	if total != 8 || h.counts[0] != 1 || h.counts[1024] != 6 || h.counts[2047] != 1 {
+		t.Errorf("%g values; %g, %g and %g at 0, 2 and 4", total, h.counts[0], h.counts[1024], h.counts[2047])
+	}
+}
