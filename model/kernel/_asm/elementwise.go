@@ -38,6 +38,9 @@ func elementwiseAVX2(f *file) {
 	packImage(f)
 }
 
+// prefetchAhead is how many bytes ahead of their use pixels are fetched.
+const prefetchAhead = 2048
+
 // elementwise writes the kernels of one instruction set.
 type elementwise struct {
 	*file
@@ -80,13 +83,20 @@ func (e elementwise) end() {
 
 // plane walks one block of channels. body computes one vector of the pixel that
 // is i pixels from the offset; i is also the pixel's number modulo 4.
-func (e elementwise) plane(body func(i int)) {
+// The pixels some way ahead in the maps named by streams are fetched meanwhile:
+// four streams at once are more than hardware keeps up with.
+func (e elementwise) plane(streams []string, body func(i int)) {
 	e.p("\tMOVQ %d(AX), R13", ewRows)
 	e.p("row:")
 	e.p("\tMOVQ %d(AX), CX", ewFours)
 	e.p("\tTESTQ CX, CX")
 	e.p("\tJZ rest")
 	e.p("four:")
+	for _, base := range streams {
+		for i := range 4 {
+			e.p("\tPREFETCHT0 %s", e.at(base, prefetchAhead+64*i))
+		}
+	}
 	for i := range 4 {
 		body(i)
 	}
@@ -114,7 +124,7 @@ func (e elementwise) plane(body func(i int)) {
 // place. Per vector of a block's channels, load brings up to three coefficients
 // into the registers 8+3·vector and following; body computes the vector at a
 // number of bytes from the offset with t as its own register.
-func (e elementwise) mapped(name, does string, once func(), load func(k, bytes int), body func(k, bytes, t int)) {
+func (e elementwise) mapped(name, does string, streams []string, once func(), load func(k, bytes int), body func(k, bytes, t int)) {
 	e.begin(name, does)
 	once()
 	vectors := 64 / e.bytes
@@ -125,7 +135,7 @@ func (e elementwise) mapped(name, does string, once func(), load func(k, bytes i
 	for _, reg := range []string{perP, perQ, perR} {
 		e.p("\tADDQ $64, %s", reg)
 	}
-	e.plane(func(i int) {
+	e.plane(streams, func(i int) {
 		for v := range vectors {
 			body(8+3*v, 64*i+v*e.bytes, (i*vectors+v)%8)
 		}
@@ -146,7 +156,7 @@ const sumZero = 7
 // summed writes a kernel that adds up a map's pixels, block by block. start and
 // finish are called before and after each block for every vector of a pixel;
 // body computes vector v of pixel i with t and t+1 as its own registers.
-func (e elementwise) summed(name, does string, start func(v int), body func(i, v, t int), finish func(v int)) {
+func (e elementwise) summed(name, does string, streams []string, start func(v int), body func(i, v, t int), finish func(v int)) {
 	e.begin(name, does)
 	vectors := 64 / e.bytes
 	e.zero(sumZero)
@@ -155,7 +165,7 @@ func (e elementwise) summed(name, does string, start func(v int), body func(i, v
 		e.zero(sumP(v, 0), sumP(v, 1), sumQ(v, 0), sumQ(v, 1))
 		start(v)
 	}
-	e.plane(func(i int) {
+	e.plane(streams, func(i int) {
 		for v := range vectors {
 			body(i, v, 2*((i*vectors+v)%2))
 		}
@@ -198,11 +208,11 @@ func (e elementwise) all() {
 		}
 	}
 	for _, residual := range []bool{false, true} {
-		name, does := "normApply", "dst = max(p·a + q, F0)"
+		name, does, streams := "normApply", "dst = max(p·a + q, F0)", []string{mapDst, mapA}
 		if residual {
-			name, does = "normApplyAdd", "dst = max(p·a + q + b, F0)"
+			name, does, streams = "normApplyAdd", "dst = max(p·a + q + b, F0)", []string{mapDst, mapA, mapB}
 		}
-		e.mapped(name, does,
+		e.mapped(name, does, streams,
 			func() { e.p("\tVBROADCASTSS %d(AX), %s", ewF0, e.v(14)) },
 			coefficients(perP, perQ),
 			func(k, bytes, t int) {
@@ -216,7 +226,7 @@ func (e elementwise) all() {
 				e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
 			})
 	}
-	e.mapped("normBackward", "dst = (q·b + r) + p·a", none, coefficients(perP, perQ, perR),
+	e.mapped("normBackward", "dst = (q·b + r) + p·a", []string{mapDst, mapA, mapB}, none, coefficients(perP, perQ, perR),
 		func(k, bytes, t int) {
 			u := (t + 4) % 8
 			e.p("\tVMULPS %s, %s, %s", e.at(mapB, bytes), e.v(k+1), e.v(t))
@@ -225,13 +235,13 @@ func (e elementwise) all() {
 			e.p("\tVADDPS %s, %s, %s", e.v(u), e.v(t), e.v(t))
 			e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
 		})
-	e.mapped("addInto", "dst += a", none, noCoefficients,
+	e.mapped("addInto", "dst += a", []string{mapDst, mapA}, none, noCoefficients,
 		func(k, bytes, t int) {
 			e.p("\tVMOVUPS %s, %s", e.at(mapDst, bytes), e.v(t))
 			e.p("\tVADDPS %s, %s, %s", e.at(mapA, bytes), e.v(t), e.v(t))
 			e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
 		})
-	e.mapped("averagePoolGrad", "dst = p / F0",
+	e.mapped("averagePoolGrad", "dst = p / F0", []string{mapDst},
 		func() { e.p("\tVBROADCASTSS %d(AX), %s", ewF0, e.v(14)) },
 		func(k, bytes int) {
 			e.p("\tVMOVUPS %d(%s), %s", bytes, perP, e.v(k))
@@ -240,7 +250,7 @@ func (e elementwise) all() {
 		func(k, bytes, t int) { e.p("\tVMOVUPS %s, %s", e.v(k), e.at(mapDst, bytes)) })
 
 	noStart := func(v int) {}
-	e.summed("normSums", "p += Σ a, Σ a²", noStart,
+	e.summed("normSums", "p += Σ a, Σ a²", []string{mapA}, noStart,
 		func(i, v, t int) {
 			e.p("\tVMOVUPS %s, %s", e.at(mapA, 64*i+v*e.bytes), e.v(t))
 			e.p("\tVMULPS %s, %s, %s", e.v(t), e.v(t), e.v(t+1))
@@ -248,11 +258,12 @@ func (e elementwise) all() {
 		},
 		e.addSums)
 	for _, masked := range []bool{false, true} {
-		name, does := "normBackwardSums", "p += Σ dst, Σ dst·(b − q)"
+		name, does, streams := "normBackwardSums", "p += Σ dst, Σ dst·(b − q)", []string{mapDst, mapB}
 		if masked {
 			name, does = "normBackwardSumsMasked", "dst = a > 0 ? dst : 0; p += Σ dst, Σ dst·(b − q)"
+			streams = append(streams, mapA)
 		}
-		e.summed(name, does,
+		e.summed(name, does, streams,
 			func(v int) { e.p("\tVMOVUPS %d(%s), %s", v*e.bytes, perQ, e.v(mean(v))) },
 			func(i, v, t int) {
 				bytes := 64*i + v*e.bytes
@@ -268,7 +279,7 @@ func (e elementwise) all() {
 			},
 			e.addSums)
 	}
-	e.summed("averagePool", "q = Σ a / F0", noStart,
+	e.summed("averagePool", "q = Σ a / F0", []string{mapA}, noStart,
 		func(i, v, t int) {
 			sum := e.v(sumP(v, i%2))
 			e.p("\tVADDPS %s, %s, %s", e.at(mapA, 64*i+v*e.bytes), sum, sum)
