@@ -21,7 +21,7 @@ func index(tensors []Tensor) (map[string]Tensor, error) {
 			name = "fc." + rest
 		}
 		name = strings.Replace(name, ".shortcut.", ".downsample.", 1)
-		if strings.HasPrefix(name, "velocity.") || strings.HasSuffix(name, ".num_batches_tracked") {
+		if notes(name) {
 			continue
 		}
 		if other, ok := byName[name]; ok {
@@ -39,6 +39,12 @@ const (
 	maxDepth   = 110 // the deepest that He et al. trained in one go
 	maxClasses = 1000
 )
+
+// notes tells tensors that a checkpoint holds beside the network: momentum and
+// masks of training in progress, and batch norm's counter of steps.
+func notes(name string) bool {
+	return strings.HasPrefix(name, "velocity.") || strings.HasPrefix(name, "mask.") || strings.HasSuffix(name, ".num_batches_tracked")
+}
 
 var blockConv = regexp.MustCompile(`^layer([0-9]+)\.([0-9]+)\.conv1\.weight$`)
 

@@ -10,11 +10,10 @@ import (
 	"espalier/model"
 )
 
-// Metadata keys that say what a network was made on and how.
+// Metadata keys that say which images a network was made on.
 const (
-	MetaDataset = "dataset" // as dataset.Data.Name
-	MetaSeed    = "seed"    // of the experiment, which the built-in images are drawn from too
-	MetaMadeBy  = "made_by" // in words
+	MetaDataset  = "dataset"   // as dataset.Data.Name
+	MetaDataSeed = "data_seed" // that built-in images were drawn from
 )
 
 // Metadata keys that this package writes and reads itself. Mean and std are

@@ -71,7 +71,8 @@ func TestNetworkNames(t *testing.T) {
 	}
 	tensors = append(tensors,
 		Tensor{"module.bn1.num_batches_tracked", I64, []int{}, make([]byte, 8)},
-		Tensor{"velocity.conv1.weight", F32, []int{1}, make([]byte, 4)})
+		Tensor{"velocity.conv1.weight", F32, []int{1}, make([]byte, 4)},
+		Tensor{"mask.conv1", F32, []int{1}, make([]byte, 4)})
 	got, err := Network(tensors, nil)
 	if err != nil {
 		t.Fatal(err)
