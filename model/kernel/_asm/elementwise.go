@@ -83,8 +83,8 @@ func (e elementwise) end() {
 
 // plane walks one block of channels. body computes one vector of the pixel that
 // is i pixels from the offset; i is also the pixel's number modulo 4.
-// The pixels some way ahead in the maps named by streams are fetched meanwhile:
-// four streams at once are more than hardware keeps up with.
+// The pixels some way ahead in the maps named by streams are fetched meanwhile,
+// because the hardware's own prefetching stops at the end of every page.
 func (e elementwise) plane(streams []string, body func(i int)) {
 	e.p("\tMOVQ %d(AX), R13", ewRows)
 	e.p("row:")
@@ -198,7 +198,14 @@ func (e elementwise) addSums(v int) {
 }
 
 func (e elementwise) all() {
-	none := func() {}
+	e.mappedKernels()
+	e.summedKernels()
+	e.vectorKernels()
+}
+
+func none() {}
+
+func (e elementwise) mappedKernels() {
 	noCoefficients := func(k, bytes int) {}
 	coefficients := func(bases ...string) func(k, bytes int) {
 		return func(k, bytes int) {
@@ -248,7 +255,9 @@ func (e elementwise) all() {
 			e.p("\tVDIVPS %s, %s, %s", e.v(14), e.v(k), e.v(k))
 		},
 		func(k, bytes, t int) { e.p("\tVMOVUPS %s, %s", e.v(k), e.at(mapDst, bytes)) })
+}
 
+func (e elementwise) summedKernels() {
 	noStart := func(v int) {}
 	e.summed("normSums", "p += Σ a, Σ a²", []string{mapA}, noStart,
 		func(i, v, t int) {
@@ -289,7 +298,9 @@ func (e elementwise) all() {
 			e.p("\tVDIVPS %s, %s, %s", e.v(0), e.v(sumP(v, 0)), e.v(0))
 			e.p("\tVMOVUPS %s, %d(%s)", e.v(0), v*e.bytes, perQ)
 		})
+}
 
+func (e elementwise) vectorKernels() {
 	e.vector("add", "dst += a", none, func(bytes, t int) {
 		e.p("\tVMOVUPS %s, %s", e.at(mapDst, bytes), e.v(t))
 		e.p("\tVADDPS %s, %s, %s", e.at(mapA, bytes), e.v(t), e.v(t))
