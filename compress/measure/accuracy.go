@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"espalier/compress/prune"
+	"espalier/compress/quantize"
 	"espalier/dataset"
 	"espalier/model"
 )
@@ -19,7 +19,7 @@ type Result struct {
 	Correct  int     `json:"correct"`
 	Total    int     `json:"total"`
 	Loss     float64 `json:"loss"`     // mean cross-entropy, in nats
-	Sparsity float64 `json:"sparsity"` // share of convolution and linear weights that are zero
+	Sparsity float64 `json:"sparsity"` // share of convolution and linear weights that are zero; of codes in a quantized network
 	Dataset  string  `json:"dataset"`
 	Note     string  `json:"note,omitempty"` // what must be said about the images, as "JPEG copy"
 }
@@ -38,34 +38,34 @@ func (r Result) String() string {
 		100*r.Top1, r.Correct, r.Images(), r.Loss, 100*r.Sparsity)
 }
 
-// Evaluate runs the network over the test part of d. Progress, if not nil, is
-// told after every batch how many images are done. It ends early with the
+// Evaluate runs the network over the test part of d. It ends early with the
 // context's error.
-func (f *File) Evaluate(ctx context.Context, e *model.Engine, d *dataset.Data, progress func(done, total int)) (Result, error) {
+func (f *File) Evaluate(ctx context.Context, e *model.Engine, d *dataset.Data) (Result, error) {
 	if d.Test.Len() == 0 {
 		return Result{}, fmt.Errorf("evaluating %s: %s holds no test images", f.Path, d.Source)
 	}
-	if f.Network.Arch.Classes != len(d.Classes) {
-		return Result{}, fmt.Errorf("evaluating %s: the network tells %d classes apart and %s has %d; choose another data set with --dataset", f.Path, f.Network.Arch.Classes, d.Name, len(d.Classes))
+	images, err := f.normalise(d)
+	if err != nil {
+		return Result{}, err
 	}
-	images := *d
-	images.Mean, images.Std = f.Network.Mean, f.Network.Std
-	v := model.NewEvaluator(f.Network, e, batch)
-	classes := v.Classes()
+	var run interface{ Logits(logits, x []float32) }
+	if f.Float != nil {
+		run = model.NewEvaluator(f.Float, e, batch)
+	} else {
+		run = quantize.NewEvaluator(f.Integer, e)
+	}
+	classes := f.arch.Classes
 	logits := make([]float32, batch*classes)
 	var tally model.Tally
-	for x, labels := range images.NewLoader(d.Test, dataset.LoaderOptions{Batch: batch}).Epoch(0) {
+	for x, labels := range images.NewLoader(images.Test, dataset.LoaderOptions{Batch: batch}).Epoch(0) {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}
-		v.Logits(logits[:len(labels)*classes], x)
+		run.Logits(logits[:len(labels)*classes], x)
 		tally.Add(logits[:len(labels)*classes], labels, classes)
-		if progress != nil {
-			progress(tally.Total, d.Test.Len())
-		}
 	}
 	return Result{
 		Top1: tally.Top1(), Correct: tally.Correct, Total: tally.Total, Loss: tally.Loss(),
-		Sparsity: prune.Measure(f.Network).Share(), Dataset: d.Name, Note: d.Note,
+		Sparsity: f.sparsity(), Dataset: d.Name, Note: d.Note,
 	}, nil
 }

@@ -1,5 +1,5 @@
-// Package measure answers questions about a file of weights: how accurate the
-// network is on a test set, how sparse it is, and whether it keeps what was
-// promised. The commands evaluate and check stand on it; a running experiment
-// measures its own network.
+// Package measure deals with one file of weights, apart from any experiment:
+// how accurate its network is on a test set, how sparse it is, whether it keeps
+// what was promised, and what it becomes in integers. The commands evaluate,
+// check and quantize stand on it.
 package measure

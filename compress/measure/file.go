@@ -5,63 +5,111 @@ import (
 	"fmt"
 	"strconv"
 
+	"espalier/compress/prune"
+	"espalier/compress/quantize"
+	"espalier/configs"
 	"espalier/dataset"
 	"espalier/model"
 	"espalier/model/weights"
 )
 
-// A File is a network as a file holds it.
+// A File is a network as a file holds it: in floating point or in integers.
 type File struct {
 	Path     string
-	Network  *model.Network
 	Metadata map[string]string
+	Float    *model.Network    // nil for a quantized network
+	Integer  *quantize.Network // nil for one in floating point
+
+	arch      model.Arch
+	mean, std [3]float32
 }
 
 // errNormalisation asks for what many published checkpoints leave out.
 var errNormalisation = errors.New("the file does not say how images were normalised: give --mean and --std, as three numbers or by name (--mean imagenet --std imagenet)")
 
 // Open reads a file of weights. Mean and std are used in place of the file's
-// own where they are given (see ParseTriple); one of both must know them.
+// own where they are given (see parseTriple); one of both must know them.
 func Open(path, mean, std string) (*File, error) {
-	n, metadata, err := weights.Load(path)
+	tensors, metadata, err := weights.Read(path)
 	if err != nil {
 		return nil, err
 	}
+	f := &File{Path: path, Metadata: metadata}
+	if quantize.IsQuantized(metadata) {
+		if f.Integer, err = quantize.FromTensors(tensors, metadata); err == nil {
+			f.arch, f.mean, f.std = f.Integer.Arch, f.Integer.Mean, f.Integer.Std
+		}
+	} else if f.Float, err = weights.Network(tensors, metadata); err == nil {
+		f.arch, f.mean, f.std = f.Float.Arch, f.Float.Mean, f.Float.Std
+	}
+	if err != nil {
+		return nil, fmt.Errorf("building a network from %s: %w", path, err)
+	}
 	if mean != "" {
-		if n.Mean, err = parseTriple("mean", mean, means); err != nil {
+		if f.mean, err = parseTriple("mean", mean, means); err != nil {
 			return nil, err
 		}
 	}
 	if std != "" {
-		if n.Std, err = parseTriple("std", std, stds); err != nil {
+		if f.std, err = parseTriple("std", std, stds); err != nil {
 			return nil, err
 		}
 	}
-	for _, s := range n.Std {
+	for _, s := range f.std {
 		if !(s > 0) {
 			return nil, fmt.Errorf("%s: %w", path, errNormalisation)
 		}
 	}
-	return &File{path, n, metadata}, nil
+	if f.Float != nil {
+		f.Float.Mean, f.Float.Std = f.mean, f.std
+	}
+	return f, nil
 }
 
-// Data says which images the file's network was made for, and how to open the
-// test part alone: the data set from set or else from the file's metadata, the
-// folder or archive from path.
+// Data says which images the file's network was made for, and how to open
+// them: the data set from set or else from the file's metadata, the folder or
+// archive from path.
 func (f *File) Data(set, path string) (dataset.Options, error) {
-	o := dataset.Options{Set: set, Path: path, TestOnly: true}
+	o := dataset.Options{Set: set, Path: path, Seed: configs.Defaults().Data.Seed}
 	if o.Set == "" {
 		o.Set = f.Metadata[weights.MetaDataset]
 	}
 	if o.Set == "" {
 		o.Set = dataset.CIFAR10
 	}
-	if text, ok := f.Metadata[weights.MetaSeed]; ok && o.Set == dataset.Shapes10 {
+	if text, ok := f.Metadata[weights.MetaDataSeed]; ok {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			return o, fmt.Errorf("%s: metadata %q is %q: want a whole number", f.Path, weights.MetaSeed, text)
+			return o, fmt.Errorf("%s: metadata %q is %q: want a whole number", f.Path, weights.MetaDataSeed, text)
 		}
 		o.Seed = seed
 	}
 	return o, nil
+}
+
+// normalise gives images the file's normalisation.
+func (f *File) normalise(d *dataset.Data) (*dataset.Data, error) {
+	if f.arch.Classes != len(d.Classes) {
+		return nil, fmt.Errorf("%s: the network tells %d classes apart and %s has %d; choose another data set with --dataset", f.Path, f.arch.Classes, d.Name, len(d.Classes))
+	}
+	images := *d
+	images.Mean, images.Std = f.mean, f.std
+	return &images, nil
+}
+
+// sparsity is the share of convolution and linear weights that are zero.
+func (f *File) sparsity() float64 {
+	if f.Float != nil {
+		return prune.Measure(f.Float).Share()
+	}
+	zero, total := 0, 0
+	for _, l := range f.Integer.Layers() {
+		for _, w := range l.Weight {
+			if w == 0 {
+				zero++
+			}
+		}
+		total += len(l.Weight)
+	}
+	return float64(zero) / float64(total)
 }

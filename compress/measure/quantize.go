@@ -1,0 +1,78 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"espalier/compress/quantize"
+	"espalier/dataset"
+	"espalier/model"
+)
+
+// A Calibration says how a network becomes one in integers.
+type Calibration struct {
+	Recipe   string // one of quantize.Recipes
+	Observer string // one of quantize.Observers, or empty for the recipe's own
+	Images   int    // of the training part
+	Seed     uint64 // of the choice of images
+}
+
+// Quantize calibrates the network on training images of d and quantizes it.
+// The file it returns has no path yet.
+func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c Calibration) (*File, error) {
+	if f.Float == nil {
+		return nil, fmt.Errorf("%s is quantized already; quantize the file that it was made from", f.Path)
+	}
+	recipe, err := quantize.RecipeNamed(c.Recipe)
+	if err != nil {
+		return nil, err
+	}
+	if c.Observer == "" {
+		c.Observer = recipe.Observer
+	}
+	images, err := f.normalise(d)
+	if err != nil {
+		return nil, err
+	}
+	if c.Images < 1 || c.Images > images.Train.Len() {
+		return nil, fmt.Errorf("quantizing %s: %d calibration images, and %s has %d training images; choose from 1 to that many", f.Path, c.Images, d.Name, images.Train.Len())
+	}
+	load, err := calibrationImages(ctx, images, c)
+	if err != nil {
+		return nil, err
+	}
+	var n *quantize.Network
+	v := model.NewEvaluator(f.Float, e, quantize.CalibrationBatch)
+	err = quantize.Calibrate(v, e, c.Observer, load, []int{c.Images}, func(seen *quantize.Calibration) error {
+		n, err = quantize.Build(f.Float, seen, recipe)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("quantizing %s: %w", f.Path, err)
+	}
+	return &File{Metadata: maps.Clone(f.Metadata), Integer: n, arch: n.Arch, mean: f.mean, std: f.std}, nil
+}
+
+// calibrationImages loads images in the order of the first draw.
+func calibrationImages(ctx context.Context, d *dataset.Data, c Calibration) (quantize.Images, error) {
+	only, err := d.Calibration(dataset.Train, c.Images, 1, c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	loader := d.NewLoader(d.Train, dataset.LoaderOptions{Batch: 1, Only: only})
+	x := make([]float32, quantize.CalibrationBatch*dataset.ImageBytes)
+	var label [1]uint8
+	return func(first, n int) ([]float32, error) {
+		for i := range n {
+			loader.Load(0, first+i, x[i*dataset.ImageBytes:(i+1)*dataset.ImageBytes], label[:])
+		}
+		return x[:n*dataset.ImageBytes], ctx.Err()
+	}, nil
+}
+
+// Save writes a quantized network under path.
+func (f *File) Save(path string) error {
+	f.Path = path
+	return quantize.Save(path, f.Integer, f.Metadata)
+}
