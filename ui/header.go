@@ -173,11 +173,11 @@ func tabs(s *scene, g *grid.Grid, r grid.Rect, panes []pane, focus paneID) {
 	w := row(g, r, 0).skip(1)
 	for i, p := range panes {
 		name := p.name()
-		if r.W < 100 {
-			name = strings.Replace(name, "Calibration", "Calib", 1)
+		if r.W < 100 && len(name) > 6 {
+			name = name[:5]
 		}
-		if r.W < 70 {
-			name = name[:min(len(name), 4)]
+		if r.W < 70 && len(name) > 5 {
+			name = name[:5]
 		}
 		style := theme.Muted
 		if paneID(i) == focus {
@@ -197,12 +197,15 @@ func tabs(s *scene, g *grid.Grid, r grid.Rect, panes []pane, focus paneID) {
 func meter(g *grid.Grid, begin, end, y int, label string, share float64) int {
 	room := end - begin
 	width := min(max(room/3, 8), 24)
-	if room < width+5 {
+	if room < 5 {
 		return end
 	}
 	share = min(max(share, 0), 1)
 	x := end - 4
 	g.Text(x, y, fmt.Sprintf("%3.0f%%", 100*share), theme.Strong, 4)
+	if room < width+5 {
+		return x
+	}
 	x -= width
 	bar(g, x, y, width, share, 0, theme.Bar)
 	if x-len(label)-1 >= begin {

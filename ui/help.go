@@ -1,6 +1,10 @@
 package ui
 
 import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
 	"espalier/ui/grid"
 	"espalier/ui/theme"
 )
@@ -8,8 +12,9 @@ import (
 // drawHelp draws what the focused pane shows and every key, from the table that
 // dispatches them.
 func (a *App) drawHelp(g *grid.Grid) {
-	lines := a.helpLines()
-	r := g.Bounds().Centre(90, len(lines)+2)
+	r := g.Bounds().Centre(90, g.Bounds().H)
+	lines := a.helpLines(r.W - 4)
+	r = r.Centre(r.W, len(lines)+2)
 	g.Fill(r, ' ', 0)
 	inside := box(g, r, true, []piece{{0, "Help"}}, "j k scroll · esc closes")
 	a.helpScroll = min(max(a.helpScroll, 0), max(len(lines)-inside.H, 0))
@@ -22,19 +27,39 @@ func (a *App) drawHelp(g *grid.Grid) {
 }
 
 // helpLines returns the help for the focused pane, then for the whole screen.
-func (a *App) helpLines() [][]piece {
+func (a *App) helpLines(width int) [][]piece {
 	p := a.panes[a.focus]
 	lines := [][]piece{{{theme.Focus, p.name()}}}
-	for _, text := range p.about() {
+	for _, text := range wrap(p.about(), width) {
 		lines = append(lines, []piece{{theme.Plain, text}})
 	}
 	lines = append(lines, nil)
 	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in != nil })...)
 	lines = append(lines, nil, []piece{{theme.Focus, "Everywhere"}})
 	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in == nil })...)
-	return append(lines, nil,
-		[]piece{{theme.Muted, "glyphs: braille ⣿⡇⠤  blocks ▁▃▅█░▒▓  lines ╭─┊┆  – if these look wrong, press "}, {theme.Key, "#"}},
-		[]piece{{theme.Muted, "zero is the share of weights that are zero; points (pt) are percentage points; one MAC is one multiply-add"}})
+	lines = append(lines, nil)
+	for _, text := range wrap("Glyphs: braille ⣿⡇⠤, blocks ▁▃▅█░▒▓, lines ╭─┊┆. If these look wrong, press #. "+
+		"Zero is the share of weights that are zero, points (pt) are percentage points, one MAC is one multiply-add.", width) {
+		lines = append(lines, []piece{{theme.Muted, text}})
+	}
+	return lines
+}
+
+// wrap breaks a text at blanks into lines of at most width cells.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width:
+			lines, line = append(lines, line), word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
 }
 
 // helpKeys returns a line for each binding of the focused pane that passes.
@@ -45,16 +70,21 @@ func (a *App) helpKeys(pass func(*binding) bool) [][]piece {
 		if b.help == "" || !pass(b) || !(b.in == nil || b.works(a, a.focus)) {
 			continue
 		}
-		keys := b.shown()
-		if b.label == "" {
-			for _, k := range b.keys[1:] {
-				keys += " " + keyLabel(k)
-			}
-		}
-		pad := max(12-len([]rune(keys)), 1)
-		lines = append(lines, []piece{{theme.Key, keys}, {0, "            "[:pad]}, {theme.Plain, b.help}})
+		lines = append(lines, []piece{{theme.Key, fmt.Sprintf("%-23s ", b.listed())}, {theme.Plain, b.help}})
 	}
 	return lines
+}
+
+// listed returns all of the binding's keys, for the help.
+func (b *binding) listed() string {
+	if b.label != "" {
+		return strings.TrimSpace(b.label + " " + b.also)
+	}
+	var keys []string
+	for _, k := range b.keys {
+		keys = append(keys, keyLabel(k))
+	}
+	return strings.Join(keys, " ")
 }
 
 // helpKey scrolls the help or closes it.

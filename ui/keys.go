@@ -14,6 +14,7 @@ import (
 type binding struct {
 	keys  []string          // as Bubble Tea names them; the first is shown
 	label string            // how the keys are shown, where not as the first of them
+	also  string            // further keys that do the same, for the help
 	hint  string            // for the hint line; empty: only in the help
 	help  string            // empty where another binding's label shows the keys
 	in    []paneID          // the panes it works in; nil: all
@@ -108,19 +109,19 @@ func paneBindings() []binding {
 		{keys: []string{"enter"}, hint: "measure", asks: true, help: "measure int8 accuracy at the selected size now", in: []paneID{paneCalibration}, do: call(enter)},
 		{keys: []string{"enter"}, hint: "compute", asks: true, help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(enter)},
 		{keys: []string{"enter"}, hint: "show", help: "put the cursor at the round's end", in: []paneID{paneRounds}, do: call(enter)},
-		{keys: []string{"h", "left"}, label: "h l", hint: "cursor", help: "move the cursor that all panes follow", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-1, 0) })},
-		{keys: []string{"h", "left"}, label: "h l", hint: "channel", help: "previous or next channel", in: []paneID{paneScales}, do: call(func(a *App) { a.move(-1, 0) })},
-		{keys: []string{"h", "left"}, label: "h l", help: "previous or next calibration size", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(-1, 0) })},
+		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "cursor", help: "move the cursor that all panes follow", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-1, 0) })},
+		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "channel", help: "previous or next channel", in: []paneID{paneScales}, do: call(func(a *App) { a.move(-1, 0) })},
+		{keys: []string{"h", "left"}, label: "h l", also: "← →", help: "previous or next calibration size", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(-1, 0) })},
 		{keys: []string{"l", "right"}, in: []paneID{paneLoss, paneScales, paneCalibration}, do: call(func(a *App) { a.move(1, 0) })},
 		{keys: []string{"H"}, label: "H L", help: "move the cursor by ten", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-10, 0) })},
 		{keys: []string{"L"}, in: []paneID{paneLoss}, do: call(func(a *App) { a.move(10, 0) })},
-		{keys: []string{"j", "down"}, label: "j k", hint: "layer", help: "next or previous layer", in: []paneID{paneLayers, paneScales}, do: call(func(a *App) { a.move(0, 1) })},
-		{keys: []string{"j", "down"}, label: "j k", hint: "line", help: "next or previous line", in: []paneID{paneLog, paneRounds}, do: call(func(a *App) { a.move(0, 1) })},
-		{keys: []string{"j", "down"}, label: "j k", help: "next or previous observer", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", hint: "layer", help: "next or previous layer", in: []paneID{paneLayers, paneScales}, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", hint: "line", help: "next or previous line", in: []paneID{paneLog, paneRounds}, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", help: "next or previous observer", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(0, 1) })},
 		{keys: []string{"k", "up"}, in: []paneID{paneLayers, paneScales, paneLog, paneRounds, paneCalibration}, do: call(func(a *App) { a.move(0, -1) })},
-		{keys: []string{"ctrl+d", "pgdown"}, label: "pgdn pgup", help: "ten lines down or up", in: lists, do: call(func(a *App) { a.move(0, 10) })},
+		{keys: []string{"ctrl+d", "pgdown"}, label: "pgdn pgup", also: "ctrl+d ctrl+u", help: "ten lines down or up", in: lists, do: call(func(a *App) { a.move(0, 10) })},
 		{keys: []string{"ctrl+u", "pgup"}, in: lists, do: call(func(a *App) { a.move(0, -10) })},
-		{keys: []string{"g", "home"}, label: "g G", help: "first or last line", in: lists, do: call(func(a *App) { a.move(0, -far) })},
+		{keys: []string{"g", "home"}, label: "g G", also: "home end", help: "first or last line", in: lists, do: call(func(a *App) { a.move(0, -far) })},
 		{keys: []string{"G", "end"}, in: lists, do: call(func(a *App) { a.move(0, far) })},
 		{keys: []string{"]"}, label: "[ ]", hint: "calib n", help: "next or previous calibration size, from every pane", do: call(func(a *App) { a.stepSize(1) })},
 		{keys: []string{"["}, do: call(func(a *App) { a.stepSize(-1) })},

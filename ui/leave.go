@@ -72,13 +72,12 @@ func (a *App) stop(do pipeline.Action, o Outcome) tea.Cmd {
 	if a.leaving && a.outcome == o && o == StopNow {
 		return tea.Quit
 	}
-	held := a.held()
-	a.send(pipeline.Command{Do: do})
+	if do == pipeline.StopAfter && a.held() { // a paused run would never reach the end of its round
+		a.command(pipeline.Resume)
+	}
+	a.command(do)
 	a.leaving, a.outcome = true, o
 	if do == pipeline.StopAfter {
-		if held { // a paused run would never reach the end of its round
-			a.command(pipeline.Resume)
-		}
 		a.say("the run ends after this round, and the screen closes then; x in the leave dialog ends it sooner")
 	} else {
 		a.say("saving a checkpoint; the screen closes when it is written")

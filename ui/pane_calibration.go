@@ -17,12 +17,10 @@ type calibrationPane struct{}
 
 func (*calibrationPane) name() string { return "Calibration" }
 
-func (*calibrationPane) about() []string {
-	return []string{
-		"Top-1 of the int8 network against the number of images its activation ranges were",
-		"observed on: a curve for each observer, upright strokes from the worst to the best draw,",
-		"and fp32 as reference. Sizes that were not measured have no point; enter measures one.",
-	}
+func (*calibrationPane) about() string {
+	return "Top-1 of the int8 network against the number of images its activation ranges were " +
+		"observed on: a curve for each observer, upright strokes from the worst to the best draw, " +
+		"and fp32 as reference. Sizes that were not measured have no point; enter measures one."
 }
 
 // tableWidth is what the table of the selected size takes beside the chart.

@@ -17,12 +17,10 @@ type layersPane struct {
 
 func (*layersPane) name() string { return "Layers" }
 
-func (*layersPane) about() []string {
-	return []string{
-		"Share of each layer's weights that are zero. ┆ is what the round asks of the layer,",
-		"or of all global candidates together; Δ the change by this round in points; kept the",
-		"weights that are not zero; dead the output channels that have none left.",
-	}
+func (*layersPane) about() string {
+	return "Share of each layer's weights that are zero. ┆ is what the round asks of the layer, " +
+		"or of all global candidates together; Δ the change by this round in points; kept the " +
+		"weights that are not zero; dead the output channels that have none left."
 }
 
 // layerColumns says which columns a width has room for.

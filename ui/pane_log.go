@@ -22,12 +22,10 @@ type logPane struct {
 
 func (*logPane) name() string { return "Log" }
 
-func (*logPane) about() []string {
-	return []string{
-		"What happened, newest at the bottom. ! marks what needs a look. enter on a line about a",
-		"layer opens the layer's scales. / shows only lines that match a regular expression, or,",
-		"after an exclamation mark, those that do not.",
-	}
+func (*logPane) about() string {
+	return "What happened, newest at the bottom. ! marks what needs a look. enter on a line about a " +
+		"layer opens the layer's scales. / shows only lines that match a regular expression, or, " +
+		"after an exclamation mark, those that do not."
 }
 
 func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {

@@ -39,12 +39,10 @@ type lossPane struct {
 
 func (*lossPane) name() string { return "Loss" }
 
-func (*lossPane) about() []string {
-	return []string{
-		"Cross-entropy of every training batch, smoothed (ema), the raw values dim behind it,",
-		"and the validation loss after every epoch. R1, R2 … mark where pruning rounds begin.",
-		"× stands for a loss that is not a number, ▲ for an infinite one.",
-	}
+func (*lossPane) about() string {
+	return "Cross-entropy of every training batch, smoothed (ema), the raw values dim behind it, " +
+		"and the validation loss after every epoch. R1, R2 … mark where pruning rounds begin. " +
+		"× stands for a loss that is not a number, ▲ for an infinite one."
 }
 
 func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {

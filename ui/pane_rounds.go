@@ -16,12 +16,10 @@ type roundsPane struct {
 
 func (*roundsPane) name() string { return "Rounds" }
 
-func (*roundsPane) about() []string {
-	return []string{
-		"One row for every pruning round: the sparsity asked of the candidates, that of all weights",
-		"of convolutions and linear layers, top-1 on the test split, and the difference to the dense",
-		"network in points. The last row is the int8 network.",
-	}
+func (*roundsPane) about() string {
+	return "One row for every pruning round: the sparsity asked of the candidates, that of all weights " +
+		"of convolutions and linear layers, top-1 on the test split, and the difference to the dense " +
+		"network in points. The last row is the int8 network."
 }
 
 func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {

@@ -23,13 +23,11 @@ type scalesPane struct {
 
 func (*scalesPane) name() string { return "Scales" }
 
-func (*scalesPane) about() []string {
-	return []string{
-		"The int8 scale of every output channel's weights, as powers of two, that the layer has",
-		"or would get from its present weights. Channels above three times the median scale stand",
-		"out; per-tensor is what one scale for all channels would cost in signal-to-noise ratio.",
-		", shows the layer's activations instead: their histogram, range, scale and zero point.",
-	}
+func (*scalesPane) about() string {
+	return "The int8 scale of every output channel's weights, as powers of two, that the layer has " +
+		"or would get from its present weights. Channels above three times the median scale stand " +
+		"out; per-tensor is what one scale for all channels would cost in signal-to-noise ratio. " +
+		", shows the layer's activations instead: their histogram, range, scale and zero point."
 }
 
 func (p *scalesPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {

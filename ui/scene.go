@@ -44,8 +44,8 @@ type pane interface {
 	enter(s *scene)
 	// readout writes the values of what is selected into one line.
 	readout(s *scene, p *pen)
-	// about explains the pane in a few lines of help.
-	about() []string
+	// about explains the pane in a few sentences.
+	about() string
 }
 
 // asOf returns the global step that panes show: the cursor's, or the newest.

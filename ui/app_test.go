@@ -1,0 +1,228 @@
+package ui
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/google/go-cmp/cmp"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/internal/sample"
+	"espalier/ui/state"
+)
+
+func TestSpacePausesAndResumesAndAPointSteps(t *testing.T) {
+	src := during(2, 10)
+	a := newTestApp(t, src, 80, 24)
+	press(a, " ")
+	if a.scene.run.Status != state.Paused || !strings.Contains(a.View(), "‖ PAUSED") {
+		t.Fatalf("after space the run is %v:\n%s", a.scene.run.Status, a.View())
+	}
+	step := a.scene.run.Step.GlobalStep
+	press(a, ".")
+	if got := a.scene.run.Step.GlobalStep; got != step+1 || a.scene.run.Status != state.Paused {
+		t.Errorf("after a single step: step %d, want %d, status %v", got, step+1, a.scene.run.Status)
+	}
+	press(a, " ")
+	if a.scene.run.Status != state.Running {
+		t.Errorf("after the second space the run is %v", a.scene.run.Status)
+	}
+	var done []pipeline.Action
+	for _, c := range src.Sent() {
+		done = append(done, c.Do)
+		if c.Source != "keyboard" {
+			t.Errorf("%s came from %q", c.Do, c.Source)
+		}
+	}
+	if diff := cmp.Diff([]pipeline.Action{pipeline.Pause, pipeline.Step, pipeline.Resume}, done); diff != "" {
+		t.Errorf("commands (−want +got):\n%s", diff)
+	}
+}
+
+func TestEnterOnALayerAsksForItsScales(t *testing.T) {
+	src := during(1, 10)
+	a := newTestApp(t, src, 80, 24)
+	press(a, "2", "j", "enter")
+	if a.focus != paneScales {
+		t.Errorf("pane %d has the focus, want the scales", a.focus)
+	}
+	want := []pipeline.Command{{Do: pipeline.Inspect, Layer: "layer1.0.conv1", Source: "keyboard"}}
+	if diff := cmp.Diff(want, src.Sent()); diff != "" {
+		t.Errorf("commands (−want +got):\n%s", diff)
+	}
+	if !strings.Contains(a.View(), "1.0.c1") || !strings.Contains(a.View(), "median") {
+		t.Errorf("the scales are not shown:\n%s", a.View())
+	}
+}
+
+func TestBracketsChooseTheSizeThatEnterMeasures(t *testing.T) {
+	src := during(1, 10)
+	a := newTestApp(t, src, 80, 24)
+	press(a, "]", "]", "3", "m", "enter")
+	want := []pipeline.Command{{Do: pipeline.Calibrate, Images: 10, Observer: "average", Source: "keyboard"}}
+	if diff := cmp.Diff(want, src.Sent()); diff != "" {
+		t.Errorf("commands (−want +got):\n%s", diff)
+	}
+	if len(a.scene.run.Points) != 1 {
+		t.Errorf("%d points, want the one asked for", len(a.scene.run.Points))
+	}
+}
+
+func TestAFinishedRunTakesNoCommandsAndSaysSo(t *testing.T) {
+	a := newTestApp(t, sample.Finished(sample.Journal()), 80, 24)
+	if !strings.Contains(a.View(), "✓ DONE") {
+		t.Errorf("the header does not say that the run is over:\n%s", a.View())
+	}
+	press(a, " ")
+	lines := a.scene.run.Log.Lines()
+	if last := lines[len(lines)-1]; last.Level != "warn" || !strings.Contains(last.Text, "takes no commands") {
+		t.Errorf("the log ends in %+v", last)
+	}
+	if !strings.Contains(a.View(), "takes no commands") {
+		t.Errorf("the screen does not say why:\n%s", a.View())
+	}
+	if cmd := press(a, "q"); cmd == nil || a.outcome != Quit || a.overlay != overlayNone {
+		t.Errorf("q asks how to leave a run that is over")
+	}
+}
+
+func TestWaysToLeaveARunInProgress(t *testing.T) {
+	for _, c := range []struct {
+		keys    []string
+		outcome Outcome
+		sent    []pipeline.Action
+	}{
+		{[]string{"q", "d"}, Detach, nil},
+		{[]string{"q", "enter"}, Detach, nil},
+		{[]string{"q", "a"}, Abort, nil},
+		{[]string{"q", "s"}, StopAfter, []pipeline.Action{pipeline.StopAfter}},
+		{[]string{"q", "x"}, StopNow, []pipeline.Action{pipeline.StopNow}},
+		{[]string{"ctrl+c", "ctrl+c"}, StopNow, []pipeline.Action{pipeline.StopNow}},
+		{[]string{" ", "q", "s"}, StopAfter, []pipeline.Action{pipeline.Pause, pipeline.Resume, pipeline.StopAfter}},
+	} {
+		src := during(1, 10)
+		a := newTestApp(t, src, 80, 24)
+		left := false
+		for _, k := range c.keys {
+			if _, cmd := a.Update(keyMsg(k)); quits(cmd) {
+				left = true
+			}
+			if k == " " {
+				pull(a)
+			}
+		}
+		if a.leaving { // leaves when the run is over
+			_, cmd := a.Update(eventsMsg(src.Since(a.scene.run.Seq, batch)))
+			left = quits(cmd)
+		}
+		if !left || a.outcome != c.outcome {
+			t.Errorf("%q: left %v with %v, want %v", c.keys, left, a.outcome, c.outcome)
+		}
+		var sent []pipeline.Action
+		for _, s := range src.Sent() {
+			sent = append(sent, s.Do)
+		}
+		if diff := cmp.Diff(c.sent, sent); diff != "" {
+			t.Errorf("%q: commands (−want +got):\n%s", c.keys, diff)
+		}
+	}
+}
+
+func TestStayingAfterAll(t *testing.T) {
+	a := newTestApp(t, during(1, 10), 80, 24)
+	if cmd := press(a, "q", "esc"); quits(cmd) || a.overlay != overlayNone {
+		t.Error("esc does not stay")
+	}
+	a.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("qd"), Paste: true})
+	if a.overlay != overlayNone {
+		t.Error("a paste opened the leave dialog")
+	}
+}
+
+// quits tells whether a command ends the program.
+func quits(cmd tea.Cmd) bool {
+	if cmd == nil {
+		return false
+	}
+	switch msg := cmd().(type) {
+	case tea.QuitMsg:
+		return true
+	case tea.BatchMsg:
+		for _, c := range msg {
+			if quits(c) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func TestTheCursorMovesEveryPane(t *testing.T) {
+	a := newTestApp(t, sample.Finished(sample.Journal()), 160, 45)
+	press(a, "i")
+	a.scene.cursor = 200 // in round 2
+	a.stale = true
+	a.Update(nil)
+	for what, want := range map[string]string{"loss title": "live", "layers as of round 2": "46.1% zero", "cursor": "@200"} {
+		if found := strings.Contains(a.View(), want); found != (want != "live") {
+			t.Errorf("%s: %q on screen is %v:\n%s", what, want, found, a.View())
+		}
+	}
+	press(a, "esc")
+	if a.scene.cursorOn || !strings.Contains(a.View(), "live") {
+		t.Error("esc does not leave the cursor")
+	}
+}
+
+func TestNonFiniteLossesAreSeen(t *testing.T) {
+	var events []pipeline.Event
+	events = append(events, sample.Journal()[0])
+	for i, v := range []float64{1, 0.9, math.NaN(), math.Inf(1), 0.8, math.NaN()} {
+		events = append(events, pipeline.Event{Seq: int64(i + 2), Time: testTime, Body: pipeline.StepDone{
+			Stage: pipeline.StageFineTune, Round: 1, Step: i + 1, Steps: 6, GlobalStep: i + 1, Loss: v}})
+	}
+	a := newTestApp(t, sample.Finished(events), 80, 24)
+	view := a.View()
+	for _, want := range []string{"×", "▲", "3 not finite", "NaN"} {
+		if !strings.Contains(view, want) {
+			t.Errorf("%q is not on the screen:\n%s", want, view)
+		}
+	}
+}
+
+func TestASilentRunIsSaidToBeSilent(t *testing.T) {
+	a := newTestApp(t, during(1, 10), 80, 24)
+	later := testTime.Add(40 * time.Second)
+	a.clock = func() time.Time { return later }
+	a.Update(eventsMsg(nil))
+	if !strings.Contains(a.View(), "! SILENT 40s") {
+		t.Errorf("the header does not say so:\n%s", a.View())
+	}
+}
+
+func TestAPanicIsKept(t *testing.T) {
+	a := newTestApp(t, during(1, 10), 80, 24)
+	a.panes[paneLoss] = nil // drawing it fails
+	_, cmd := a.Update(keyMsg("z"))
+	if a.crash == nil || !quits(cmd) || !strings.Contains(a.crash.Error(), "goroutine") {
+		t.Errorf("crash %v", a.crash)
+	}
+	msg := guard(func() tea.Msg { panic("in a command") })()
+	if crash, ok := msg.(crashMsg); !ok || !strings.Contains(crash.Error(), "in a command") {
+		t.Errorf("message %v", msg)
+	}
+}
+
+func BenchmarkFrame200x60(b *testing.B) {
+	a := newTestApp(b, sample.Finished(sample.Journal()), 200, 60)
+	for i := range 1_000_000 {
+		a.scene.run.Train.Add(float64(2000+i), 1+0.5*math.Sin(float64(i)/5000))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		a.build()
+	}
+}

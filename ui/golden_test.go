@@ -1,0 +1,80 @@
+package ui
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"espalier/ui/internal/sample"
+	"espalier/ui/theme"
+)
+
+var update = flag.Bool("update", false, "write the golden frames anew")
+
+// Golden frames show the screen in every layout, and at one size every pane and
+// overlay. Run with -update to accept a change, and look at it.
+func TestGoldenFrames(t *testing.T) {
+	type frame struct {
+		name          string
+		width, height int
+		tier          theme.Tier
+		finished      bool
+		keys          []string
+	}
+	var frames []frame
+	for _, s := range [][2]int{{40, 12}, {60, 16}, {80, 24}, {90, 60}, {100, 30}, {120, 36}, {160, 45}, {200, 24}, {200, 60}} {
+		name := fmt.Sprintf("live_%dx%d", s[0], s[1])
+		frames = append(frames, frame{name: name, width: s[0], height: s[1], tier: theme.Braille})
+	}
+	for _, tier := range []theme.Tier{theme.Lines, theme.ASCII} {
+		for _, s := range [][2]int{{80, 24}, {120, 36}} {
+			frames = append(frames, frame{name: fmt.Sprintf("%s_%dx%d", tier, s[0], s[1]), width: s[0], height: s[1], tier: tier, finished: true})
+		}
+	}
+	for name, keys := range map[string][]string{
+		"layers": {"2", "j", "j"}, "calibration": {"3", "["}, "scales": {"4", "j", "l", "l"}, "activations": {"4", ","},
+		"log": {"5", "k", "k"}, "rounds": {"6", "j"}, "cursor": {"h", "H"}, "zoomed": {"z"}, "help": {"?"}, "filter": {"5", "/", "e", "p", "o", "enter"},
+	} {
+		frames = append(frames, frame{name: "done_" + name, width: 80, height: 24, tier: theme.Braille, finished: true, keys: keys})
+	}
+	frames = append(frames,
+		frame{name: "live_paused", width: 80, height: 24, tier: theme.Braille, keys: []string{" "}},
+		frame{name: "live_leave", width: 80, height: 24, tier: theme.Braille, keys: []string{"q"}})
+	for _, f := range frames {
+		t.Run(f.name, func(t *testing.T) {
+			src := during(4, 75)
+			if f.finished {
+				src = sample.Finished(sample.Journal())
+			}
+			a := newTestApp(t, src, f.width, f.height)
+			useTier(a, f.tier)
+			press(a, f.keys...)
+			checkSize(t, a.View(), f.width, f.height)
+			compareGolden(t, filepath.Join("testdata", f.name+".golden"), a.View()+"\n")
+		})
+	}
+}
+
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("reading a golden frame: %v; write it with: go test ./ui -update", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (−want +got); accept it with -update:\n%s", file, diff)
+	}
+}

@@ -1,0 +1,99 @@
+package ui
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/google/go-cmp/cmp"
+
+	"espalier/ui/internal/sample"
+)
+
+// Every key of the table is shown by the help of some pane, and every key that
+// help or hints show does something there.
+func TestNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
+	signs := map[string]string{"space": " ", "←": "left", "→": "right", "↓": "down", "↑": "up", "−": "-", "pgdn": "pgdown", "1-6": "4"}
+	shown := map[string]bool{}
+	for focus := range paneCount {
+		for _, keys := range []string{"", " "} { // running and paused
+			a := newTestApp(t, during(2, 10), 120, 40)
+			press(a, strings.Split(keys, "")...)
+			a.setFocus(focus)
+			for i := range a.table {
+				b := &a.table[i]
+				if !b.works(a, focus) || b.help == "" && b.hint == "" {
+					continue
+				}
+				listed := strings.Fields(b.listed())
+				if b.hint != "" {
+					listed = append(listed, strings.Fields(b.shown())...)
+				}
+				for _, k := range listed {
+					if sign, ok := signs[k]; ok {
+						k = sign
+					}
+					shown[k] = true
+					if !bound(a, k) {
+						t.Errorf("pane %d shows the key %q, which does nothing", focus, k)
+					}
+				}
+			}
+		}
+	}
+	for _, b := range bindings() {
+		for _, k := range b.keys {
+			if b.label != "1-6" && !shown[k] {
+				t.Errorf("the key %q works but no help shows it", k)
+			}
+		}
+	}
+}
+
+// bound tells whether a key does something in the focused pane now.
+func bound(a *App, key string) bool {
+	return slices.ContainsFunc(a.table, func(b binding) bool {
+		return slices.Contains(b.keys, key) && b.works(a, a.focus)
+	})
+}
+
+func TestRunesOfOneReadAreSingleKeys(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		msg  tea.KeyMsg
+		want []string
+	}{
+		{"one key", tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("j")}, []string{"j"}},
+		{"a burst", tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("jj3")}, []string{"j", "j", "3"}},
+		{"a paste", tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("qd"), Paste: true}, nil},
+		{"a named key", tea.KeyMsg{Type: tea.KeyEnter}, []string{"enter"}},
+		{"space", tea.KeyMsg{Type: tea.KeySpace, Runes: []rune(" ")}, []string{" "}},
+	} {
+		if diff := cmp.Diff(c.want, splitKeys(c.msg)); diff != "" {
+			t.Errorf("%s (−want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestABurstOfKeysMovesByAll(t *testing.T) {
+	a := newTestApp(t, sample.Finished(sample.Journal()), 80, 24)
+	press(a, "2")
+	a.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("jjjj")})
+	if a.scene.layer != 4 {
+		t.Errorf("layer %d is selected after four keys in one read, want 4", a.scene.layer)
+	}
+}
+
+func TestEveryKeyIsHarmlessOnAnEmptyScreen(t *testing.T) {
+	for _, key := range allKeys() {
+		a := newTestApp(t, sample.NewSource(nil), 100, 30)
+		for focus := range paneCount {
+			a.setFocus(focus)
+			press(a, key, "esc")
+		}
+		if a.crash != nil {
+			t.Errorf("key %q: %v", key, a.crash)
+		}
+	}
+}
