@@ -1,37 +1,51 @@
 package kernel
 
 func winogradAVX512() winogradFuncs {
-	f := winogradGo()
-	f.input = winogradInputAVX512
-	f.output = winogradOutputAVX512
-	f.gradient = winogradGradientAVX512
-	f.multiply = func(a winogradProduct) {
-		if a.channels == Lanes {
-			winogradMultiplyAVX512(a)
-		} else {
-			winogradMultiplyPairsAVX512(a)
-		}
+	return winogradFuncs{
+		input:      winogradInputAVX512,
+		output:     winogradOutputAVX512,
+		gradient:   winogradGradientAVX512,
+		multiply:   byChannels(winogradMultiplyAVX512, winogradMultiplyPairsAVX512),
+		accumulate: byChannels(winogradAccumulateAVX512, winogradAccumulatePairsAVX512),
+		weights: func(u, oihw []float32, channels int, transposed bool) {
+			eachFilter(16, u, oihw, channels, transposed, winogradWeightsAVX512)
+		},
+		taps: func(oihw, du []float32, channels int) {
+			eachFilter(16, du, oihw, channels, false, winogradTapsAVX512)
+		},
 	}
-	f.accumulate = func(a winogradProduct) {
-		if a.channels == Lanes {
-			winogradAccumulateAVX512(a)
-		} else {
-			winogradAccumulatePairsAVX512(a)
-		}
-	}
-	f.weights = func(u, oihw []float32, channels int, transposed bool) {
-		eachFilter(u, oihw, channels, transposed, winogradWeightsAVX512)
-	}
-	f.taps = func(oihw, du []float32, channels int) {
-		eachFilter(du, oihw, channels, false, winogradTapsAVX512)
-	}
-	return f
 }
 
-func winogradAVX2() winogradFuncs { return winogradGo() }
+func winogradAVX2() winogradFuncs {
+	return winogradFuncs{
+		input:      winogradInputAVX2,
+		output:     winogradOutputAVX2,
+		gradient:   winogradGradientAVX2,
+		multiply:   byChannels(winogradMultiplyAVX2, winogradMultiplyPairsAVX2),
+		accumulate: byChannels(winogradAccumulateAVX2, winogradAccumulatePairsAVX2),
+		weights: func(u, oihw []float32, channels int, transposed bool) {
+			eachFilter(8, u, oihw, channels, transposed, winogradWeightsAVX2)
+		},
+		taps: func(oihw, du []float32, channels int) {
+			eachFilter(8, du, oihw, channels, false, winogradTapsAVX2)
+		},
+	}
+}
 
-// winogradFilter is what assembly transforms of the weights at a time: 16 input
-// times 16 output channels.
+// byChannels returns a product that has one function for 16 channels and one for
+// pairs of 16.
+func byChannels(one, pairs func(winogradProduct)) func(winogradProduct) {
+	return func(a winogradProduct) {
+		if a.channels == Lanes {
+			one(a)
+		} else {
+			pairs(a)
+		}
+	}
+}
+
+// winogradFilter is what assembly transforms of the weights at a time: as many
+// input times as many output channels as a register has lanes.
 type winogradFilter struct {
 	u              []float32 // the first input channel's lanes at the first position
 	oihw           []float32 // the first tap
@@ -40,10 +54,10 @@ type winogradFilter struct {
 	transposed     bool      // what oihw calls an output channel is an input channel of u
 }
 
-// eachFilter calls f for all channels.
-func eachFilter(u, oihw []float32, channels int, transposed bool, f func(winogradFilter)) {
-	for out := 0; out < channels; out += Lanes {
-		for in := 0; in < channels; in += Lanes {
+// eachFilter calls f for all channels, in units of lanes by lanes.
+func eachFilter(lanes int, u, oihw []float32, channels int, transposed bool, f func(winogradFilter)) {
+	for out := 0; out < channels; out += lanes {
+		for in := 0; in < channels; in += lanes {
 			o, i := out, in
 			if transposed {
 				o, i = in, out

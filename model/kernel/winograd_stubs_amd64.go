@@ -30,3 +30,30 @@ func winogradWeightsAVX512(a winogradFilter)
 
 //go:noescape
 func winogradTapsAVX512(a winogradFilter)
+
+//go:noescape
+func winogradInputAVX2(a winogradTiles)
+
+//go:noescape
+func winogradGradientAVX2(a winogradTiles)
+
+//go:noescape
+func winogradOutputAVX2(a winogradTiles)
+
+//go:noescape
+func winogradMultiplyAVX2(a winogradProduct)
+
+//go:noescape
+func winogradMultiplyPairsAVX2(a winogradProduct)
+
+//go:noescape
+func winogradAccumulateAVX2(a winogradProduct)
+
+//go:noescape
+func winogradAccumulatePairsAVX2(a winogradProduct)
+
+//go:noescape
+func winogradWeightsAVX2(a winogradFilter)
+
+//go:noescape
+func winogradTapsAVX2(a winogradFilter)

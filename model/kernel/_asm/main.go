@@ -14,6 +14,7 @@ import (
 // generators maps each assembly file to what writes it.
 var generators = map[string]func(*file){
 	"winograd_avx512_amd64.s":    winogradAVX512,
+	"winograd_avx2_amd64.s":      winogradAVX2,
 	"elementwise_avx512_amd64.s": elementwiseAVX512,
 	"elementwise_avx2_amd64.s":   elementwiseAVX2,
 	"sparse_avx512_amd64.s":      sparseAVX512,

@@ -13,6 +13,18 @@ type winograd struct {
 	reg byte   // Z or Y
 }
 
+// short tells whether there are 16 registers of 8 floats rather than 32 of 16.
+func (w winograd) short() bool { return w.reg == 'Y' }
+
+// lanes returns the floats in a register, bytes its length.
+func (w winograd) lanes() int { return w.bytes() / 4 }
+func (w winograd) bytes() int {
+	if w.short() {
+		return 32
+	}
+	return 64
+}
+
 // r returns register i.
 func (w winograd) r(i int) string { return fmt.Sprintf("%c%d", w.reg, i) }
 
@@ -68,16 +80,15 @@ func (w winograd) inputTransform(d, t []string, four string, out func(i int, v s
 	out(4, d[3])
 }
 
-// outputTransform computes y = Aᵀ·m in place: y0 ends in m[0], y1 in m[1], y2 in
-// m[2] and y3 in m[5]. It overwrites all of m and the temporaries t. two, four
-// and eight are operands that hold these numbers.
+// outputTransform computes y = Aᵀ·m and returns the registers that hold it. It
+// overwrites all of m and the temporaries t. constants are 2, 4 and 8.
 //
 //	y0 = m0 + s1 + s2    s1 = m1 + m2   e1 = m1 − m2
 //	y1 = e1 + 2·e2       s2 = m3 + m4   e2 = m3 − m4
 //	y2 = s1 + 4·s2
 //	y3 = m5 + e1 + 8·e2
-func (w winograd) outputTransform(m, t []string, two, four, eight multiplier) (y []string) {
-	s1, s2 := t[0], t[1]
+func (w winograd) outputTransform(m, t []string, constants [3]multiplier) (y []string) {
+	s1, s2, two, four, eight := t[0], t[1], constants[0], constants[1], constants[2]
 	w.add(s1, m[1], m[2])
 	w.sub(m[1], m[1], m[2])
 	w.add(s2, m[3], m[4])
@@ -125,7 +136,75 @@ func (w winograd) gradientTransform(e, t []string, four string, out func(i int, 
 	out(4, t[5])
 }
 
-// winogradConstants writes the numbers that transforms multiply by.
+// An entries holds the entries of G in registers.
+type entries struct{ quarter, sixth, minusSixth, twentyFourth, twelfth string }
+
+// tapTransform computes g = Gᵀ·u in place: g0 ends in u[0], g1 in u[1] and g2 in
+// u[5]. It overwrites all of u and the temporaries t.
+//
+//	g0 = u0/4 − s1/6 + s2/24   s1 = u1 + u2   d1 = u2 − u1
+//	g1 = d1/6 + d2/12          s2 = u3 + u4   d2 = u3 − u4
+//	g2 = u5 + (s2 − s1)/6
+func (w winograd) tapTransform(u, t []string, g entries) []string {
+	s1, s2, d1, d2 := t[0], t[1], u[2], u[3]
+	w.add(s1, u[1], u[2])
+	w.sub(d1, u[2], u[1])
+	w.add(s2, u[3], u[4])
+	w.sub(d2, u[3], u[4])
+	w.mul(u[0], u[0], g.quarter)
+	w.addProduct(u[0], s1, g.minusSixth)
+	w.addProduct(u[0], s2, g.twentyFourth)
+	w.mul(u[1], d1, g.sixth)
+	w.addProduct(u[1], d2, g.twelfth)
+	w.sub(s2, s2, s1)
+	w.addProduct(u[5], s2, g.sixth)
+	return []string{u[0], u[1], u[5]}
+}
+
+// weightTransform computes u = G·g in u[0] to u[4]; u5 is g2. It hands u[i] to
+// out as soon as it is there, and overwrites the temporary h.
+//
+//	u0 = g0/4
+//	u1 = −(g0+g2)/6 − g1/6       u2 = −(g0+g2)/6 + g1/6
+//	u3 = g0/24 + g2/6 + g1/12   u4 = g0/24 + g2/6 − g1/12
+func (w winograd) weightTransform(g, u []string, h string, e entries, out func(i int, u string)) {
+	out(5, g[2])
+	w.mul(u[0], g[0], e.quarter)
+	out(0, u[0])
+	w.add(u[1], g[0], g[2])
+	w.mul(u[1], u[1], e.minusSixth)
+	w.mul(h, g[1], e.sixth)
+	w.add(u[2], u[1], h)
+	out(2, u[2])
+	w.sub(u[1], u[1], h)
+	out(1, u[1])
+	w.mul(u[3], g[0], e.twentyFourth)
+	w.addProduct(u[3], g[2], e.sixth)
+	w.mul(h, g[1], e.twelfth)
+	w.sub(u[4], u[3], h)
+	out(4, u[4])
+	w.add(u[3], u[3], h)
+	out(3, u[3])
+}
+
+// entries loads the entries of G into registers from number first on.
+func (w winograd) entries(first int) entries {
+	r := w.rs(first, 5)
+	g := entries{r[0], r[1], r[2], r[3], r[4]}
+	w.broadcast(g.quarter, constQuarter)
+	w.broadcast(g.sixth, constSixth)
+	w.broadcast(g.minusSixth, constMinusSixth)
+	w.broadcast(g.twentyFourth, constTwentyFourth)
+	w.add(g.twelfth, g.twentyFourth, g.twentyFourth)
+	return g
+}
+
+// broadcast loads a constant into all lanes of a register.
+func (w winograd) broadcast(dst string, constant int) {
+	w.p("\tVBROADCASTSS winogradConstants<>+%d(SB), %s", constant, dst)
+}
+
+// constants writes the numbers that transforms multiply by.
 func (w winograd) constants() {
 	w.p("\n// 2, 4, 8, 1/4, −1/6, 1/6, 1/24")
 	for i, bits := range []uint32{0x40000000, 0x40800000, 0x41000000, 0x3e800000, 0xbe2aaaab, 0x3e2aaaab, 0x3d2aaaab} {
@@ -145,17 +224,29 @@ const (
 	constTwentyFourth = 24
 )
 
-// memory returns the constant at an offset of what base points to, broadcast.
-func memory(offset int, base string) multiplier {
-	return multiplier{fmt.Sprintf("%d(%s)", offset, base), ".BCST"}
+// memory returns a constant that is broadcast from memory.
+func memory(constant int) multiplier {
+	return multiplier{fmt.Sprintf("winogradConstants<>+%d(SB)", constant), ".BCST"}
 }
 
 // begin opens a function whose only argument is a struct of that type and size,
 // to which AX points.
 func (w winograd) begin(name, typ string, frame, size int) {
 	w.p("\n// func winograd%s%s(a %s)", name, w.set, typ)
-	w.p("TEXT ·winograd%s%s(SB), NOSPLIT, $%d-%d", name, w.set, frame, size)
+	flags := "NOSPLIT"
+	if frame > 0 {
+		flags = "0"
+	}
+	w.p("TEXT ·winograd%s%s(SB), %s, $%d-%d", name, w.set, flags, frame, size)
 	w.p("\tLEAQ a+0(FP), AX")
+}
+
+// buffer points a register at frame bytes of stack, less those that go into
+// aligning it: as much as a register is long.
+func (w winograd) buffer(frame int, base string) {
+	w.p("\tLEAQ buffer-%d(SP), %s", frame, base)
+	w.p("\tADDQ $%d, %s", w.bytes()-1, base)
+	w.p("\tANDQ $~%d, %s", w.bytes()-1, base)
 }
 
 // end closes it.

@@ -16,84 +16,8 @@ func winogradAVX512(f *file) {
 	w.multiplyPairs512()
 	w.accumulate512()
 	w.accumulatePairs512()
-	w.weights512()
-	w.taps512()
-}
-
-// Registers of the transforms. AX points to the arguments.
-const (
-	wTiles = "DI" // the tile's lanes at the first position
-	wImage = "SI" // its first pixel
-	wRow   = "R8" // distance between rows of the image; times 3
-	wRow3  = "R9"
-	wPlane = "R11" // distance between positions; times 3, 6 and 18
-	wPlane3,
-	wPlane6 = "R12", "R13"
-	wPlane18  = "BX"
-	wCols     = "CX" // tiles left in the row of tiles
-	wConstant = "DX" // winogradConstants
-)
-
-// transform writes the loops over the tiles of a transform around tile.
-func (w winograd) transform(setup, tile func(), teardown func()) {
-	w.floats("winogradTiles_row", wRow)
-	w.p("\tLEAQ (%s)(%s*2), %s", wRow, wRow, wRow3)
-	w.floats("winogradTiles_plane", wPlane)
-	w.p("\tLEAQ (%s)(%s*2), %s", wPlane, wPlane, wPlane3)
-	w.p("\tLEAQ (%s)(%s*1), %s", wPlane3, wPlane3, wPlane6)
-	w.p("\tLEAQ (%s)(%s*2), %s", wPlane6, wPlane6, wPlane18)
-	w.p("\tLEAQ winogradConstants<>(SB), %s", wConstant)
-	w.arg("winogradTiles_tiles", wTiles)
-	w.arg("winogradTiles_image", wImage)
-	setup()
-	w.p("rows:")
-	w.arg("winogradTiles_cols", wCols)
-	w.p("tile:")
-	tile()
-	w.p("\tADDQ $64, %s", wTiles)
-	w.p("\tADDQ $256, %s", wImage)
-	w.p("\tDECQ %s", wCols)
-	w.p("\tJNZ tile")
-	w.p("\tMOVQ winogradTiles_image(AX), %s", wImage)
-	w.p("\tLEAQ (%s)(%s*4), %s", wImage, wRow, wImage)
-	w.p("\tMOVQ %s, winogradTiles_image(AX)", wImage)
-	w.p("\tDECQ winogradTiles_rows(AX)")
-	w.p("\tJNZ rows")
-	teardown()
-	w.end()
-}
-
-// planes computes the addresses of positions (i, 0) to (i, 5) of the tile, with
-// the help of two registers that they stay valid as long as.
-func (w winograd) planes(i int, base, base3 string) [6]string {
-	switch i {
-	case 3:
-		w.p("\tLEAQ (%s)(%s*1), %s", wTiles, wPlane18, base)
-	case 5:
-		w.p("\tLEAQ (%s)(%s*1), %s", wTiles, wPlane18, base)
-		w.p("\tLEAQ (%s)(%s*2), %s", base, wPlane6, base)
-	case 0:
-		w.p("\tMOVQ %s, %s", wTiles, base)
-	default:
-		w.p("\tLEAQ (%s)(%s*%d), %s", wTiles, wPlane6, i, base)
-	}
-	w.p("\tLEAQ (%s)(%s*1), %s", base, wPlane3, base3)
-	return strided(base, base3, wPlane)
-}
-
-// strided returns six addresses, three from each base on.
-func strided(base, base3, distance string) (a [6]string) {
-	for i := range a {
-		b := base
-		if i >= 3 {
-			b = base3
-		}
-		a[i] = fmt.Sprintf("(%s)", b)
-		if i%3 > 0 {
-			a[i] += fmt.Sprintf("(%s*%d)", distance, i%3)
-		}
-	}
-	return a
+	w.weights()
+	w.taps()
 }
 
 // input512 writes V = Bᵀ·d·B. A tile has 36 values in 32 registers, so its rows
@@ -109,7 +33,7 @@ func (w winograd) input512() {
 		return func(j int, v string) { w.store(at[j], v) }
 	}
 	w.transform(func() {
-		w.p("\tVBROADCASTSS %d(%s), %s", constFour, wConstant, four)
+		w.broadcast(four, constFour)
 	}, func() {
 		w.p("\tLEAQ (%s)(%s*1), %s", wImage, wRow3, lower)
 		w.p("\t// rows 1 and 2: (d4 − 4·d2) ± (d3 − 4·d1)")
@@ -154,7 +78,7 @@ func (w winograd) gradient512() {
 	w.begin("Gradient", "winogradTiles", 0, winogradTilesSize)
 	four := w.r(31)
 	w.transform(func() {
-		w.p("\tVBROADCASTSS %d(%s), %s", constFour, wConstant, four)
+		w.broadcast(four, constFour)
 	}, func() {
 		var z [6][]string // A·e, in 24 registers
 		for i := range z {
@@ -187,9 +111,10 @@ func (w winograd) gradient512() {
 // output512 writes y = Aᵀ·M·A with its epilogue.
 func (w winograd) output512() {
 	w.begin("Output", "winogradTiles", 0, winogradTilesSize)
-	two, four, eight := memory(constTwo, wConstant), memory(constFour, wConstant), memory(constEight, wConstant)
+	constants := [3]multiplier{memory(constTwo), memory(constFour), memory(constEight)}
+	two, four, eight := constants[0], constants[1], constants[2]
 	bias, zero, sum, squares := w.r(28), w.r(29), w.r(30), w.r(31)
-	residual, sums := "R10", "BX" // BX, after the last use of wPlane18 in a tile
+	residual := "R10"
 	w.transform(func() {
 		w.p("\tVPXORD %s, %s, %s", zero, zero, zero)
 		for _, v := range []struct {
@@ -245,39 +170,18 @@ func (w winograd) output512() {
 		w.p("\tMOVQ %s, R14", wImage)
 		for i := range 4 {
 			w.p("\t// row %d", i)
-			y := w.outputTransform(c[i][:], w.rs(24, 2), two, four, eight)
-			w.p("\tCMPQ winogradTiles_residual(AX), $0")
-			w.p("\tJEQ noresidual%d", i)
-			for j, v := range y {
-				w.add(v, v, fmt.Sprintf("%d(R14)(%s*1)", 64*j, residual))
-			}
-			w.p("noresidual%d:", i)
-			w.p("\tCMPB winogradTiles_relu(AX), $0")
-			w.p("\tJEQ norelu%d", i)
-			for _, v := range y {
-				w.p("\tVMAXPS %s, %s, %s // returns its first operand if that is NaN", v, zero, v)
-			}
-			w.p("norelu%d:", i)
-			for j, v := range y {
-				w.store(fmt.Sprintf("%d(R14)", 64*j), v)
-			}
-			w.p("\tCMPQ winogradTiles_sums(AX), $0")
-			w.p("\tJEQ unsummed%d", i)
-			for _, v := range y {
-				w.add(sum, sum, v)
-				w.addProduct(squares, v, v)
-			}
-			w.p("unsummed%d:", i)
+			y := w.outputTransform(c[i][:], w.rs(24, 2), constants)
+			w.epilogue(fmt.Sprint(i), 0, y, residual, zero, sum, squares)
 			if i < 3 {
 				w.p("\tADDQ %s, R14", wRow)
 			}
 		}
 	}, func() {
-		w.arg("winogradTiles_sums", sums)
-		w.p("\tTESTQ %s, %s", sums, sums)
+		w.arg("winogradTiles_sums", "R14")
+		w.p("\tTESTQ R14, R14")
 		w.p("\tJZ done")
-		w.store(fmt.Sprintf("0(%s)", sums), sum)
-		w.store(fmt.Sprintf("64(%s)", sums), squares)
+		w.store("0(R14)", sum)
+		w.store("64(R14)", squares)
 		w.p("done:")
 	})
 }
