@@ -18,6 +18,7 @@ type State struct {
 	Current *RoundStarted // the round in progress
 	Step    *StepDone     // the newest
 
+	Seconds            float64 // of work, pauses and interruptions excluded
 	GlobalStep         int
 	Overall, Remaining float64 // as StepDone and Progress say
 
@@ -38,10 +39,12 @@ type State struct {
 
 // Apply folds in the next event.
 func (s *State) Apply(e Event) {
-	s.Seq, s.Updated = e.Seq, e.Time
 	if s.Begun.IsZero() {
 		s.Begun = e.Time
+	} else if _, gap := e.Body.(Continued); !gap && !s.Paused {
+		s.Seconds += max(0, e.Time.Sub(s.Updated).Seconds())
 	}
+	s.Seq, s.Updated = e.Seq, e.Time
 	switch b := e.Body.(type) {
 	case RunStarted:
 		s.Started = &b

@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"espalier/model"
+	"espalier/model/weights"
+)
+
+// stepCheckpoints are written in turn, so that one whole checkpoint remains
+// whatever happens while the other is written. The newer of the two counts.
+var stepCheckpoints = [2]string{"checkpoints/step-a.safetensors", "checkpoints/step-b.safetensors"}
+
+// A stepState is the metadata of a checkpoint inside a stage of training.
+type stepState struct {
+	stage       string
+	round, step int
+	steps       int   // over the whole run
+	seq         int64 // of the newest event
+	tally       model.Tally
+	seconds     float64
+	file        string
+}
+
+func (s stepState) metadata() map[string]string {
+	return map[string]string{
+		"stage": s.stage, "round": fmt.Sprint(s.round), "step": fmt.Sprint(s.step), "steps": fmt.Sprint(s.steps),
+		"seq": fmt.Sprint(s.seq), "seconds": fmt.Sprint(s.seconds),
+		"epoch_correct": fmt.Sprint(s.tally.Correct), "epoch_total": fmt.Sprint(s.tally.Total),
+		// The sum goes on from its exact bits.
+		"epoch_loss": strconv.FormatFloat(s.tally.LossSum, 'x', -1, 64),
+	}
+}
+
+func parseStepState(m map[string]string) (stepState, error) {
+	s := stepState{stage: m["stage"]}
+	var errs [8]error
+	s.round, errs[0] = strconv.Atoi(m["round"])
+	s.step, errs[1] = strconv.Atoi(m["step"])
+	s.steps, errs[2] = strconv.Atoi(m["steps"])
+	s.seq, errs[3] = strconv.ParseInt(m["seq"], 10, 64)
+	s.tally.Correct, errs[4] = strconv.Atoi(m["epoch_correct"])
+	s.tally.Total, errs[5] = strconv.Atoi(m["epoch_total"])
+	s.tally.LossSum, errs[6] = strconv.ParseFloat(m["epoch_loss"], 64)
+	s.seconds, errs[7] = strconv.ParseFloat(m["seconds"], 64)
+	return s, errors.Join(errs[:]...)
+}
+
+// Prefixes of the tensors that a step checkpoint has beside the network's.
+const (
+	velocityPrefix = "velocity."
+	maskPrefix     = "mask."
+)
+
+// saveStep writes the state of the training in progress: weights, running
+// statistics, masks, momentum and position. The journal goes to the disk
+// first, so that it is never behind its checkpoint.
+func (r *runner) saveStep() error {
+	t := r.training
+	if err := r.write(r.hub.Sync); err != nil {
+		return err
+	}
+	s := stepState{
+		stage: t.stage, round: t.round, step: t.step, steps: r.steps, seq: r.hub.Seq(), tally: t.tally, seconds: r.seconds(),
+		file: stepCheckpoints[r.saves%2],
+	}
+	r.saves++
+	tensors := weights.FromNetwork(r.net)
+	for _, v := range t.trainer.Velocity() {
+		tensors = append(tensors, weights.Float32(velocityPrefix+v.Name, v.Shape, v.Data))
+	}
+	for _, l := range r.net.Layers() {
+		if l.Mask != nil {
+			tensors = append(tensors, weights.Float32(maskPrefix+l.Name, l.Shape(), l.Mask))
+		}
+	}
+	meta := weights.Metadata(r.net, r.metadata(s.metadata()))
+	r.saved = time.Now()
+	return r.write(func() error { return weights.Write(r.folder.Path(s.file), tensors, meta) })
+}

@@ -1,0 +1,237 @@
+package pipeline
+
+import (
+	"fmt"
+	"time"
+)
+
+// control is what commands have asked for.
+type control struct {
+	paused    bool
+	since     time.Time // of the pause
+	stepping  string    // who asked for a single step, until it is done
+	target    int       // steps that are done then
+	skip      bool      // end the training in progress
+	stopAfter bool      // end the run with the round in progress
+	reason    string    // why the run was stopped
+	asking    bool      // a command's own measurement is running
+}
+
+// errSkipped ends a stage of training early.
+var errSkipped = fmt.Errorf("skipped")
+
+// diskPatience is the time between two looks at a disk that was full.
+const diskPatience = time.Second
+
+// breathe is called between two steps, and between two batches where there are
+// no steps. It does what commands ask for, waits while the run is paused, and
+// saves a checkpoint when one is due. An error ends the stage.
+func (r *runner) breathe() error {
+	if r.ctx.Err() != nil {
+		return r.stopNow("signal")
+	}
+	c := &r.control
+	if c.asking {
+		return nil
+	}
+	if err := r.hub.Failure(); err != nil {
+		if err := r.waitForDisk(err, r.hub.Flush); err != nil {
+			return err
+		}
+	}
+	if r.training != nil && time.Since(r.saved) >= r.parts.CheckpointEvery {
+		if err := r.saveStep(); err != nil {
+			return err
+		}
+	}
+	if c.stepping != "" && (r.steps >= c.target || r.training == nil) {
+		r.pause(c.stepping, "one step done")
+	}
+	for {
+		if c.paused {
+			select {
+			case command := <-r.hub.Commands():
+				if err := r.obey(command); err != nil {
+					return err
+				}
+			case <-r.ctx.Done():
+				return r.stopNow("signal")
+			}
+			continue
+		}
+		select {
+		case command := <-r.hub.Commands():
+			if err := r.obey(command); err != nil {
+				return err
+			}
+			continue
+		default:
+		}
+		if c.skip && r.training != nil {
+			return errSkipped
+		}
+		return nil
+	}
+}
+
+// obey does what a command asks for, or journals why not.
+func (r *runner) obey(command Command) error {
+	if command.Source == "" {
+		command.Source = "keyboard"
+	}
+	if refused := r.refusal(command); refused != "" {
+		r.hub.Publish(Commanded{Command: command, Refused: refused})
+		return nil
+	}
+	r.hub.Publish(Commanded{Command: command})
+	c := &r.control
+	switch command.Do {
+	case Pause:
+		r.pause(command.Source, "")
+		if r.training != nil {
+			return r.saveStep()
+		}
+	case Resume:
+		r.goOn(command.Source)
+	case Step:
+		c.stepping, c.target = command.Source, r.steps+1
+		r.goOn(command.Source)
+	case SkipRound:
+		c.skip = true
+		if c.paused {
+			r.goOn(command.Source)
+		}
+	case StopAfter:
+		c.stopAfter = true
+	case StopNow:
+		return r.stopNow(command.Source)
+	case Calibrate:
+		return r.ask(func() error { return r.calibrateNow(command) })
+	case Inspect:
+		return r.ask(func() error { return r.inspect(command.Layer) })
+	case Remark:
+		r.hub.Publish(Note{GlobalStep: r.steps, Text: command.Text})
+	}
+	return nil
+}
+
+// refusal says why a command makes no sense at this moment, or nothing.
+func (r *runner) refusal(command Command) string {
+	if err := command.Check(); err != nil {
+		return err.Error()
+	}
+	switch command.Do {
+	case Pause:
+		if r.control.paused {
+			return "the run is paused already"
+		}
+	case Resume, Step:
+		if !r.control.paused {
+			return "the run is not paused"
+		}
+	case SkipRound:
+		if r.training == nil {
+			return "nothing is being trained"
+		}
+	case StopAfter:
+		if r.hub.State().Current == nil && r.stage != StageDense {
+			return "no round is in progress"
+		}
+	case Calibrate:
+		if r.data == nil || r.eval == nil {
+			return "there is no network to calibrate yet"
+		}
+		if n := r.data.Train.Len(); command.Images > n {
+			return fmt.Sprintf("%d images are more than the %d of the training part", command.Images, n)
+		}
+	case Inspect:
+		if r.eval == nil {
+			return "there is no network to inspect yet"
+		}
+		if r.net.Layer(command.Layer) == nil {
+			return fmt.Sprintf("there is no layer %q", command.Layer)
+		}
+	}
+	return ""
+}
+
+// ask runs a measurement that a command wants. Further commands wait for its
+// end; what fails in it does not fail the run.
+func (r *runner) ask(measure func() error) error {
+	r.control.asking = true
+	defer func() { r.control.asking = false }()
+	err := measure()
+	if err != nil && r.ctx.Err() == nil {
+		r.log("warn", "%s", err)
+		return nil
+	}
+	return err
+}
+
+// pause stops the run after the step in progress.
+func (r *runner) pause(source, reason string) {
+	r.control.paused, r.control.stepping, r.control.since = true, "", time.Now()
+	r.hub.Publish(Paused{GlobalStep: r.steps, Source: source, Reason: reason})
+}
+
+// goOn ends a pause.
+func (r *runner) goOn(source string) {
+	pause := time.Since(r.control.since)
+	r.control.paused = false
+	r.paused += pause
+	r.hub.Publish(Resumed{GlobalStep: r.steps, Source: source, Seconds: pause.Seconds()})
+}
+
+// stopNow saves the state of the step in progress and ends the run.
+func (r *runner) stopNow(source string) error {
+	if r.control.paused {
+		r.goOn(source)
+	}
+	r.control.reason = fmt.Sprintf("stopped by %s at step %d", source, r.steps)
+	if r.training != nil {
+		if err := r.saveStep(); err != nil {
+			return err
+		}
+	}
+	return errStopped
+}
+
+// waitForDisk pauses until a write that failed for want of space succeeds. Any
+// other failure ends the run.
+func (r *runner) waitForDisk(err error, again func() error) error {
+	if !diskFull(err) {
+		return err
+	}
+	r.control.since = time.Now()
+	r.hub.Publish(Paused{GlobalStep: r.steps, Source: "disk", Reason: fmt.Sprintf("%s: free some space and the run goes on by itself", err)})
+	for {
+		select {
+		case <-r.ctx.Done():
+			r.control.reason = fmt.Sprintf("stopped by signal at step %d while the disk was full", r.steps)
+			return errStopped
+		case command := <-r.hub.Commands():
+			if command.Do == StopNow {
+				r.control.reason = fmt.Sprintf("stopped by %s at step %d while the disk was full", command.Source, r.steps)
+				return errStopped
+			}
+			r.hub.Publish(Commanded{Command: command, Refused: "the run waits for space on the disk"})
+			continue
+		case <-time.After(diskPatience):
+		}
+		if err := again(); err == nil {
+			r.goOn("disk")
+			return nil
+		} else if !diskFull(err) {
+			return err
+		}
+	}
+}
+
+// write runs a function that writes a file and waits while the disk is full.
+func (r *runner) write(save func() error) error {
+	err := save()
+	if err == nil {
+		return nil
+	}
+	return r.waitForDisk(err, save)
+}

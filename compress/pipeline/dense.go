@@ -1,0 +1,191 @@
+package pipeline
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"espalier/configs"
+	"espalier/dataset"
+	"espalier/model"
+	"espalier/model/weights"
+)
+
+// denseCheckpoint is the dense network's place in the run folder.
+const denseCheckpoint = "checkpoints/dense.safetensors"
+
+// source returns the network that the experiment begins with.
+func (r *runner) source() (*model.Network, error) {
+	switch from := r.e.Model.Weights; from {
+	case configs.Scratch:
+		n, err := model.New(r.arch())
+		if err != nil {
+			return nil, err
+		}
+		n.Init(r.stream("init", 0))
+		return n, nil
+	case configs.Embedded:
+		if r.parts.Embedded == nil {
+			return nil, fmt.Errorf("this program carries no weights: set model.weights to %s or to a file", configs.Scratch)
+		}
+		n, err := r.parts.Embedded(r.e.Data.Set, r.arch())
+		if err != nil {
+			return nil, fmt.Errorf("embedded weights: %w", err)
+		}
+		return n, nil
+	default:
+		n, _, err := weights.Load(from)
+		if err != nil {
+			return nil, fmt.Errorf("model.weights: %w", err)
+		}
+		if n.Fused() && len(r.e.Prune.Targets) > 0 {
+			return nil, fmt.Errorf("model.weights: %s has batch norm folded in and cannot be trained: name the checkpoint it was made from", from)
+		}
+		return n, nil
+	}
+}
+
+// denseStage brings the dense network to its best and measures it.
+func (r *runner) denseStage() error {
+	r.eval = model.NewEvaluator(r.net, r.engine, evaluationBatch)
+	if r.past.dense {
+		return nil
+	}
+	var done func()
+	if r.past.step != nil {
+		done = r.reenter(StageDense, 0)
+	} else {
+		done = r.begin(StageDense, 0, r.e.Model.Weights)
+	}
+	if err := r.trainDense(); err != nil {
+		return err
+	}
+	parts := []dataset.Part{dataset.Test}
+	if r.data.Validation.Len() > 0 {
+		parts = []dataset.Part{dataset.Validation, dataset.Test}
+	}
+	for _, part := range parts {
+		if _, err := r.evaluate("dense", part); err != nil {
+			return err
+		}
+	}
+	if err := r.saveNetwork("checkpoint", denseCheckpoint, map[string]string{"stage": StageDense}); err != nil {
+		return err
+	}
+	if err := r.allScales(); err != nil {
+		return err
+	}
+	done()
+	if r.control.stopAfter {
+		return r.stopped("the dense network was asked for")
+	}
+	return nil
+}
+
+// stopped ends the run because a command asked for it at a round's end.
+func (r *runner) stopped(reason string) error {
+	r.control.reason = reason
+	return errStopped
+}
+
+// trainDense trains the dense network, or takes an earlier run's that was
+// trained with the same settings.
+func (r *runner) trainDense() error {
+	epochs := r.e.Dense.Epochs[0]
+	if epochs == 0 {
+		return nil
+	}
+	cached, err := r.cached()
+	if err != nil {
+		return err
+	}
+	if cached != "" && r.past.step == nil {
+		n, _, err := weights.Load(cached)
+		if err == nil && n.Arch == r.net.Arch {
+			adopt(r.net, n)
+			r.estimate.skip(trainWork, epochs*float64(r.data.Train.Len()))
+			r.log("info", "the dense network comes from an earlier run with the same settings: %s", cached)
+			return nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			r.log("warn", "the cached dense network is trained anew: %v", err)
+		}
+	}
+	t, err := r.plan(StageDense, 0, r.e.Dense, epochs)
+	if err != nil {
+		return err
+	}
+	r.restore(t)
+	if err := r.train(t); err != nil && !errors.Is(err, errSkipped) {
+		return err
+	} else if err == nil && cached != "" {
+		meta := r.metadata(map[string]string{"stage": StageDense})
+		if err := os.MkdirAll(r.parts.Cache, 0o755); err != nil {
+			r.log("warn", "the dense network is not kept for later runs: %s", err)
+		} else if err := weights.Save(cached, r.net, meta); err != nil {
+			r.log("warn", "the dense network is not kept for later runs: %s", err)
+		}
+	}
+	return nil
+}
+
+// adopt copies the parameters and statistics of a network of the same
+// architecture.
+func adopt(n, from *model.Network) {
+	source := from.Tensors()
+	for i, t := range n.Tensors() {
+		copy(t.Data, source[i].Data)
+	}
+	n.Mean, n.Std = from.Mean, from.Std
+}
+
+// cached returns where a dense network with these settings is kept: under a
+// hash of all that decides its weights.
+func (r *runner) cached() (string, error) {
+	if r.parts.Cache == "" {
+		return "", nil
+	}
+	dense := configs.Experiment{Seed: r.e.Seed, Data: r.e.Data, Model: r.e.Model, Dense: r.e.Dense, Engine: r.e.Engine}
+	// These decide where images and weights come from; what they are is
+	// hashed below. Threads decide nothing.
+	dense.Data.Path, dense.Model.Weights = "", ""
+	dense.Engine.Threads, dense.Engine.Kernel = 0, r.engine.Kernels.Name
+	settings, err := dense.YAML()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s%s\n", settings, weights.Hash(weights.FromNetwork(r.net)))
+	h.Write(r.data.Train.Images)
+	h.Write(r.data.Train.Labels)
+	return filepath.Join(r.parts.Cache, "dense-"+hex.EncodeToString(h.Sum(nil))[:16]+".safetensors"), nil
+}
+
+// metadata describes how a checkpoint came about.
+func (r *runner) metadata(extra map[string]string) map[string]string {
+	m := map[string]string{
+		"dataset": r.e.Data.Set, "experiment": r.e.Name, "seed": fmt.Sprint(r.e.Seed), "run": r.folder.Name(),
+		"kernel": r.engine.Kernels.Name, "steps": fmt.Sprint(r.steps), "espalier": r.parts.Version,
+	}
+	if r.data.Note != "" {
+		m["dataset_note"] = r.data.Note
+	}
+	for k, v := range extra {
+		m[k] = v
+	}
+	return m
+}
+
+// saveNetwork writes the present network into the run folder.
+func (r *runner) saveNetwork(what, path string, extra map[string]string) error {
+	meta := r.metadata(extra)
+	err := r.write(func() error { return weights.Save(r.folder.Path(path), r.net, meta) })
+	if err != nil {
+		return err
+	}
+	r.saidSaved(what, path)
+	return nil
+}

@@ -1,0 +1,154 @@
+package pipeline
+
+import (
+	"fmt"
+	"iter"
+	"math"
+
+	"espalier/compress/quantize"
+	"espalier/model"
+)
+
+const (
+	// inspectImages is how many calibration images ranges are observed on for
+	// a look at the scales.
+	inspectImages = quantize.CalibrationBatch
+	histogramBins = 64
+)
+
+// inspect publishes the scales that one layer would get now.
+func (r *runner) inspect(layer string) error {
+	return r.scales(func(l *model.Layer) bool { return l.Name == layer }, true)
+}
+
+// allScales publishes the scales that every layer would get now.
+func (r *runner) allScales() error {
+	return r.scales(func(*model.Layer) bool { return true }, false)
+}
+
+// scales publishes the quantization of the wanted layers at their present
+// weights: weights with batch norm folded in, activations as observed on a few
+// calibration images.
+func (r *runner) scales(wanted func(*model.Layer) bool, asked bool) error {
+	r.eval.Reload()
+	size := min(inspectImages, r.data.Train.Len())
+	load, err := r.images(size, 1)
+	if err != nil {
+		return err
+	}
+	x, err := load(0, size)
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]activation)
+	r.eval.Observe(x, func(point string, rows model.Rows) { seen[point] = observe(rows) })
+	for _, l := range r.net.Fuse().Layers() {
+		if !wanted(l) {
+			continue
+		}
+		s, err := layerScales(l, r.recipe, seen[l.Name])
+		if err != nil {
+			return err
+		}
+		s.Round, s.GlobalStep, s.Images, s.Asked = r.round, r.steps, size, asked
+		r.hub.Publish(s)
+	}
+	return nil
+}
+
+// An activation is what a layer puts out, summed up.
+type activation struct {
+	min, max  float32
+	histogram []int // in equal bins from min to max
+	finite    bool
+}
+
+// observe walks an activation's values twice: for the range, and for the
+// histogram over it.
+func observe(rows iter.Seq[[]float32]) activation {
+	a := activation{min: float32(math.Inf(1)), max: float32(math.Inf(-1)), finite: true}
+	for row := range rows {
+		for _, v := range row {
+			a.min, a.max = min(a.min, v), max(a.max, v)
+		}
+	}
+	// NaN passes through min and max.
+	if math.IsNaN(float64(a.min)) || math.IsInf(float64(a.min), 0) || math.IsInf(float64(a.max), 0) {
+		a.finite = false
+		return a
+	}
+	a.histogram = make([]int, histogramBins)
+	for row := range rows {
+		for _, v := range row {
+			a.histogram[bin(v, a.min, a.max)]++
+		}
+	}
+	return a
+}
+
+// bin returns which of the equal bins from low to high holds v.
+func bin(v, low, high float32) int {
+	if high <= low {
+		return 0
+	}
+	return min(histogramBins-1, int(histogramBins*float64(v-low)/float64(high-low)))
+}
+
+// layerScales computes what a recipe makes of a fused layer.
+func layerScales(l *model.Layer, recipe quantize.Recipe, a activation) (Scales, error) {
+	largest := float32(0)
+	for _, w := range l.Weight {
+		largest = max(largest, w, -w) // NaN passes through
+	}
+	if !a.finite || math.IsNaN(float64(largest)) || math.IsInf(float64(largest), 0) {
+		return Scales{}, fmt.Errorf("layer %s has no scales: its weights or activations are not finite", l.Name)
+	}
+	codes, scales := recipe.Weights(l.Weight, l.Out)
+	affine := recipe.Activation(quantize.Range{Min: a.min, Max: a.max})
+	s := Scales{
+		Layer: l.Name, Recipe: recipe.Name, WeightMax: float64(largest), WeightHistogram: make([]int, histogramBins),
+		Activation: Range{
+			Min: float64(a.min), Max: float64(a.max), Scale: float64(affine.Scale), ZeroPoint: int(affine.Zero),
+		},
+		ActivationHistogram: a.histogram,
+	}
+	fan := len(l.Weight) / l.Out
+	for o, scale := range scales {
+		c := ChannelScale{Scale: float64(scale)}
+		for i := o * fan; i < (o+1)*fan; i++ {
+			w := float64(l.Weight[i])
+			c.MaxAbs = max(c.MaxAbs, math.Abs(w))
+			if w == 0 {
+				c.Zero++
+			}
+			// Saturated: the code is farther from the weight than rounding puts
+			// it.
+			if (codes[i] == 127 || codes[i] == -128) && math.Abs(w/float64(scale)-float64(codes[i])) > 0.5 {
+				c.Clipped++
+			}
+			s.WeightHistogram[bin(l.Weight[i], -largest, largest)]++
+		}
+		c.Zero /= float64(fan)
+		c.Clipped /= float64(fan)
+		s.Channels = append(s.Channels, c)
+	}
+	single := recipe
+	single.PerTensor = true
+	codes1, scales1 := single.Weights(l.Weight, l.Out)
+	if each, one := noise(l, codes, scales), noise(l, codes1, scales1); each > 0 && one > 0 {
+		s.PerTensorCost = 10 * math.Log10(one/each)
+	}
+	return s, nil
+}
+
+// noise returns the energy of the difference between weights and what their
+// codes stand for.
+func noise(l *model.Layer, codes []int8, scales []float32) float64 {
+	fan := len(l.Weight) / l.Out
+	var sum float64
+	for i, w := range l.Weight {
+		d := float64(w) - float64(scales[i/fan])*float64(codes[i])
+		sum += d * d
+	}
+	return sum
+}

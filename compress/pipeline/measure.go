@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"errors"
+	"time"
+
+	"espalier/compress/quantize"
+	"espalier/dataset"
+	"espalier/model"
+)
+
+// progressEvery is the number of batches between two Progress events.
+const progressEvery = 8
+
+// tally evaluates a split, an image at a time as far as results go.
+func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind work) (model.Tally, error) {
+	loader := r.data.NewLoader(split, dataset.LoaderOptions{Batch: evaluationBatch})
+	classes := r.net.Arch.Classes
+	dst := make([]float32, evaluationBatch*classes)
+	x := make([]float32, evaluationBatch*dataset.ImageBytes)
+	labels := make([]uint8, evaluationBatch)
+	var t model.Tally
+	for batch := range loader.Batches() {
+		// A round that is skipped is still measured.
+		if err := r.breathe(); err != nil && !errors.Is(err, errSkipped) {
+			return t, err
+		}
+		began := time.Now()
+		n := loader.Load(0, batch, x, labels)
+		logits(dst[:n*classes], x[:n*dataset.ImageBytes])
+		t.Add(dst[:n*classes], labels[:n], classes)
+		r.estimate.add(kind, n, time.Since(began).Seconds())
+		if (batch+1)%progressEvery == 0 {
+			r.progress(t.Total, split.Len())
+		}
+	}
+	return t, nil
+}
+
+// progress tells how far the stage's images are done.
+func (r *runner) progress(done, total int) {
+	if r.control.asking {
+		return
+	}
+	r.hub.Publish(Progress{
+		Stage: r.stage, Round: r.round, Done: done, Total: total, Unit: "images",
+		Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
+	})
+}
+
+// evaluate measures the present network in fp32.
+func (r *runner) evaluate(what string, part dataset.Part) (Evaluated, error) {
+	split, err := r.data.Part(part)
+	if err != nil {
+		return Evaluated{}, err
+	}
+	began := time.Now()
+	r.eval.Reload()
+	t, err := r.tally(r.eval.Logits, split, inferWork)
+	if err != nil {
+		return Evaluated{}, err
+	}
+	e := Evaluated{
+		What: what, Round: r.round, Split: string(part), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
+		Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
+	}
+	r.hub.Publish(e)
+	return e, nil
+}
+
+// watchPart is the split that rounds are followed on: validation where there is
+// one, so that the test split is looked at as seldom as can be.
+func (r *runner) watchPart() dataset.Part {
+	if r.data.Validation.Len() > 0 {
+		return dataset.Validation
+	}
+	return dataset.Test
+}
+
+// images returns a loader of calibration images in the order of a draw.
+func (r *runner) images(count, draw int) (quantize.Images, error) {
+	only, err := r.data.Calibration(dataset.Train, count, draw, r.e.Seed)
+	if err != nil {
+		return nil, err
+	}
+	loader := r.data.NewLoader(r.data.Train, dataset.LoaderOptions{Batch: 1, Only: only})
+	x := make([]float32, quantize.CalibrationBatch*dataset.ImageBytes)
+	var label [1]uint8
+	return func(first, n int) ([]float32, error) {
+		if err := r.breathe(); err != nil {
+			return nil, err
+		}
+		for i := range n {
+			loader.Load(0, first+i, x[i*dataset.ImageBytes:(i+1)*dataset.ImageBytes], label[:])
+		}
+		return x[:n*dataset.ImageBytes], nil
+	}, nil
+}
+
+// point quantizes the network with a calibration and measures it on the test
+// split.
+func (r *runner) point(c *quantize.Calibration) (*quantize.Network, model.Tally, error) {
+	net, err := quantize.Build(r.net, c, r.recipe)
+	if err != nil {
+		return nil, model.Tally{}, err
+	}
+	t, err := r.tally(quantize.NewEvaluator(net, r.engine).Logits, r.data.Test, int8Work)
+	return net, t, err
+}
+
+// calibrateNow measures one calibration size on the present weights.
+func (r *runner) calibrateNow(command Command) error {
+	observer := command.Observer
+	if observer == "" {
+		observer = r.e.Quantize.Observer
+	}
+	r.eval.Reload()
+	float, err := r.tally(r.eval.Logits, r.data.Test, inferWork)
+	if err != nil {
+		return err
+	}
+	return r.curve(observer, 1, []int{command.Images}, float.Top1(), true)
+}
+
+// curve measures a draw of calibration images at every size.
+func (r *runner) curve(observer string, draw int, sizes []int, float float64, asked bool) error {
+	load, err := r.images(sizes[len(sizes)-1], draw)
+	if err != nil {
+		return err
+	}
+	began, observed := time.Now(), 0
+	return quantize.Calibrate(r.eval, r.engine, observer, load, sizes, func(c *quantize.Calibration) error {
+		calibrated := time.Since(began).Seconds()
+		r.estimate.add(observeWork, c.Images-observed, calibrated)
+		observed = c.Images
+		began = time.Now()
+		_, t, err := r.point(c)
+		if err != nil {
+			return err
+		}
+		r.hub.Publish(CalibrationPoint{
+			Images: c.Images, Draw: draw, Observer: observer, Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
+			Float: float, CalibrateSeconds: calibrated, EvaluateSeconds: time.Since(began).Seconds(), Asked: asked,
+		})
+		began = time.Now()
+		return nil
+	})
+}

@@ -1,0 +1,180 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+)
+
+// heartbeat is the longest that the line printer is silent while work goes on.
+const heartbeat = 15 * time.Second
+
+// PrintPlain writes a run as lines for people: one for each round, epoch,
+// measurement and log entry, and a heartbeat while training. It returns after
+// the run's last event, or when ctx ends.
+func PrintPlain(ctx context.Context, w io.Writer, s Source) error {
+	p := plainPrinter{w: w}
+	return follow(ctx, s, p.print)
+}
+
+// PrintJSON writes a run's events as the journal has them, one JSON object a
+// line. It returns after the run's last event, or when ctx ends.
+func PrintJSON(ctx context.Context, w io.Writer, s Source) error {
+	lines := json.NewEncoder(w)
+	return follow(ctx, s, func(e Event) error { return lines.Encode(e) })
+}
+
+// follow hands over the events of a source until its run is over.
+func follow(ctx context.Context, s Source, see func(Event) error) error {
+	var after int64
+	for {
+		events := s.Since(after, 1024)
+		for _, e := range events {
+			if err := see(e); err != nil {
+				return fmt.Errorf("print events: %w", err)
+			}
+			if _, over := e.Body.(RunDone); over {
+				return nil
+			}
+			after = e.Seq
+		}
+		if len(events) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.Changed():
+		}
+	}
+}
+
+// A plainPrinter turns events into lines.
+type plainPrinter struct {
+	w    io.Writer
+	last time.Time // of the last line
+}
+
+func (p *plainPrinter) print(e Event) error {
+	text := line(e.Body)
+	if text == "" {
+		if e.Time.Sub(p.last) < heartbeat {
+			return nil
+		}
+		if text = beat(e.Body); text == "" {
+			return nil
+		}
+	}
+	p.last = e.Time
+	_, err := fmt.Fprintf(p.w, "%s  %s\n", e.Time.Local().Format("15:04:05"), text)
+	return err
+}
+
+// beat is the line of an event that is only printed now and then.
+func beat(body Body) string {
+	switch b := body.(type) {
+	case StepDone:
+		return fmt.Sprintf("%s step %d/%d epoch %d/%d  loss %s  lr %.3g  %.0f images/s  %s", stageName(b.Stage, b.Round), b.Step, b.Steps, b.Epoch, b.Epochs, loss(b.Loss), b.LearningRate, b.ImagesPerSec, rest(b.Overall, b.Remaining))
+	case Progress:
+		return fmt.Sprintf("%s %d/%d %s  %s", stageName(b.Stage, b.Round), b.Done, b.Total, b.Unit, rest(b.Overall, b.Remaining))
+	}
+	return ""
+}
+
+// line is the line of an event that is always printed, or nothing.
+func line(body Body) string {
+	switch b := body.(type) {
+	case RunStarted:
+		return fmt.Sprintf("run %s: experiment %s, %s on %s, %s weights, seed %d, kernel %s, %d threads, gate %s",
+			b.Name, b.Experiment, b.Network, b.Dataset, thousands(b.Weights), b.Seed, b.Kernel, b.Threads, b.Gate)
+	case Continued:
+		from := b.Checkpoint
+		if from == "" {
+			from = "the beginning"
+		}
+		return fmt.Sprintf("continued at step %d from %s; %d later events are computed again", b.GlobalStep, from, b.Removed)
+	case RoundStarted:
+		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %d steps", b.Round, b.Rounds, percent(b.Target), percent(b.Edge), b.Steps)
+	case Sparsity:
+		return fmt.Sprintf("round %d  sparsity %s (%s of %s weights are zero)", b.Round, percent(b.Sparsity), thousands(b.Zero), thousands(b.Total))
+	case EpochDone:
+		validation := ""
+		if b.ValCount > 0 {
+			validation = fmt.Sprintf("  validation loss %s top-1 %s", loss(b.ValLoss), percent(b.ValTop1))
+		}
+		return fmt.Sprintf("%s epoch %d/%d  step %d  training loss %s top-1 %s%s  %s", stageName(b.Stage, b.Round), b.Epoch, b.Epochs, b.GlobalStep, loss(b.TrainLoss), percent(b.TrainTop1), validation, duration(b.Seconds))
+	case Evaluated:
+		round := ""
+		if b.Round > 0 {
+			round = fmt.Sprintf("round %d  ", b.Round)
+		}
+		return fmt.Sprintf("%s%s on %s: top-1 %s (%d of %d)  loss %s", round, b.What, b.Split, percent(b.Top1), b.Correct, b.Total, loss(b.Loss))
+	case RoundDone:
+		verdict := "passed"
+		if !b.Passed {
+			verdict = "failed"
+		}
+		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 %s (%+.2f)  %d epochs  %s  %s: %s  %s %.12s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), -100*b.Drop, b.Epochs, duration(b.Seconds), verdict, b.Reason, b.Checkpoint, b.Hash)
+	case CalibrationPoint:
+		return fmt.Sprintf("int8  %s  %d images  draw %d: top-1 %s (%+.2f against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, b.Images, b.Draw, percent(b.Top1), 100*(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
+	case Quantized:
+		return fmt.Sprintf("quantized  recipe %s  %s on %d images: top-1 %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, b.Images, percent(b.Top1), percent(b.Float), thousands(int(b.Int8Bytes)), thousands(int(b.FloatBytes)))
+	case Scales:
+		if !b.Asked {
+			return ""
+		}
+		return fmt.Sprintf("scales  %s  %d channels  activation %.4g to %.4g, scale %.4g, zero point %d  one scale for all channels would cost %.1f dB", b.Layer, len(b.Channels), b.Activation.Min, b.Activation.Max, b.Activation.Scale, b.Activation.ZeroPoint, b.PerTensorCost)
+	case Paused:
+		return strings.TrimSuffix(fmt.Sprintf("paused by %s at step %d: %s", b.Source, b.GlobalStep, b.Reason), ": ")
+	case Resumed:
+		return fmt.Sprintf("resumed by %s at step %d after %s", b.Source, b.GlobalStep, duration(b.Seconds))
+	case Commanded:
+		if b.Refused != "" {
+			return fmt.Sprintf("command %s by %s refused: %s", b.Command.Do, b.Command.Source, b.Refused)
+		}
+		return fmt.Sprintf("command %s by %s", b.Command.Do, b.Command.Source)
+	case Saved:
+		return fmt.Sprintf("saved %s  %s bytes", b.Path, thousands(int(b.Bytes)))
+	case Log:
+		if b.Level == "info" {
+			return b.Text
+		}
+		return b.Level + ": " + b.Text
+	case Note:
+		return fmt.Sprintf("note at step %d: %s", b.GlobalStep, b.Text)
+	case RunDone:
+		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 dense %s, pruned %s, int8 %s", b.Status, duration(b.Seconds), percent(b.Sparsity), percent(b.Dense), percent(b.Top1), percent(b.Int8))
+		if b.Reason != "" {
+			text += ": " + b.Reason
+		}
+		return text
+	}
+	return ""
+}
+
+func stageName(stage string, round int) string {
+	if round == 0 {
+		return stage
+	}
+	return fmt.Sprintf("round %d  %s", round, stage)
+}
+
+func loss(v float64) string {
+	if math.IsNaN(v) {
+		return "not finite"
+	}
+	return fmt.Sprintf("%.4f", v)
+}
+
+// rest says how far the whole run is.
+func rest(overall, remaining float64) string {
+	text := fmt.Sprintf("%.0f %% of the run", 100*overall)
+	if remaining > 0 {
+		text += ", about " + duration(remaining) + " left"
+	}
+	return text
+}

@@ -1,0 +1,263 @@
+package pipeline
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+
+	"espalier/configs"
+)
+
+// A Result is a run's outcome for other programs: the content of result.json.
+type Result struct {
+	Schema     int                `json:"schema"`
+	Name       string             `json:"name"`
+	Experiment string             `json:"experiment"`
+	Dataset    string             `json:"dataset"`
+	Network    string             `json:"network"`
+	Seed       uint64             `json:"seed"`
+	Kernel     string             `json:"kernel"`
+	Threads    int                `json:"threads"`
+	Gate       string             `json:"gate"`
+	Begun      time.Time          `json:"begun"`
+	Outcome    RunDone            `json:"outcome"`
+	Rounds     []RoundDone        `json:"rounds"`
+	Quantized  *Quantized         `json:"quantized"` // null when not reached
+	Points     []CalibrationPoint `json:"calibration_points"`
+	Journal    string             `json:"journal_sha256"` // of its canonical part, without the last event
+}
+
+// WriteReport writes a run's result and report, with charts, into its folder
+// and returns the files' names. It works on unfinished runs too.
+func WriteReport(folder Folder) ([]string, error) {
+	state, err := ReadState(folder)
+	if err != nil {
+		return nil, err
+	}
+	if state.Started == nil {
+		return nil, fmt.Errorf("run %s has not begun: there is nothing to report", folder.Name())
+	}
+	e, err := folder.LoadExperiment()
+	if err != nil {
+		return nil, err
+	}
+	return writeReport(folder, e, &state)
+}
+
+func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error) {
+	hash, err := JournalHash(folder)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := e.YAML()
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	write := func(name string, content []byte) error {
+		err := WriteFile(folder.Path(name), func(w io.Writer) error {
+			_, err := w.Write(content)
+			return err
+		})
+		if err == nil {
+			files = append(files, name)
+		}
+		return err
+	}
+	result := Result{
+		Schema: Schema, Name: s.Started.Name, Experiment: s.Started.Experiment, Dataset: s.Started.Dataset, Network: s.Started.Network,
+		Seed: s.Started.Seed, Kernel: s.Started.Kernel, Threads: s.Started.Threads, Gate: s.Started.Gate,
+		Begun: s.Begun.UTC(), Rounds: s.Rounds, Quantized: s.Quantized, Points: s.Points, Journal: hash,
+	}
+	if s.Done != nil {
+		result.Outcome = *s.Done
+	}
+	document, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := write("result.json", append(document, '\n')); err != nil {
+		return files, err
+	}
+	var images []string
+	for _, c := range charts(s) {
+		picture, err := c.png()
+		if err != nil {
+			return files, fmt.Errorf("draw %s: %w", c.file, err)
+		}
+		if err := write(c.file, picture); err != nil {
+			return files, err
+		}
+		images = append(images, c.file)
+	}
+	var text bytes.Buffer
+	Markdown(&text, s, settings, hash, images)
+	return files, write("report.md", text.Bytes())
+}
+
+// Markdown writes a run's tables, charts and settings. Images are the names of
+// the charts' pictures, beside the text charts.
+func Markdown(w io.Writer, s *State, settings []byte, hash string, images []string) {
+	heading(w, s)
+	roundTable(w, s)
+	quantizedTable(w, s)
+	pointTable(w, s)
+	for i, c := range charts(s) {
+		fmt.Fprintf(w, "\n## %s\n\n```text\n%s\n```\n", c.title, c.text())
+		if i < len(images) {
+			fmt.Fprintf(w, "\n![%s](%s)\n", c.title, images[i])
+		}
+	}
+	if len(s.Problems) > 0 {
+		fmt.Fprint(w, "\n## Warnings\n\n")
+		for _, p := range s.Problems {
+			fmt.Fprintf(w, "- %s\n", p.Text)
+		}
+	}
+	if len(s.Notes) > 0 {
+		fmt.Fprint(w, "\n## Notes\n\n")
+		for _, n := range s.Notes {
+			fmt.Fprintf(w, "- step %d: %s\n", n.GlobalStep, n.Text)
+		}
+	}
+	fmt.Fprintf(w, "\n## Settings\n\n```yaml\n%s```\n", settings)
+	fmt.Fprintf(w, "\nSHA-256 of the journal without times, names and rates: `%s`. A run with the same settings and kernel has the same.\n", hash)
+}
+
+func heading(w io.Writer, s *State) {
+	b := s.Started
+	fmt.Fprintf(w, "# %s\n\n", b.Name)
+	fmt.Fprintf(w, "Experiment `%s`: %s on **%s**, %s weights, seed %d, kernel %s, %d threads.", b.Experiment, b.Network, b.Dataset, thousands(b.Weights), b.Seed, b.Kernel, b.Threads)
+	fmt.Fprintf(w, " Begun %s.", s.Begun.UTC().Format("2006-01-02 15:04 UTC"))
+	if s.Continued > 0 {
+		fmt.Fprintf(w, " Continued %d times after an interruption.", s.Continued)
+	}
+	d := s.Done
+	if d == nil {
+		fmt.Fprint(w, "\n\nThe run is not over.\n")
+		return
+	}
+	fmt.Fprintf(w, " It worked for %s", duration(d.Seconds))
+	switch d.Status {
+	case StatusDone:
+		fmt.Fprint(w, ".\n")
+	default:
+		fmt.Fprintf(w, " and %s: %s.\n", d.Status, strings.TrimSuffix(d.Reason, "."))
+	}
+	if d.Dense > 0 {
+		fmt.Fprintf(w, "\nTop-1 on the test split: dense %s, at %s sparsity of all weights %s", percent(d.Dense), percent(d.Sparsity), percent(d.Top1))
+		if s.Quantized != nil {
+			fmt.Fprintf(w, ", in int8 %s", percent(d.Int8))
+		}
+		fmt.Fprint(w, ".\n")
+	}
+}
+
+func roundTable(w io.Writer, s *State) {
+	if len(s.Rounds) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n## Pruning\n\nTarget: share of the ranked weights. Sparsity: share of all %s weights. Top-1 on the test split. Gate: %s.\n\n", thousands(s.Started.Weights), s.Started.Gate)
+	fmt.Fprint(w, "| round | target | sparsity | top-1 | against dense | epochs | seconds | gate | checkpoint (SHA-256) |\n|---:|---:|---:|---:|---:|---:|---:|---|---|\n")
+	for _, r := range s.Rounds {
+		verdict := "passed"
+		if !r.Passed {
+			verdict = "**failed**: " + r.Reason
+		}
+		fmt.Fprintf(w, "| %d | %s | %s | %s | %+.2f | %d | %.0f | %s | `%s` (%.12s) |\n", r.Round, percent(r.Target), percent(r.Sparsity), percent(r.Top1), -100*r.Drop, r.Epochs, r.Seconds, verdict, r.Checkpoint, r.Hash)
+	}
+}
+
+func quantizedTable(w io.Writer, s *State) {
+	q := s.Quantized
+	if q == nil {
+		return
+	}
+	fmt.Fprint(w, "\n## Quantization\n\n| recipe | observer | images | fp32 top-1 | int8 top-1 | difference | fp32 bytes | int8 bytes |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
+	fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %+.2f | %s | %s |\n", q.Recipe, q.Observer, thousands(q.Images), percent(q.Float), percent(q.Top1), 100*(q.Top1-q.Float), thousands(int(q.FloatBytes)), thousands(int(q.Int8Bytes)))
+}
+
+// A sizeMean sums up the draws of one calibration size.
+type sizeMean struct {
+	observer    string
+	images      int
+	mean, sigma float64 // of top-1; sigma NaN for one draw
+	float       float64
+	draws       int
+}
+
+// sizeMeans averages the sweep's points over draws, by observer and size.
+func sizeMeans(points []CalibrationPoint) []sizeMean {
+	type key struct {
+		observer string
+		images   int
+	}
+	tops, floats := make(map[key][]float64), make(map[key]float64)
+	var keys []key
+	for _, p := range points {
+		if p.Asked {
+			continue
+		}
+		k := key{p.Observer, p.Images}
+		if tops[k] == nil {
+			keys = append(keys, k)
+		}
+		tops[k] = append(tops[k], p.Top1)
+		floats[k] = p.Float
+	}
+	slices.SortStableFunc(keys, func(a, b key) int {
+		return cmp.Or(strings.Compare(a.observer, b.observer), cmp.Compare(a.images, b.images))
+	})
+	var all []sizeMean
+	for _, k := range keys {
+		mean, sigma := stat.MeanStdDev(tops[k], nil)
+		all = append(all, sizeMean{k.observer, k.images, mean, sigma, floats[k], len(tops[k])})
+	}
+	return all
+}
+
+func pointTable(w io.Writer, s *State) {
+	means := sizeMeans(s.Points)
+	if len(means) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\n## Calibration sweep\n\nTop-1 of the int8 network on the test split against the number of training images it was calibrated on.\n\n")
+	fmt.Fprint(w, "| observer | images | int8 top-1 | against fp32 | draws | standard deviation |\n|---|---:|---:|---:|---:|---:|\n")
+	for _, m := range means {
+		sigma := "–"
+		if m.draws > 1 {
+			sigma = fmt.Sprintf("%.2f", 100*m.sigma)
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %+.2f | %d | %s |\n", m.observer, thousands(m.images), percent(m.mean), 100*(m.mean-m.float), m.draws, sigma)
+	}
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
+
+// thousands writes 270896 as 270,896.
+func thousands(n int) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// duration writes seconds as 2h03m, 4m05s or 6s.
+func duration(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
+	switch {
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%ds", int(d.Seconds()))
+}

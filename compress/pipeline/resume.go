@@ -1,0 +1,236 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"espalier/compress/prune"
+	"espalier/model"
+	"espalier/model/weights"
+)
+
+// A past is what an interrupted run has behind it, up to the newest point from
+// which its files allow to go on. The zero past is a run's beginning.
+type past struct {
+	seq    int64  // of the journal there
+	file   string // the checkpoint, empty at the beginning
+	dense  bool   // the dense network is there and measured
+	rounds int    // done
+	failed bool   // the last of them did not pass its gate
+
+	net      *model.Network // with masks; nil at the beginning
+	step     *stepState     // inside a stage of training, or nil
+	velocity map[string][]float32
+	saves    int // which step checkpoint the next one overwrites
+
+	warnings []string // what could not be used
+	notes    []Note   // made after seq
+	removed  int      // events after seq
+}
+
+// findPast reads a run's journal and checkpoints for the newest point to go on
+// from: after the dense stage, after a round, or inside a stage of training.
+func findPast(folder Folder) (past, error) {
+	ends, notes, err := stageEnds(folder)
+	if err != nil {
+		return past{}, err
+	}
+	steps, warnings := readSteps(folder)
+	for _, p := range slices.Backward(ends) {
+		// A step checkpoint counts when it is of the stage after this end.
+		for _, s := range steps {
+			if s.step.seq <= p.seq || p.failed || s.step.round != 0 && s.step.round != p.rounds+1 {
+				continue
+			}
+			s.dense, s.rounds = p.dense, p.rounds
+			s.warnings, s.notes = warnings, notesAfter(notes, s.seq)
+			return s, nil
+		}
+		p.warnings, p.notes = warnings, notesAfter(notes, p.seq)
+		if len(steps) > 0 {
+			p.saves = steps[0].saves
+		}
+		if p.file == "" {
+			return p, nil
+		}
+		n, _, err := weights.Load(folder.Path(p.file))
+		if err == nil {
+			if p.rounds > 0 {
+				prune.Hold(n)
+			}
+			p.net = n
+			return p, nil
+		}
+		warnings = append(warnings, fmt.Sprintf("%s cannot be used, what was before it is: %s", p.file, err))
+	}
+	return past{warnings: warnings}, nil
+}
+
+// stageEnds returns the points at which the journal has the dense stage or a
+// round complete, the run's beginning first, and the remarks made on the way.
+func stageEnds(folder Folder) ([]past, []Event, error) {
+	var ends []past
+	var notes []Event
+	var now past
+	err := ReadJournal(folder.Journal(), func(e Event) error {
+		now.seq = e.Seq
+		switch b := e.Body.(type) {
+		case RunStarted:
+			ends = append(ends, now)
+		case StageDone:
+			if b.Stage == StageDense {
+				now.dense, now.file = true, denseCheckpoint
+				ends = append(ends, now)
+			}
+		case RoundDone:
+			now.rounds, now.failed = b.Round, !b.Passed
+			if b.Passed {
+				now.file = b.Checkpoint
+			}
+			ends = append(ends, now)
+		case Note:
+			notes = append(notes, e)
+		}
+		return nil
+	})
+	return ends, notes, err
+}
+
+func notesAfter(notes []Event, seq int64) []Note {
+	var after []Note
+	for _, e := range notes {
+		if e.Seq > seq {
+			after = append(after, e.Body.(Note))
+		}
+	}
+	return after
+}
+
+// readSteps reads the step checkpoints, the newest first, and says which
+// cannot be used.
+func readSteps(folder Folder) (all []past, warnings []string) {
+	for i, file := range stepCheckpoints {
+		p, err := readStep(folder.Path(file))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			warnings = append(warnings, fmt.Sprintf("%s cannot be used, what was before it is: %s", file, err))
+			continue
+		}
+		p.file, p.saves = file, i+1
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b past) int { return int(b.seq - a.seq) })
+	return all, warnings
+}
+
+// readStep reads a checkpoint that saveStep wrote.
+func readStep(path string) (past, error) {
+	tensors, meta, err := weights.Read(path)
+	if err != nil {
+		return past{}, err
+	}
+	s, err := parseStepState(meta)
+	if err != nil {
+		return past{}, err
+	}
+	p := past{seq: s.seq, step: &s, velocity: make(map[string][]float32)}
+	var own []weights.Tensor
+	masks := make(map[string][]float32)
+	for _, t := range tensors {
+		name, velocity := strings.CutPrefix(t.Name, velocityPrefix)
+		name, mask := strings.CutPrefix(name, maskPrefix)
+		if !velocity && !mask {
+			own = append(own, t)
+			continue
+		}
+		values, err := t.Float32s()
+		if err != nil {
+			return past{}, err
+		}
+		if velocity {
+			p.velocity[name] = values
+		} else {
+			masks[name] = values
+		}
+	}
+	if p.net, err = weights.Network(own, meta); err != nil {
+		return past{}, err
+	}
+	for _, l := range p.net.Layers() {
+		if mask := masks[l.Name]; mask != nil && len(mask) != len(l.Weight) {
+			return past{}, fmt.Errorf("the mask of %s has %d values for %d weights", l.Name, len(mask), len(l.Weight))
+		}
+		l.Mask = masks[l.Name]
+	}
+	for _, t := range p.net.Parameters() {
+		if len(p.velocity[t.Name]) != len(t.Data) {
+			return past{}, fmt.Errorf("the momentum of %s has %d values for %d", t.Name, len(p.velocity[t.Name]), len(t.Data))
+		}
+	}
+	return p, nil
+}
+
+// continued publishes that an interrupted run continues, and where.
+func (r *runner) continued() error {
+	state := r.hub.State()
+	// Another instruction set rounds differently, so the result would be
+	// neither machine's.
+	if have, want := r.engine.Kernels.Name, state.Started.Kernel; want != "" && have != want {
+		return fmt.Errorf("the run was begun with the kernel %s and would go on with %s, which rounds differently: set engine.kernel in %s to have that all the same", want, have, r.folder.Experiment())
+	}
+	p := &r.past
+	r.steps, r.before, r.saves = state.GlobalStep, state.Seconds, p.saves
+	if p.step != nil {
+		r.steps, r.before = p.step.steps, p.step.seconds
+	}
+	r.hub.Publish(Continued{GlobalStep: r.steps, Checkpoint: p.file, Removed: p.removed})
+	for _, warning := range p.warnings {
+		r.log("warn", "%s", warning)
+	}
+	for _, note := range p.notes {
+		r.hub.Publish(note)
+	}
+	r.estimateRest(&state)
+	return nil
+}
+
+// restore gives the stage of training that was interrupted its momentum and
+// position back, and reports whether t is that stage.
+func (r *runner) restore(t *training) bool {
+	s := r.past.step
+	if s == nil {
+		return false
+	}
+	for _, v := range t.trainer.Velocity() {
+		copy(v.Data, r.past.velocity[v.Name])
+	}
+	t.step, t.tally = s.step, s.tally
+	r.past.step, r.past.velocity = nil, nil
+	return true
+}
+
+// estimateRest notes the work that lies behind a run that goes on.
+func (r *runner) estimateRest(state *State) {
+	train := float64(expectedTrain(r.e))
+	if r.past.dense {
+		r.estimate.skip(trainWork, r.e.Dense.Epochs[0]*train)
+	}
+	for round := 1; round <= r.past.rounds; round++ {
+		r.estimate.skip(trainWork, r.e.FineTune.Epochs.Round(round)*train)
+	}
+	if s := r.past.step; s != nil {
+		batch := r.e.FineTune.Batch
+		if s.stage == StageDense {
+			batch = r.e.Dense.Batch
+		}
+		r.estimate.skip(trainWork, float64(s.step*batch))
+	}
+	for _, e := range state.Evaluations {
+		r.estimate.skip(inferWork, float64(e.Total))
+	}
+}

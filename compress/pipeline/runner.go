@@ -1,0 +1,267 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"espalier/compress/prune"
+	"espalier/compress/quantize"
+	"espalier/configs"
+	"espalier/dataset"
+	"espalier/model"
+	"espalier/model/kernel"
+)
+
+// evaluationBatch is the number of images evaluated at a time. Results do not
+// depend on it.
+const evaluationBatch = 128
+
+// A runner computes one run in one goroutine.
+type runner struct {
+	ctx    context.Context
+	e      configs.Experiment
+	folder Folder
+	hub    *Hub
+	parts  Parts
+	resume bool
+
+	engine *model.Engine
+	data   *dataset.Data
+	net    *model.Network
+	eval   *model.Evaluator // of net; reload it when weights have changed
+	recipe quantize.Recipe
+	gate   prune.Gate
+	past   past // what an interrupted run has behind it
+
+	control  control
+	estimate *estimate
+	training *training // the stage of SGD in progress, or nil
+	stage    string
+	round    int
+	steps    int // optimiser updates so far, over the whole run
+
+	began  time.Time
+	before float64       // seconds of work before an interruption
+	paused time.Duration // since began
+	saved  time.Time     // the last checkpoint inside a stage
+	saves  int           // of such checkpoints
+}
+
+func newRunner(ctx context.Context, run *Run, p Parts) *runner {
+	return &runner{
+		ctx: ctx, e: run.Experiment, folder: run.Folder, hub: run.Hub, parts: p, resume: run.resume, past: run.past,
+		gate:  prune.Gate{MinTop1: run.Experiment.Gate.MinTop1, MaxDrop: run.Experiment.Gate.MaxDrop, Split: run.Experiment.Gate.Split},
+		began: time.Now(), saved: time.Now(),
+	}
+}
+
+// errStopped ends a run that somebody asked to stop.
+var errStopped = errors.New("stopped")
+
+// run passes through the stages.
+func (r *runner) run() error {
+	set, err := kernel.Select(r.e.Engine.Kernel)
+	if err != nil {
+		return r.refuse(err)
+	}
+	algorithm, err := model.ParseAlgorithm(r.e.Engine.Algorithm)
+	if err != nil {
+		return r.refuse(err)
+	}
+	if r.recipe, err = quantize.RecipeNamed(r.e.Quantize.Recipe); err != nil {
+		return r.refuse(err)
+	}
+	if r.net = r.past.net; r.net == nil {
+		if r.net, err = r.source(); err != nil {
+			return r.refuse(err)
+		}
+	}
+	r.engine = model.NewEngine(set, r.e.Engine.Threads, algorithm)
+	defer r.engine.Close()
+
+	if err := r.open(); err != nil {
+		return err
+	}
+	if err := r.readData(); err != nil {
+		return err
+	}
+	if err := r.denseStage(); err != nil {
+		return err
+	}
+	if err := r.rounds(); err != nil {
+		return err
+	}
+	return r.quantization()
+}
+
+// open publishes the run's first event, or that an interrupted run goes on.
+func (r *runner) open() error {
+	r.estimate = newEstimate(r.e)
+	if r.resume {
+		return r.continued()
+	}
+	r.hub.Publish(r.started())
+	return nil
+}
+
+// refuse reports an experiment that cannot begin, so that the journal of a run
+// always opens alike.
+func (r *runner) refuse(err error) error {
+	if r.net == nil {
+		r.net, _ = model.New(r.arch())
+	}
+	if !r.resume {
+		r.hub.Publish(r.started())
+	}
+	return err
+}
+
+// arch is the architecture that the experiment names.
+func (r *runner) arch() model.Arch {
+	return model.Arch{Depth: r.e.Model.Depth, Shortcut: model.Shortcut(r.e.Model.Shortcut), Classes: 10}
+}
+
+// started describes the run to whoever watches it.
+func (r *runner) started() RunStarted {
+	s := RunStarted{
+		Schema: Schema, Version: r.parts.Version, Name: r.folder.Name(), Experiment: r.e.Name,
+		Dataset: r.e.Data.Set, Seed: r.e.Seed, Targets: r.e.Prune.Targets, Gate: r.gate.String(),
+		Sizes: capSizes(r.e.Sweep.Sizes, expectedTrain(r.e)), Observers: r.e.Sweep.Observers,
+		Network: r.net.Arch.String(), Weights: r.net.Weights(), MACs: r.net.MACs(),
+	}
+	if r.engine != nil {
+		s.Threads, s.Kernel = r.engine.Threads(), r.engine.Kernels.Name
+	}
+	for _, l := range r.net.Layers() {
+		s.Layers = append(s.Layers, LayerInfo{
+			Name: l.Name, Shape: l.Shape(), Stride: l.Stride, Weights: len(l.Weight), MACs: l.MACs(), Edge: prune.IsEdge(r.net, l),
+		})
+	}
+	return s
+}
+
+// expectedTrain returns the number of training images that a whole data set
+// leaves, before it is read.
+func expectedTrain(e configs.Experiment) int {
+	n := map[string]int{configs.CIFAR10: 50000, configs.Shapes10: 20000}[e.Data.Set] - e.Data.Validation
+	if e.Data.Train > 0 {
+		n = min(n, e.Data.Train)
+	}
+	return max(n, 1)
+}
+
+// capSizes replaces the sizes beyond n by n itself.
+func capSizes(sizes []int, n int) []int {
+	var capped []int
+	for _, size := range sizes {
+		if size = min(size, n); !slices.Contains(capped, size) {
+			capped = append(capped, size)
+		}
+	}
+	return capped
+}
+
+// readData opens the data set.
+func (r *runner) readData() error {
+	defer r.begin(StageData, 0, r.e.Data.Set)()
+	data, err := r.parts.Open(dataset.Options{
+		Set: r.e.Data.Set, Path: r.e.Data.Path, Seed: r.e.Data.Seed, Validation: r.e.Data.Validation,
+		TrainLimit: r.e.Data.Train, TestLimit: r.e.Data.Test,
+	})
+	if err != nil {
+		return fmt.Errorf("read the data: %w", err)
+	}
+	if data.Train.Len() == 0 || data.Test.Len() == 0 {
+		return fmt.Errorf("read the data: %s has %d training and %d test images; an experiment needs both", data.Source, data.Train.Len(), data.Test.Len())
+	}
+	r.data = data
+	// A network keeps the normalisation that it was trained with.
+	if r.net.Std == ([3]float32{}) {
+		r.net.Mean, r.net.Std = data.Mean, data.Std
+	}
+	data.Mean, data.Std = r.net.Mean, r.net.Std
+	note := ""
+	if data.Note != "" {
+		note = ", " + data.Note
+	}
+	r.log("info", "%s%s: %d training, %d validation and %d test images (%s)",
+		data.Name, note, data.Train.Len(), data.Validation.Len(), data.Test.Len(), data.Source)
+	return nil
+}
+
+// begin opens a stage; the function it returns closes it.
+func (r *runner) begin(stage string, round int, text string) func() {
+	r.hub.Publish(StageStarted{Stage: stage, Round: round, Text: text})
+	return r.reenter(stage, round)
+}
+
+// reenter is begin for a stage that was opened before an interruption.
+func (r *runner) reenter(stage string, round int) func() {
+	r.stage, r.round = stage, round
+	began, paused := time.Now(), r.paused
+	return func() {
+		seconds := (time.Since(began) - (r.paused - paused)).Seconds()
+		r.hub.Publish(StageDone{Stage: stage, Round: round, Seconds: seconds})
+	}
+}
+
+// seconds returns the time that the run has worked, pauses excluded.
+func (r *runner) seconds() float64 {
+	return r.before + (time.Since(r.began) - r.paused).Seconds()
+}
+
+func (r *runner) log(level, format string, values ...any) {
+	r.hub.Publish(Log{Level: level, Text: fmt.Sprintf(format, values...)})
+}
+
+// stream derives a seed for one purpose from the experiment's.
+func (r *runner) stream(purpose string, n int) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %s %d", r.e.Seed, purpose, n)
+	return h.Sum64()
+}
+
+// outcome describes how the run ended.
+func (r *runner) outcome(err error) RunDone {
+	state := r.hub.State()
+	done := RunDone{Status: StatusDone, Seconds: r.seconds()}
+	switch {
+	case errors.Is(err, errStopped):
+		done.Status, done.Reason = StatusStopped, r.control.reason
+	case err != nil:
+		done.Status, done.Reason = StatusFailed, err.Error()
+	}
+	if dense := state.Evaluation("dense", string(dataset.Test)); dense != nil {
+		done.Dense, done.Top1 = dense.Top1, dense.Top1
+	}
+	if passed := state.Passed(); passed != nil {
+		done.Top1, done.Sparsity = passed.Top1, passed.Sparsity
+	}
+	if state.Quantized != nil {
+		done.Int8 = state.Quantized.Top1
+	}
+	return done
+}
+
+// conclude writes what people keep of the run.
+func (r *runner) conclude(done RunDone) error {
+	// The report tells of the end, and the end is the journal's last event: the
+	// report is written as if it had happened.
+	state := r.hub.State()
+	if state.Started == nil {
+		return nil
+	}
+	state.Apply(Event{Seq: state.Seq + 1, Time: time.Now(), Body: done})
+	if err := r.hub.Sync(); err != nil {
+		return err
+	}
+	files, err := writeReport(r.folder, r.e, &state)
+	for _, file := range files {
+		r.saidSaved("report", file)
+	}
+	return err
+}

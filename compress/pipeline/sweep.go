@@ -1,0 +1,103 @@
+package pipeline
+
+import (
+	"os"
+	"time"
+
+	"espalier/compress/quantize"
+	"espalier/dataset"
+)
+
+// quantization makes the final int8 network from the last round that passed and
+// sweeps over calibration sizes.
+func (r *runner) quantization() error {
+	state := r.hub.State()
+	float := state.Evaluation("dense", string(dataset.Test)).Top1
+	if passed := state.Passed(); passed != nil {
+		float = passed.Top1
+	}
+	done := r.begin(StageFuse, 0, "")
+	r.eval.Reload() // folds batch norm
+	done()
+
+	c, err := r.calibrate()
+	if err != nil {
+		return err
+	}
+	if err := r.integer(c, float); err != nil {
+		return err
+	}
+	return r.sweep(float)
+}
+
+// calibrate observes the images of the final calibration.
+func (r *runner) calibrate() (*quantize.Calibration, error) {
+	defer r.begin(StageCalibrate, 0, r.e.Quantize.Observer)()
+	began := time.Now()
+	size := min(r.e.Quantize.Images, r.data.Train.Len())
+	load, err := r.images(size, 1)
+	if err != nil {
+		return nil, err
+	}
+	var found *quantize.Calibration
+	observed := func(first, n int) ([]float32, error) {
+		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
+			r.progress(first, size)
+		}
+		return load(first, n)
+	}
+	err = quantize.Calibrate(r.eval, r.engine, r.e.Quantize.Observer, observed, []int{size}, func(c *quantize.Calibration) error {
+		found = c
+		return nil
+	})
+	r.estimate.add(observeWork, size, time.Since(began).Seconds())
+	return found, err
+}
+
+// integer builds the int8 network, measures it and saves it.
+func (r *runner) integer(c *quantize.Calibration, float float64) error {
+	defer r.begin(StageQuantize, 0, r.recipe.Name)()
+	began := time.Now()
+	net, t, err := r.point(c)
+	if err != nil {
+		return err
+	}
+	r.hub.Publish(Evaluated{
+		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
+		Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
+	})
+	if err := r.allScales(); err != nil {
+		return err
+	}
+	r.hub.Publish(Quantized{
+		Recipe: r.recipe.Name, Observer: c.Observer, Images: c.Images, Top1: t.Top1(), Float: float,
+		FloatBytes: quantize.FloatBytes(r.net), Int8Bytes: net.Bytes(),
+	})
+	return nil
+}
+
+// sweep measures every calibration size, draw and observer.
+func (r *runner) sweep(float float64) error {
+	sizes := capSizes(r.e.Sweep.Sizes, r.data.Train.Len())
+	if len(sizes) == 0 {
+		return nil
+	}
+	defer r.begin(StageSweep, 0, "")()
+	for _, observer := range r.e.Sweep.Observers {
+		for draw := range r.e.Sweep.Draws {
+			if err := r.curve(observer, draw+1, sizes, float, false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// saidSaved announces a file of the run folder.
+func (r *runner) saidSaved(what, path string) {
+	var size int64
+	if info, err := os.Stat(r.folder.Path(path)); err == nil {
+		size = info.Size()
+	}
+	r.hub.Publish(Saved{What: what, Path: path, Bytes: size})
+}

@@ -1,0 +1,163 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"espalier/configs"
+	"espalier/dataset"
+	"espalier/model"
+)
+
+// A training is one stage of SGD: the dense network's, or a round's
+// fine-tuning. Step is its position; together with the weights, the masks and
+// the momentum it is all that continuing takes, since batches follow from
+// (seed, stage, epoch, index).
+type training struct {
+	stage    string
+	round    int
+	settings configs.Training
+	epochs   int // the last one may be partial
+	steps    int
+	perEpoch int // steps
+	loader   *dataset.Loader
+	trainer  *model.Trainer
+	x        []float32 // [batch][3][32][32]
+	labels   []uint8
+
+	step  int         // done
+	tally model.Tally // of the epoch so far, on training batches
+	began time.Time   // the epoch
+}
+
+// A diverged reports a loss that is not finite. The weights are those before
+// the step.
+type diverged struct {
+	step int
+	loss float64
+}
+
+func (d *diverged) Error() string {
+	return fmt.Sprintf("the loss became %v at step %d: lower the learning rate", d.loss, d.step)
+}
+
+// plan prepares a stage of SGD on the present network.
+func (r *runner) plan(stage string, round int, settings configs.Training, epochs float64) (*training, error) {
+	trainer, err := model.NewTrainer(r.net, r.engine, settings.Batch, model.SGD{
+		Momentum: float32(settings.Momentum), WeightDecay: float32(settings.WeightDecay),
+	})
+	if err != nil {
+		return nil, err
+	}
+	t := &training{
+		stage: stage, round: round, settings: settings, trainer: trainer,
+		loader: r.data.NewLoader(r.data.Train, dataset.LoaderOptions{
+			Batch: settings.Batch, Shuffle: true, Augment: r.e.Data.Augment, Seed: r.stream(stage, round),
+		}),
+		x: make([]float32, settings.Batch*dataset.ImageBytes), labels: make([]uint8, settings.Batch),
+		began: time.Now(),
+	}
+	t.perEpoch = t.loader.Batches()
+	t.epochs, t.steps = stepsOf(epochs, t.perEpoch)
+	return t, nil
+}
+
+// stepsOf returns the epochs begun and the steps in a number of epochs that
+// need not be whole. Any epochs at all are at least one step.
+func stepsOf(epochs float64, perEpoch int) (begun, steps int) {
+	if epochs <= 0 {
+		return 0, 0
+	}
+	steps = max(1, int(math.Round(epochs*float64(perEpoch))))
+	return (steps + perEpoch - 1) / perEpoch, steps
+}
+
+// rate returns the learning rate of a step counted from 0: half a cosine from
+// the initial rate at step 0 towards 0 after the last.
+func (t *training) rate(step int) float64 {
+	return t.settings.LearningRate * (1 + math.Cos(math.Pi*float64(step)/float64(t.steps))) / 2
+}
+
+// train takes the steps that remain. It returns errSkipped when it was ended
+// early, and a *diverged when the loss is not finite; the network is usable
+// after both.
+func (r *runner) train(t *training) error {
+	r.training = t
+	defer func() { r.training, r.control.skip = nil, false }()
+	for {
+		if t.tally.Total > 0 && (t.step%t.perEpoch == 0 || t.step == t.steps) {
+			if err := r.endEpoch(t); err != nil {
+				return err
+			}
+		}
+		if t.steps == 0 {
+			return nil
+		}
+		if t.step == t.steps {
+			return r.saveStep() // evaluation follows; an interruption there costs no training
+		}
+		if err := r.breathe(); err != nil {
+			if err == errSkipped && t.tally.Total > 0 {
+				return firstError(r.endEpoch(t), err)
+			}
+			return err
+		}
+		if err := r.takeStep(t); err != nil {
+			return err
+		}
+	}
+}
+
+// takeStep loads the next batch and updates the weights with it.
+func (r *runner) takeStep(t *training) error {
+	began := time.Now()
+	epoch, index := t.step/t.perEpoch, t.step%t.perEpoch
+	n := t.loader.Load(epoch, index, t.x, t.labels)
+	rate := t.rate(t.step)
+	loss, correct := t.trainer.Step(t.x[:n*dataset.ImageBytes], t.labels[:n], float32(rate))
+	seconds := time.Since(began).Seconds()
+	t.step++
+	r.steps++
+	r.estimate.add(trainWork, n, seconds)
+	r.hub.Publish(StepDone{
+		Stage: t.stage, Round: t.round, Epoch: epoch + 1, Epochs: t.epochs, Step: t.step, Steps: t.steps,
+		GlobalStep: r.steps, Loss: loss, LearningRate: rate, ImagesPerSec: float64(n) / seconds,
+		Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
+	})
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return &diverged{r.steps, loss}
+	}
+	t.tally.Correct += correct
+	t.tally.Total += n
+	t.tally.LossSum += loss * float64(n)
+	return nil
+}
+
+// endEpoch measures the validation split and sums up the epoch.
+func (r *runner) endEpoch(t *training) error {
+	e := EpochDone{
+		Stage: t.stage, Round: t.round, Epoch: (t.step + t.perEpoch - 1) / t.perEpoch, Epochs: t.epochs,
+		TrainLoss: t.tally.Loss(), TrainTop1: t.tally.Top1(), GlobalStep: r.steps,
+	}
+	if r.data.Validation.Len() > 0 {
+		r.eval.Reload()
+		tally, err := r.tally(r.eval.Logits, r.data.Validation, inferWork)
+		if err != nil {
+			return err
+		}
+		e.ValLoss, e.ValTop1, e.ValCount = tally.Loss(), tally.Top1(), tally.Total
+	}
+	e.Seconds = time.Since(t.began).Seconds()
+	r.hub.Publish(e)
+	t.tally, t.began = model.Tally{}, time.Now()
+	return nil
+}
+
+// firstError returns the first of two errors that is one.
+func firstError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
