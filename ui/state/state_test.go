@@ -1,0 +1,190 @@
+package state
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/internal/sample"
+)
+
+func replay(events []pipeline.Event) *Run {
+	r := &Run{}
+	for _, e := range events {
+		r.Apply(e)
+	}
+	return r
+}
+
+func TestAWholeRun(t *testing.T) {
+	journal := sample.Journal()
+	r := replay(journal)
+	if r.Status != Done || r.Missed != 0 || r.Seq != int64(len(journal)) || r.Overall != 1 {
+		t.Errorf("status %v, %d missed, seq %d, overall %v", r.Status, r.Missed, r.Seq, r.Overall)
+	}
+	if n := len(r.Rounds); n != 6 || r.Rounds[5].Done == nil || r.Rounds[5].Pruned == nil || r.Rounds[5].Tuned == nil {
+		t.Errorf("%d rounds, the last %+v", n, r.Rounds[n-1])
+	}
+	if r.Train.Len() != 6*180 || r.Validation.Len() != 18 {
+		t.Errorf("%d losses and %d validation losses, want 1080 and 18", r.Train.Len(), r.Validation.Len())
+	}
+	for step, want := range map[int]int{0: 0, 1: 1, 180: 1, 181: 2, 1080: 6} {
+		if got := r.RoundAt(step); got != want {
+			t.Errorf("step %d is in round %d, want %d", step, got, want)
+		}
+	}
+}
+
+func TestEventsCountOnce(t *testing.T) {
+	journal := sample.Journal()
+	r := replay(journal)
+	for _, e := range journal[:200] {
+		r.Apply(e)
+	}
+	if r.Train.Len() != 1080 || len(r.Rounds) != 6 {
+		t.Errorf("events told twice were folded twice: %d steps, %d rounds", r.Train.Len(), len(r.Rounds))
+	}
+	gap := replay(append(journal[:10:10], journal[15:]...))
+	if gap.Missed != 5 {
+		t.Errorf("%d events are missed, want 5", gap.Missed)
+	}
+}
+
+func TestLayersAsOfAStep(t *testing.T) {
+	r := replay(sample.Journal())
+	fc := len(r.Info.Layers) - 1
+	for _, c := range []struct {
+		step   int
+		target float64 // of the candidates
+		edge   float64
+	}{{0, 0.30, 0.09}, {100, 0.30, 0.09}, {200, 0.50, 0.15}, {Now, 0.92, 0}} {
+		rows := r.Layers(c.step)
+		if got := rows[1].Target; got != c.target {
+			t.Errorf("step %d: candidates' target %v, want %v", c.step, got, c.target)
+		}
+		if got := rows[fc].Target; math.Abs(got-c.edge) > 1e-9 {
+			t.Errorf("step %d: classifier's target %v, want %v", c.step, got, c.edge)
+		}
+		sum := 0
+		for _, row := range rows {
+			sum += row.Kept
+		}
+		census, _ := r.Census(c.step)
+		if sum != census.Total-census.Zero {
+			t.Errorf("step %d: layers keep %d weights, the census says %d", c.step, sum, census.Total-census.Zero)
+		}
+	}
+	if d := r.Layers(200)[10].Delta; d <= 0 {
+		t.Errorf("the second round changed a layer by %v", d)
+	}
+	if got := len(r.Heat("layer3.0.conv1")); got != 6 {
+		t.Errorf("heat of %d rounds, want 6", got)
+	}
+}
+
+func TestCalibrationCurves(t *testing.T) {
+	r := replay(sample.Journal())
+	curve := r.Curve("minmax")
+	if len(curve) != len(r.Info.Sizes) {
+		t.Fatalf("%d sizes, want %d", len(curve), len(r.Info.Sizes))
+	}
+	for i, c := range curve {
+		if c.Images != r.Info.Sizes[i] || c.Draws != 3 || !(c.Min <= c.Mean && c.Mean <= c.Max) {
+			t.Errorf("size %d: %+v", i, c)
+		}
+	}
+	before := len(r.Points)
+	r.Apply(pipeline.Event{Body: pipeline.CalibrationPoint{Images: 1, Draw: 1, Observer: "minmax", Top1: 0.5}})
+	if len(r.Points) != before || r.Curve("minmax")[0].Min != 0.5 {
+		t.Error("a point measured again does not replace the old one")
+	}
+	small, _ := r.Cost(10)
+	large, ok := r.Cost(100_000)
+	if !ok || large <= small {
+		t.Errorf("cost of 10 images %v s, of 100,000 %v s", small, large)
+	}
+}
+
+func TestScalesAsOfAStep(t *testing.T) {
+	r := replay(sample.Journal())
+	for step, want := range map[int]int{0: 1, 200: 1, 400: 2, Now: 6} {
+		if s, ok := r.Scales("fc", step); !ok || s.Round != want {
+			t.Errorf("at step %d the scales of round %d are shown, want %d", step, s.Round, want)
+		}
+	}
+	if _, ok := r.Scales("nowhere", Now); ok {
+		t.Error("an unknown layer has scales")
+	}
+	for range 10 * scalesKept {
+		r.addScales(pipeline.Scales{Layer: "fc"})
+	}
+	if n := len(r.scales["fc"]); n > scalesKept {
+		t.Errorf("%d scales of one layer are kept", n)
+	}
+}
+
+func TestContinuingForgetsWhatIsComputedAgain(t *testing.T) {
+	journal := sample.Journal()
+	var events []pipeline.Event
+	for _, e := range journal {
+		events = append(events, e)
+		if s, ok := e.Body.(pipeline.StepDone); ok && s.GlobalStep == 500 {
+			break
+		}
+	}
+	r := replay(events)
+	r.Apply(pipeline.Event{Body: pipeline.Continued{GlobalStep: 360, Checkpoint: "round02"}})
+	if _, last, _ := r.Train.Extent(); last != 360 {
+		t.Errorf("the loss reaches to step %v, want 360", last)
+	}
+	if len(r.Rounds) != 3 { // round 3 began after step 360 and is told again or goes on
+		t.Errorf("%d rounds", len(r.Rounds))
+	}
+}
+
+func TestStates(t *testing.T) {
+	r := &Run{}
+	for _, c := range []struct {
+		body pipeline.Body
+		want Status
+	}{
+		{pipeline.RunStarted{}, Running},
+		{pipeline.Commanded{Command: pipeline.Command{Do: pipeline.Pause}, Refused: "no"}, Running},
+		{pipeline.Commanded{Command: pipeline.Command{Do: pipeline.Pause}}, Pausing},
+		{pipeline.Paused{}, Paused},
+		{pipeline.StepDone{GlobalStep: 1}, Paused}, // a single step
+		{pipeline.Resumed{}, Running},
+		{pipeline.RunDone{Status: "stopped"}, Stopped},
+		{pipeline.RunDone{Status: "failed", Reason: "disk full"}, Failed},
+	} {
+		r.Apply(pipeline.Event{Body: c.body})
+		if r.Status != c.want {
+			t.Errorf("after %s: %v, want %v", c.body.Kind(), r.Status, c.want)
+		}
+	}
+	lines := r.Log.Lines()
+	if last := lines[len(lines)-1]; last.Level != "error" || !strings.Contains(last.Text, "disk full") {
+		t.Errorf("the log ends in %+v", last)
+	}
+}
+
+func TestTheLogIsBounded(t *testing.T) {
+	r := &Run{}
+	for range 3 * linesKept {
+		r.Apply(pipeline.Event{Body: pipeline.Log{Level: "info", Text: "x"}})
+	}
+	if n := len(r.Log.Lines()); n > linesKept || n+r.Log.Dropped() != 3*linesKept {
+		t.Errorf("%d lines kept, %d dropped", n, r.Log.Dropped())
+	}
+}
+
+func TestShort(t *testing.T) {
+	for name, want := range map[string]string{
+		"conv1": "conv1", "layer2.0.conv1": "2.0.c1", "layer3.0.downsample.0": "3.0.sc", "fc": "fc", "layer1.2.shortcut.0": "1.2.sc",
+	} {
+		if got := Short(name); got != want {
+			t.Errorf("Short(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
