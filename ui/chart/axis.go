@@ -36,8 +36,8 @@ func NewAxis(lo, hi float64, log bool) Axis {
 		if lo <= 0 {
 			lo = hi / 1000
 		}
-		if hi/lo < 1.001 {
-			lo, hi = lo/2, hi*2
+		if math.Log(hi)-math.Log(lo) < 0.001 {
+			lo, hi = max(lo/2, math.SmallestNonzeroFloat64), hi*2
 		}
 		return Axis{lo, hi, true}
 	}
@@ -58,7 +58,8 @@ func (a Axis) At(v float64) float64 {
 		if v <= 0 {
 			return 0
 		}
-		return math.Log(v/a.Lo) / math.Log(a.Hi/a.Lo)
+		lo := math.Log(a.Lo) // quotients might overflow
+		return (math.Log(v) - lo) / (math.Log(a.Hi) - lo)
 	}
 	return (v - a.Lo) / (a.Hi - a.Lo)
 }
@@ -66,7 +67,8 @@ func (a Axis) At(v float64) float64 {
 // Value returns the value at a position.
 func (a Axis) Value(t float64) float64 {
 	if a.Log {
-		return a.Lo * math.Pow(a.Hi/a.Lo, t)
+		lo := math.Log(a.Lo)
+		return math.Exp(lo + t*(math.Log(a.Hi)-lo))
 	}
 	return a.Lo + t*(a.Hi-a.Lo)
 }
@@ -101,7 +103,7 @@ func (a Axis) Ticks(n int) []Tick {
 // logTicks returns 1, 2 and 5 times powers of ten, or the powers alone where
 // the range is wide.
 func (a Axis) logTicks(n int) []Tick {
-	decades := math.Log10(a.Hi / a.Lo)
+	decades := math.Log10(a.Hi) - math.Log10(a.Lo)
 	steps := []float64{1, 2, 5}
 	if decades > float64(n)/2 {
 		steps = steps[:1]
