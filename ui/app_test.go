@@ -62,7 +62,7 @@ func TestBracketsChooseTheSizeThatEnterMeasures(t *testing.T) {
 	src := during(1, 10)
 	a := newTestApp(t, src, 80, 24)
 	press(a, "]", "]", "3", "m", "enter")
-	want := []pipeline.Command{{Do: pipeline.Calibrate, Images: 10, Observer: "average", Source: "keyboard"}}
+	want := []pipeline.Command{{Do: pipeline.Calibrate, Images: 10, Observer: "moving-average", Source: "keyboard"}}
 	if diff := cmp.Diff(want, src.Sent()); diff != "" {
 		t.Errorf("commands (−want +got):\n%s", diff)
 	}

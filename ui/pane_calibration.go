@@ -24,7 +24,7 @@ func (*calibrationPane) about() string {
 }
 
 // tableWidth is what the table of the selected size takes beside the chart.
-const tableWidth = 31
+const tableWidth = 35
 
 func (p *calibrationPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	left := []piece{{0, "3 Calibration"}, {theme.Muted, "int8 top-1 %"}}
@@ -86,7 +86,6 @@ func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
 	area := chart.Axes(g, r, x, chart.NewAxis(lo, hi, false), ticks, nil)
 
 	chart.Level(g, area, 100*float, '╌', theme.Mark)
-	g.Text(area.Rect.X+1, area.Row(100*float), fmt.Sprintf("fp32 %.2f", 100*float), theme.Mark, area.Rect.W-1)
 	selected := s.selectedSize()
 	chart.Upright(g, area, float64(selected), '│', theme.Muted)
 	for i, observer := range s.run.Observers() {
@@ -107,6 +106,22 @@ func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
 			g.Set(area.Column(float64(point.Images)), area.Row(100*point.Mean), glyph, curve.Style)
 		}
 	}
+	labelLevel(g, area.Rect, area.Row(100*float), '╌', fmt.Sprintf("fp32 %.2f", 100*float))
+}
+
+// labelLevel writes a label into a horizontal line where nothing crosses it.
+func labelLevel(g *grid.Grid, r grid.Rect, y int, line rune, label string) {
+	free := 0
+	for x := r.X; x < r.X+r.W; x++ {
+		if g.At(x, y).Rune != line {
+			free = 0
+			continue
+		}
+		if free++; free == len(label)+2 {
+			g.Text(x-len(label), y, label, theme.Mark, len(label))
+			return
+		}
+	}
 }
 
 // sizeLabel writes a calibration size: 1, 500, 1k, 50k.
@@ -125,7 +140,7 @@ func (p *calibrationPane) table(s *scene, g *grid.Grid, r grid.Rect) {
 	}
 	size := s.selectedSize()
 	observers := s.run.Observers()
-	row(g, r, 0).skip(1).putf(theme.Muted, "%-10s%6s%7s%6s", "n="+sizeLabel(size), "top-1", "Δfp32", "±")
+	row(g, r, 0).skip(1).putf(theme.Muted, "%-14s%6s%7s%6s", "n="+sizeLabel(size), "top-1", "Δfp32", "±")
 	for i, observer := range observers {
 		w := row(g, r, i+1)
 		if observer == s.selectedObserver() && len(observers) > 1 {
@@ -133,7 +148,7 @@ func (p *calibrationPane) table(s *scene, g *grid.Grid, r grid.Rect) {
 		} else {
 			w.skip(1)
 		}
-		w.putf(theme.SeriesStyle(i), "%-10.10s", observer)
+		w.putf(theme.SeriesStyle(i), "%-14.14s", observer)
 		p.value(s, w, observer, size)
 	}
 	p.advice(s, g, r, len(observers)+2, size)

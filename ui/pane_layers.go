@@ -96,7 +96,7 @@ func (p *layersPane) heading(g *grid.Grid, r grid.Rect, c layerColumns, layers i
 	if c.rounds > 0 {
 		label := "rounds"
 		if c.rounds < len(label) {
-			label = label[:c.rounds]
+			label = ""
 		}
 		w.putf(theme.Muted, "%-*s ", c.rounds, label)
 	}
@@ -157,10 +157,10 @@ func (p *layersPane) row(s *scene, g *grid.Grid, r grid.Rect, c layerColumns, l 
 
 // details describes the selected layer.
 func (p *layersPane) details(g *grid.Grid, r grid.Rect, l state.LayerRow) {
-	w := row(g, r, 0).skip(1).put(theme.Muted, describe(l.Shape, l.Stride))
-	w.putf(theme.Muted, " · %s weights · %s MACs", count(float64(l.Weights)), count(float64(l.MACs)))
+	w := row(g, r, 0).skip(1).fact("", theme.Muted, describe(l.Shape, l.Stride))
+	w.fact(" · ", theme.Muted, count(float64(l.Weights))+" weights").fact(" · ", theme.Muted, count(float64(l.MACs))+" MACs")
 	if l.Edge {
-		w.put(theme.Muted, " · edge layer")
+		w.fact(" · ", theme.Muted, "edge")
 	}
 }
 

@@ -90,7 +90,7 @@ func (p *scalesPane) drawWeights(s *scene, g *grid.Grid, r grid.Rect, q pipeline
 	w = row(g, foot, 2).skip(1).put(theme.Muted, "weights ")
 	w.put(theme.Series1, spark(q.WeightHistogram, min(24, max(w.column-w.x-24, 8))))
 	w.fact(" ", theme.Muted, "±"+significant(q.WeightMax))
-	w.fact("  ", theme.Muted, fmt.Sprintf("round %d", q.Round)).fact(", ", theme.Muted, fmt.Sprintf("step %d", q.GlobalStep))
+	w.fact("  ", theme.Muted, origin(q))
 }
 
 // bars draws the scales of as many channels as there is room for, the selected
@@ -163,7 +163,7 @@ func (p *scalesPane) drawActivations(g *grid.Grid, r grid.Rect, q pipeline.Scale
 	foot, r := r.Bottom(min(2, max(r.H-4, 1)))
 	w := row(g, foot, 0).skip(1).put(theme.Muted, "range ").putf(theme.Strong, "%s‥%s", significant(a.Min), significant(a.Max))
 	w.put(theme.Muted, "  scale ").put(theme.Strong, significant(a.Scale)).put(theme.Muted, "  zero point ").putf(theme.Strong, "%d", a.ZeroPoint)
-	row(g, foot, 1).skip(1).putf(theme.Muted, "observed on %d images, round %d, step %d", q.Images, q.Round, q.GlobalStep)
+	row(g, foot, 1).skip(1).putf(theme.Muted, "observed on %d images, %s", q.Images, origin(q))
 	most := 0
 	if len(q.ActivationHistogram) > 0 {
 		most = slices.Max(q.ActivationHistogram)
@@ -180,6 +180,14 @@ func (p *scalesPane) drawActivations(g *grid.Grid, r grid.Rect, q pipeline.Scale
 			column(g, area.Rect.X+i, area.Rect, float64(n)/float64(most), theme.Bar)
 		}
 	}
+}
+
+// origin tells which weights scales are of.
+func origin(q pipeline.Scales) string {
+	if q.Round == 0 {
+		return fmt.Sprintf("at step %d", q.GlobalStep)
+	}
+	return fmt.Sprintf("round %d, step %d", q.Round, q.GlobalStep)
 }
 
 // spark draws a histogram in one row of at most width cells.

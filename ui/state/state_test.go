@@ -85,7 +85,7 @@ func TestLayersAsOfAStep(t *testing.T) {
 
 func TestCalibrationCurves(t *testing.T) {
 	r := replay(sample.Journal())
-	curve := r.Curve("minmax")
+	curve := r.Curve("min-max")
 	if len(curve) != len(r.Info.Sizes) {
 		t.Fatalf("%d sizes, want %d", len(curve), len(r.Info.Sizes))
 	}
@@ -95,8 +95,8 @@ func TestCalibrationCurves(t *testing.T) {
 		}
 	}
 	before := len(r.Points)
-	r.Apply(pipeline.Event{Body: pipeline.CalibrationPoint{Images: 1, Draw: 1, Observer: "minmax", Top1: 0.5}})
-	if len(r.Points) != before || r.Curve("minmax")[0].Min != 0.5 {
+	r.Apply(pipeline.Event{Body: pipeline.CalibrationPoint{Images: 1, Draw: 1, Observer: "min-max", Top1: 0.5}})
+	if len(r.Points) != before || r.Curve("min-max")[0].Min != 0.5 {
 		t.Error("a point measured again does not replace the old one")
 	}
 	small, _ := r.Cost(10)

@@ -45,7 +45,7 @@ func Journal() []pipeline.Event {
 	}
 	w.stage(pipeline.StageFuse, 0, 0.1)
 	w.sweep(top1)
-	w.add(1, pipeline.Quantized{Recipe: "lab", Observer: "minmax", Images: 1000, Top1: top1 - 0.0012, Float: top1, FloatBytes: 1_083_584, Int8Bytes: 279_104, File: "int8.safetensors"})
+	w.add(1, pipeline.Quantized{Recipe: "lab", Observer: "min-max", Images: 1000, Top1: top1 - 0.0012, Float: top1, FloatBytes: 1_083_584, Int8Bytes: 279_104, File: "int8.safetensors"})
 	w.add(0.1, pipeline.Saved{What: "report", Path: "report.md", Bytes: 8123})
 	w.add(0.1, pipeline.RunDone{Status: "done", Seconds: w.now.Sub(start).Seconds(), Sparsity: 0.9166, Dense: 0.9259, Top1: top1, Int8: top1 - 0.0012})
 	return w.events
@@ -149,7 +149,7 @@ func (w *writer) sweep(top1 float64) {
 		for _, observer := range w.info.Observers {
 			for draw := 1; draw <= 3; draw++ {
 				lost := 0.012/math.Sqrt(float64(images)) + 0.002*w.random.Float64()
-				if observer == "minmax" {
+				if observer == "min-max" {
 					lost *= 1.5
 				}
 				w.add(0.3, pipeline.CalibrationPoint{Images: images, Draw: draw, Observer: observer, Top1: top1 - lost, Correct: int((top1 - lost) * testImages), Total: testImages, Float: top1, CalibrateSeconds: 0.0004 * float64(images), EvaluateSeconds: 1.2})
@@ -189,7 +189,7 @@ func info() pipeline.RunStarted {
 	r := pipeline.RunStarted{
 		Schema: 1, Version: "0.1.0", Name: "20261102-140219-quick", Experiment: "quick", Dataset: "shapes10", Network: "resnet20 projection",
 		Seed: 7, Threads: 2, Kernel: "avx2", Targets: []float64{0.30, 0.50, 0.70, 0.80, 0.90, 0.92},
-		Sizes: []int{1, 5, 10, 50, 100, 500, 1000, 5000, 10000}, Observers: []string{"minmax", "average"}, Gate: "top-1 ≥ 90.00 % on test",
+		Sizes: []int{1, 5, 10, 50, 100, 500, 1000, 5000, 10000}, Observers: []string{"min-max", "moving-average"}, Gate: "top-1 ≥ 90.00 % on test",
 	}
 	add := func(name string, stride, size int, shape ...int) {
 		n := 1

@@ -132,7 +132,7 @@ func (s *Source) Send(c pipeline.Command) error {
 	case pipeline.StopNow, pipeline.StopAfter:
 		s.tell(now, pipeline.RunDone{Status: "stopped", Reason: fmt.Sprintf("%s, asked by %s", c.Do, c.Source)})
 	case pipeline.Calibrate:
-		s.tell(now, pipeline.CalibrationPoint{Images: c.Images, Draw: 1, Observer: "minmax", Top1: 0.9, Correct: 3600, Total: 4000, Float: 0.905, CalibrateSeconds: 0.1, EvaluateSeconds: 1.2, Asked: true})
+		s.tell(now, pipeline.CalibrationPoint{Images: c.Images, Draw: 1, Observer: "min-max", Top1: 0.9, Correct: 3600, Total: 4000, Float: 0.905, CalibrateSeconds: 0.1, EvaluateSeconds: 1.2, Asked: true})
 	case pipeline.Inspect:
 		for _, l := range s.writer.info.Layers {
 			if l.Name == c.Layer {
