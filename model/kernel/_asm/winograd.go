@@ -50,14 +50,18 @@ func (w winograd) subProduct(dst, a, b string) { w.p("\tVFNMADD231PS %s, %s, %s"
 func (w winograd) scaleAdd(dst, a, b string)   { w.p("\tVFMADD213PS %s, %s, %s", b, a, dst) }  // dst = dst·a + b
 func (w winograd) scaleFrom(dst, a, b string)  { w.p("\tVFNMADD213PS %s, %s, %s", b, a, dst) } // dst = b − dst·a
 
+// Additions and fused multiply-adds run on different units. Where a transform
+// is made of additions mostly, some are written as multiplications by one, and
+// doubling is part of a multiply-add.
+
 // inputTransform computes v = Bᵀ·d and hands v[i] to out as soon as it is there.
-// It overwrites d and the temporaries t; four holds 4.
+// It overwrites d and the temporaries t; two and four hold these numbers.
 //
 //	v0 = 4(d0−d2) + c           c = d4 − d2
 //	v1 = a + b   v2 = a − b     a = d4 − 4·d2   b = d3 − 4·d1
-//	v3 = c + 2d  v4 = c − 2d    d = d3 − d1
-//	v5 = (d5−d3) − 4d
-func (w winograd) inputTransform(d, t []string, four string, out func(i int, v string)) {
+//	v3 = c + 2e  v4 = c − 2e    e = d3 − d1
+//	v5 = (d5−d3) − 4e
+func (w winograd) inputTransform(d, t []string, two, four string, out func(i int, v string)) {
 	c, e := t[0], t[1]
 	w.sub(c, d[4], d[2])
 	w.sub(e, d[3], d[1])
@@ -73,33 +77,44 @@ func (w winograd) inputTransform(d, t []string, four string, out func(i int, v s
 	out(1, t[4])
 	w.sub(t[5], d[2], d[1])
 	out(2, t[5])
-	w.add(e, e, e)
-	w.add(d[0], c, e)
+	w.sumAndDifference(d[0], c, two, e)
 	out(3, d[0])
-	w.sub(d[3], c, e)
-	out(4, d[3])
+	out(4, c)
+}
+
+// sumAndDifference computes sum = a + c·b and a = a − c·b.
+func (w winograd) sumAndDifference(sum, a, c, b string) {
+	w.p("\tVMOVAPS %s, %s", a, sum)
+	w.addProduct(sum, b, c)
+	w.subProduct(a, b, c)
 }
 
 // outputTransform computes y = Aᵀ·m and returns the registers that hold it. It
-// overwrites all of m and the temporaries t. constants are 2, 4 and 8.
+// overwrites all of m and the temporaries t.
 //
 //	y0 = m0 + s1 + s2    s1 = m1 + m2   e1 = m1 − m2
 //	y1 = e1 + 2·e2       s2 = m3 + m4   e2 = m3 − m4
 //	y2 = s1 + 4·s2
 //	y3 = m5 + e1 + 8·e2
-func (w winograd) outputTransform(m, t []string, constants [3]multiplier) (y []string) {
-	s1, s2, two, four, eight := t[0], t[1], constants[0], constants[1], constants[2]
+func (w winograd) outputTransform(m, t []string, by multipliers) (y []string) {
+	s1, s2 := t[0], t[1]
 	w.add(s1, m[1], m[2])
 	w.sub(m[1], m[1], m[2])
 	w.add(s2, m[3], m[4])
 	w.sub(m[3], m[3], m[4])
-	w.add(m[0], m[0], s1)
+	w.addProduct(m[0], s1, by.one)
 	w.add(m[0], m[0], s2)
-	w.add(m[5], m[5], m[1])
-	w.times("231", m[5], m[3], eight) // m5 += e2·8
-	w.times("231", m[1], m[3], two)   // e1 += e2·2
-	w.times("132", s2, s1, four)      // s2 = s2·4 + s1
+	w.addProduct(m[5], m[1], by.one)
+	w.times("231", m[5], m[3], by.eight) // m5 += e2·8
+	w.times("231", m[1], m[3], by.two)   // e1 += e2·2
+	w.times("132", s2, s1, by.four)      // s2 = s2·4 + s1
 	return []string{m[0], m[1], s2, m[5]}
+}
+
+// multipliers are the numbers that outputTransform multiplies by.
+type multipliers struct {
+	one              string // a register
+	two, four, eight multiplier
 }
 
 // A multiplier is a constant in a register, or broadcast from memory.
@@ -112,12 +127,12 @@ func (w winograd) times(form, dst, a string, c multiplier) {
 }
 
 // gradientTransform computes z = A·e, handing z[i] to out as soon as it is
-// there. It overwrites e and the temporaries t; four holds 4.
+// there. It overwrites e and the temporaries t; two and four hold these numbers.
 //
 //	z0 = e0                     p = e0 + e2     q = e1 + e3
-//	z1 = p + q   z2 = p − q     r = e0 + 4·e2   s = 2(e1 + 4·e3)
-//	z3 = r + s   z4 = r − s     z5 = e3
-func (w winograd) gradientTransform(e, t []string, four string, out func(i int, z string)) {
+//	z1 = p + q    z2 = p − q    r = e0 + 4·e2   s = e1 + 4·e3
+//	z3 = r + 2s   z4 = r − 2s   z5 = e3
+func (w winograd) gradientTransform(e, t []string, two, four string, out func(i int, z string)) {
 	out(0, e[0])
 	out(5, e[3])
 	p, q := t[0], t[1]
@@ -129,11 +144,9 @@ func (w winograd) gradientTransform(e, t []string, four string, out func(i int, 
 	out(2, t[3])
 	w.scaleAdd(e[2], four, e[0])
 	w.addProduct(e[1], e[3], four)
-	w.add(e[1], e[1], e[1])
-	w.add(t[4], e[2], e[1])
+	w.sumAndDifference(t[4], e[2], two, e[1])
 	out(3, t[4])
-	w.sub(t[5], e[2], e[1])
-	out(4, t[5])
+	out(4, e[2])
 }
 
 // An entries holds the entries of G in registers.
@@ -206,11 +219,11 @@ func (w winograd) broadcast(dst string, constant int) {
 
 // constants writes the numbers that transforms multiply by.
 func (w winograd) constants() {
-	w.p("\n// 2, 4, 8, 1/4, −1/6, 1/6, 1/24")
-	for i, bits := range []uint32{0x40000000, 0x40800000, 0x41000000, 0x3e800000, 0xbe2aaaab, 0x3e2aaaab, 0x3d2aaaab} {
+	w.p("\n// 2, 4, 8, 1/4, −1/6, 1/6, 1/24, 1")
+	for i, bits := range []uint32{0x40000000, 0x40800000, 0x41000000, 0x3e800000, 0xbe2aaaab, 0x3e2aaaab, 0x3d2aaaab, 0x3f800000} {
 		w.p("DATA winogradConstants<>+%d(SB)/4, $%#x", 4*i, bits)
 	}
-	w.p("GLOBL winogradConstants<>(SB), RODATA|NOPTR, $28")
+	w.p("GLOBL winogradConstants<>(SB), RODATA|NOPTR, $32")
 }
 
 // Offsets in winogradConstants.
@@ -222,6 +235,7 @@ const (
 	constMinusSixth   = 16
 	constSixth        = 20
 	constTwentyFourth = 24
+	constOne          = 28
 )
 
 // memory returns a constant that is broadcast from memory.

@@ -33,10 +33,11 @@ func at(displacement int, address string) string { return fmt.Sprintf("%d%s", di
 func (w winograd) input256() {
 	const frame = 37 * 32
 	w.begin("Input", "winogradTiles", frame, winogradTilesSize)
-	d, t, four := w.rs(0, 6), w.rs(6, 6), w.r(12)
+	d, t, two, four := w.rs(0, 6), w.rs(6, 6), w.r(12), w.r(13)
 	lower := "R10" // row 3 of the tile
 	w.transform(func() {
 		w.buffer(frame, wMatrix)
+		w.broadcast(two, constTwo)
 		w.broadcast(four, constFour)
 	}, func() {
 		w.p("\tLEAQ (%s)(%s*1), %s", wImage, wRow3, lower)
@@ -45,14 +46,14 @@ func (w winograd) input256() {
 				for i, row := range strided(wImage, lower, wRow) {
 					w.load(d[i], at(64*j+32*half, row))
 				}
-				w.inputTransform(d, t, four, func(i int, v string) { w.store(cell(i, j, 6), v) })
+				w.inputTransform(d, t, two, four, func(i int, v string) { w.store(cell(i, j, 6), v) })
 			}
 			for i := range 6 {
 				planes := w.planes(i, "R14", "R15")
 				for j := range d {
 					w.load(d[j], cell(i, j, 6))
 				}
-				w.inputTransform(d, t, four, func(j int, v string) { w.store(at(32*half, planes[j]), v) })
+				w.inputTransform(d, t, two, four, func(j int, v string) { w.store(at(32*half, planes[j]), v) })
 			}
 		}
 	}, func() {})
@@ -62,9 +63,10 @@ func (w winograd) input256() {
 func (w winograd) gradient256() {
 	const frame = 25 * 32
 	w.begin("Gradient", "winogradTiles", frame, winogradTilesSize)
-	e, t, four := w.rs(0, 4), w.rs(4, 6), w.r(10)
+	e, t, two, four := w.rs(0, 4), w.rs(4, 6), w.r(10), w.r(11)
 	w.transform(func() {
 		w.buffer(frame, wMatrix)
+		w.broadcast(two, constTwo)
 		w.broadcast(four, constFour)
 	}, func() {
 		for half := range 2 {
@@ -74,14 +76,14 @@ func (w winograd) gradient256() {
 				for i := range e {
 					w.load(e[i], rows[i])
 				}
-				w.gradientTransform(e, t, four, func(i int, z string) { w.store(cell(i, j, 4), z) })
+				w.gradientTransform(e, t, two, four, func(i int, z string) { w.store(cell(i, j, 4), z) })
 			}
 			for i := range 6 {
 				planes := w.planes(i, "R14", "R15")
 				for j := range e {
 					w.load(e[j], cell(i, j, 4))
 				}
-				w.gradientTransform(e, t, four, func(j int, z string) { w.store(at(32*half, planes[j]), z) })
+				w.gradientTransform(e, t, two, four, func(j int, z string) { w.store(at(32*half, planes[j]), z) })
 			}
 		}
 	}, func() {})
@@ -91,20 +93,21 @@ func (w winograd) gradient256() {
 func (w winograd) output256() {
 	const frame = (1 + 24 + 2 + 4) * 32
 	w.begin("Output", "winogradTiles", frame, winogradTilesSize)
-	m, t, zero := w.rs(0, 6), w.rs(6, 2), w.r(8)
+	m, t := w.rs(0, 6), w.rs(6, 3)
 	sum, squares := w.r(9), w.r(10)
-	constants := [3]multiplier{{w.r(11), ""}, {w.r(12), ""}, {w.r(13), ""}} // 2, 4, 8
+	by := multipliers{w.r(11), multiplier{w.r(12), ""}, multiplier{w.r(13), ""}, multiplier{w.r(14), ""}}
 	bias := func(half int) string { return cell(0, 24+half, 0) }
 	sums := func(i, half int) string { return cell(0, 26+2*i+half, 0) }
 	residual := "R10"
 	w.transform(func() {
 		w.buffer(frame, wMatrix)
-		for i, c := range []int{constTwo, constFour, constEight} {
-			w.broadcast(constants[i].operand, c)
-		}
-		w.p("\tVXORPS %s, %s, %s", zero, zero, zero)
+		w.broadcast(by.one, constOne)
+		w.broadcast(by.two.operand, constTwo)
+		w.broadcast(by.four.operand, constFour)
+		w.broadcast(by.eight.operand, constEight)
+		w.p("\tVXORPS %s, %s, %s", m[0], m[0], m[0])
 		for half := range 2 {
-			w.store(bias(half), zero)
+			w.store(bias(half), m[0])
 		}
 		w.arg("winogradTiles_bias", "R14")
 		w.p("\tTESTQ R14, R14")
@@ -141,7 +144,7 @@ func (w winograd) output256() {
 					w.p("\t// What is added here, every output of the tile gets: row 1 of A is all ones.")
 					w.add(m[1], m[1], bias(half))
 				}
-				for i, y := range w.outputTransform(m, t, constants) {
+				for i, y := range w.outputTransform(m, t, by) {
 					w.store(cell(i, j, 6), y)
 				}
 			}
@@ -152,7 +155,7 @@ func (w winograd) output256() {
 				for j := range m {
 					w.load(m[j], cell(i, j, 6))
 				}
-				w.epilogue(fmt.Sprintf("%d%d", half, i), 32*half, w.outputTransform(m, t, constants), residual, zero, sum, squares)
+				w.epilogue(fmt.Sprintf("%d%d", half, i), 32*half, w.outputTransform(m, t, by), residual, sum, squares, []string{t[0], t[2]})
 				if i < 3 {
 					w.p("\tADDQ %s, R14", wRow)
 				}

@@ -24,7 +24,7 @@ func winogradAVX512(f *file) {
 // are transformed two by two, from pixels that are read again.
 func (w winograd) input512() {
 	w.begin("Input", "winogradTiles", 0, winogradTilesSize)
-	four, temp := w.r(31), w.r(30)
+	four, two := w.r(31), w.r(30)
 	lower := "R10" // row 3 of the tile
 	d := func(r, j int) string { return fmt.Sprintf("%d%s", 64*j, strided(wImage, lower, wRow)[r]) }
 	a, b, x, y := w.rs(0, 6), w.rs(6, 6), w.rs(12, 6), w.rs(18, 6)
@@ -33,6 +33,7 @@ func (w winograd) input512() {
 		return func(j int, v string) { w.store(at[j], v) }
 	}
 	w.transform(func() {
+		w.broadcast(two, constTwo)
 		w.broadcast(four, constFour)
 	}, func() {
 		w.p("\tLEAQ (%s)(%s*1), %s", wImage, wRow3, lower)
@@ -45,20 +46,19 @@ func (w winograd) input512() {
 			w.add(a[j], x[j], y[j])
 			w.sub(b[j], x[j], y[j])
 		}
-		w.inputTransform(a, w.rs(24, 6), four, store(1))
-		w.inputTransform(b, x, four, store(2))
+		w.inputTransform(a, w.rs(24, 6), two, four, store(1))
+		w.inputTransform(b, x, two, four, store(2))
 		w.p("\t// rows 3 and 4: (d4 − d2) ± 2(d3 − d1)")
 		for j := range 6 {
 			w.load(x[j], d(4, j))
 			w.load(y[j], d(3, j))
 			w.sub(x[j], x[j], d(2, j))
 			w.sub(y[j], y[j], d(1, j))
-			w.add(temp, y[j], y[j])
-			w.add(a[j], x[j], temp)
-			w.sub(b[j], x[j], temp)
+			w.p("\tVMOVAPS %s, %s", x[j], b[j])
+			w.sumAndDifference(a[j], b[j], two, y[j])
 		}
-		w.inputTransform(a, w.rs(24, 6), four, store(3))
-		w.inputTransform(b, w.rs(24, 6), four, store(4))
+		w.inputTransform(a, w.rs(24, 6), two, four, store(3))
+		w.inputTransform(b, w.rs(24, 6), two, four, store(4))
 		w.p("\t// rows 0 and 5: 4(d0 − d2) + (d4 − d2), (d5 − d3) − 4(d3 − d1)")
 		for j := range 6 {
 			w.load(a[j], d(0, j))
@@ -68,16 +68,17 @@ func (w winograd) input512() {
 			w.scaleAdd(a[j], four, x[j])
 			w.subProduct(b[j], four, y[j])
 		}
-		w.inputTransform(a, w.rs(24, 6), four, store(0))
-		w.inputTransform(b, x, four, store(5))
+		w.inputTransform(a, w.rs(24, 6), two, four, store(0))
+		w.inputTransform(b, x, two, four, store(5))
 	}, func() {})
 }
 
 // gradient512 writes E = A·e·Aᵀ.
 func (w winograd) gradient512() {
 	w.begin("Gradient", "winogradTiles", 0, winogradTilesSize)
-	four := w.r(31)
+	two, four := w.r(30), w.r(31)
 	w.transform(func() {
+		w.broadcast(two, constTwo)
 		w.broadcast(four, constFour)
 	}, func() {
 		var z [6][]string // A·e, in 24 registers
@@ -97,13 +98,12 @@ func (w winograd) gradient512() {
 			w.sub(z[2][j], p, q)
 			w.scaleAdd(e2, four, z[0][j])
 			w.addProduct(e1, four, z[5][j])
-			w.add(e1, e1, e1)
-			w.add(z[3][j], e2, e1)
-			w.sub(z[4][j], e2, e1)
+			w.p("\tVMOVAPS %s, %s", e2, z[4][j])
+			w.sumAndDifference(z[3][j], z[4][j], two, e1)
 		}
 		for i := range 6 {
 			at := w.planes(i, "R14", "R15")
-			w.gradientTransform(z[i], w.rs(24, 6), four, func(j int, v string) { w.store(at[j], v) })
+			w.gradientTransform(z[i], w.rs(24, 6), two, four, func(j int, v string) { w.store(at[j], v) })
 		}
 	}, func() {})
 }
@@ -111,12 +111,11 @@ func (w winograd) gradient512() {
 // output512 writes y = Aᵀ·M·A with its epilogue.
 func (w winograd) output512() {
 	w.begin("Output", "winogradTiles", 0, winogradTilesSize)
-	constants := [3]multiplier{memory(constTwo), memory(constFour), memory(constEight)}
-	two, four, eight := constants[0], constants[1], constants[2]
-	bias, zero, sum, squares := w.r(28), w.r(29), w.r(30), w.r(31)
+	bias, one, sum, squares := w.r(28), w.r(29), w.r(30), w.r(31)
+	by := multipliers{one, memory(constTwo), memory(constFour), memory(constEight)}
 	residual := "R10"
 	w.transform(func() {
-		w.p("\tVPXORD %s, %s, %s", zero, zero, zero)
+		w.broadcast(one, constOne)
 		for _, v := range []struct {
 			field, skip string
 			regs        []string
@@ -160,18 +159,19 @@ func (w winograd) output512() {
 			w.add(s2, e2, m[4])
 			w.sub(e2, e2, m[4])
 			w.add(regs[0], s2, s1)
-			w.add(regs[0], regs[0], m[0])
+			w.scaleAdd(regs[0], one, m[0])
 			w.add(regs[3], e1, m[5])
-			w.times("231", regs[3], e2, eight)
-			w.times("231", e1, e2, two)
-			w.times("132", s2, s1, four)
+			w.times("231", regs[3], e2, by.eight)
+			w.times("231", e1, e2, by.two)
+			w.times("132", s2, s1, by.four)
 			c[0][j], c[1][j], c[2][j], c[3][j] = regs[0], e1, s2, regs[3]
 		}
 		w.p("\tMOVQ %s, R14", wImage)
 		for i := range 4 {
 			w.p("\t// row %d", i)
-			y := w.outputTransform(c[i][:], w.rs(24, 2), constants)
-			w.epilogue(fmt.Sprint(i), 0, y, residual, zero, sum, squares)
+			t := w.rs(24, 3)
+			y := w.outputTransform(c[i][:], t, by)
+			w.epilogue(fmt.Sprint(i), 0, y, residual, sum, squares, []string{t[0], t[2]})
 			if i < 3 {
 				w.p("\tADDQ %s, R14", wRow)
 			}

@@ -78,8 +78,9 @@ func strided(base, base3, distance string) (a [6]string) {
 
 // epilogue writes the end of the output transform for one row of outputs y, to
 // be stored at that many bytes from R14 on: the residual, at that distance from
-// the output, the rectifier, and the sums. label makes its labels unique.
-func (w winograd) epilogue(label string, first int, y []string, residual, zero, sum, squares string) {
+// the output, the rectifier, and the sums. label makes its labels unique. It
+// overwrites the temporaries t.
+func (w winograd) epilogue(label string, first int, y []string, residual, sum, squares string, t []string) {
 	w.p("\tCMPQ winogradTiles_residual(AX), $0")
 	w.p("\tJEQ noresidual%s", label)
 	for j, v := range y {
@@ -88,8 +89,9 @@ func (w winograd) epilogue(label string, first int, y []string, residual, zero, 
 	w.p("noresidual%s:", label)
 	w.p("\tCMPB winogradTiles_relu(AX), $0")
 	w.p("\tJEQ norelu%s", label)
+	w.p("\tVXORPS X%[1]s, X%[1]s, X%[1]s", t[0][1:])
 	for _, v := range y {
-		w.p("\tVMAXPS %s, %s, %s // returns its first operand if that is NaN", v, zero, v)
+		w.p("\tVMAXPS %s, %s, %s // returns its first operand if that is NaN", v, t[0], v)
 	}
 	w.p("norelu%s:", label)
 	for j, v := range y {
@@ -97,9 +99,16 @@ func (w winograd) epilogue(label string, first int, y []string, residual, zero, 
 	}
 	w.p("\tCMPQ winogradTiles_sums(AX), $0")
 	w.p("\tJEQ unsummed%s", label)
-	for _, v := range y {
-		w.add(sum, sum, v)
-		w.addProduct(squares, v, v)
-	}
+	// Four values are added up before they join the sums, which would otherwise
+	// be a chain of sixteen dependent additions per tile.
+	w.add(t[0], y[0], y[1])
+	w.mul(t[1], y[0], y[0])
+	w.add(t[0], t[0], y[2])
+	w.addProduct(t[1], y[1], y[1])
+	w.add(t[0], t[0], y[3])
+	w.addProduct(t[1], y[2], y[2])
+	w.add(sum, sum, t[0])
+	w.addProduct(t[1], y[3], y[3])
+	w.add(squares, squares, t[1])
 	w.p("unsummed%s:", label)
 }
