@@ -27,7 +27,7 @@ const (
 )
 
 // sayFor is how long a message stays in the readout row.
-const sayFor = 6 * time.Second
+const sayFor = 4 * time.Second
 
 // App is the screen as a Bubble Tea model: it takes messages apart and hands
 // them to the panes, and puts the panes together to a frame.
@@ -216,7 +216,7 @@ func (a *App) send(c pipeline.Command) {
 	case pipeline.Pause:
 		a.scene.run.Status = state.Pausing
 	case pipeline.Calibrate:
-		a.say(fmt.Sprintf("asked to measure n=%d; the point appears when it is done", c.Images))
+		a.say(fmt.Sprintf("asked to measure n=%d", c.Images))
 	case pipeline.Inspect:
 		a.say("asked for the scales of " + c.Layer)
 	}

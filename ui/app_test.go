@@ -177,6 +177,32 @@ func TestTheCursorMovesEveryPane(t *testing.T) {
 	}
 }
 
+func TestANoteIsAttachedToTheStep(t *testing.T) {
+	src := during(1, 10)
+	a := newTestApp(t, src, 80, 24)
+	a.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("a")})
+	a.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("lr too hih")})
+	press(a, "left", "g", "enter")
+	want := []pipeline.Command{{Do: pipeline.Remark, Text: "lr too high", Source: "keyboard"}}
+	if diff := cmp.Diff(want, src.Sent()); diff != "" {
+		t.Errorf("commands (−want +got):\n%s", diff)
+	}
+}
+
+func TestAFilterThatIsNoExpressionIsExplained(t *testing.T) {
+	a := newTestApp(t, sample.Finished(sample.Journal()), 100, 30)
+	press(a, "5", "/", "(", "enter")
+	if a.log.match != nil || !strings.Contains(a.View(), "write a regular expression") {
+		t.Errorf("the screen does not explain:\n%s", a.View())
+	}
+	press(a, "/", "!", "e", "p", "o", "c", "h", "enter")
+	for _, l := range a.log.lines(&a.scene) {
+		if strings.Contains(l.Text, "epoch ") {
+			t.Errorf("the inverted filter lets %q pass", l.Text)
+		}
+	}
+}
+
 func TestNonFiniteLossesAreSeen(t *testing.T) {
 	var events []pipeline.Event
 	events = append(events, sample.Journal()[0])

@@ -90,6 +90,7 @@ func runBindings() []binding {
 		{keys: []string{" "}, hint: "resume", when: func(a *App) bool { return live(a) && a.held() }, do: call(func(a *App) { a.command(pipeline.Resume) })},
 		{keys: []string{" "}, hint: "pause", asks: true, help: "pause after the step in progress; again: go on", do: call(func(a *App) { a.command(pipeline.Pause) })},
 		{keys: []string{"."}, hint: "one step", help: "run one step while paused", when: paused, do: call(func(a *App) { a.command(pipeline.Step) })},
+		{keys: []string{"a"}, help: "attach a note to this step", when: live, do: call(func(a *App) { a.askNote() })},
 		{keys: []string{"."}, when: func(a *App) bool { return !paused(a) }, do: call(func(a *App) { a.say("one step at a time works while paused: press space first") })},
 	}
 }
@@ -130,7 +131,7 @@ func paneBindings() []binding {
 		{keys: []string{"m"}, hint: "observer", help: "next observer", in: []paneID{paneCalibration}, when: func(a *App) bool { return len(a.scene.run.Observers()) > 1 }, do: call(func(a *App) { a.move(0, 1) })},
 		{keys: []string{","}, hint: "weights/activations", help: "weights or activations", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.activations = !a.scales.activations })},
 		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale stands out", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
-		{keys: []string{"/"}, hint: "filter", help: "show only matching lines", in: []paneID{paneLog}, do: call(func(a *App) { a.startPrompt() })},
+		{keys: []string{"/"}, hint: "filter", help: "show only matching lines", in: []paneID{paneLog}, do: call(func(a *App) { a.askFilter() })},
 	}
 }
 

@@ -156,6 +156,10 @@ func (p *calibrationPane) table(s *scene, g *grid.Grid, r grid.Rect) {
 
 // value writes what one observer reached at a size.
 func (p *calibrationPane) value(s *scene, w *pen, observer string, size int) {
+	if s.run.Asked(size, observer) {
+		w.put(theme.Warn, "  measuring …")
+		return
+	}
 	curve := s.run.Curve(observer)
 	i := slices.IndexFunc(curve, func(c state.Size) bool { return c.Images == size })
 	if i < 0 {

@@ -5,20 +5,38 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"espalier/compress/pipeline"
 	"espalier/ui/theme"
 )
 
 // A prompt takes a line of text in the readout row.
 type prompt struct {
+	mark string // shown before the text
+	hint string // shown behind it
 	text []rune
-	at   int // where the next rune goes
+	at   int                     // where the next rune goes
+	take func(text string) error // what enter does
 }
 
-// startPrompt asks for the log's filter.
-func (a *App) startPrompt() {
-	text := []rune(a.log.filter)
-	a.prompt = prompt{text, len(text)}
+// ask takes a line of text, beginning with one that can be edited.
+func (a *App) ask(mark, hint, text string, take func(string) error) {
+	a.prompt = prompt{mark: mark, hint: hint, text: []rune(text), at: len([]rune(text)), take: take}
 	a.overlay = overlayPrompt
+}
+
+// askFilter takes the log's filter.
+func (a *App) askFilter() {
+	a.ask("/", "enter filters · ! inverts · esc gives up", a.log.filter, a.log.setFilter)
+}
+
+// askNote takes a remark about the present step.
+func (a *App) askNote() {
+	a.ask("note: ", "enter attaches it to this step · esc gives up", "", func(text string) error {
+		if text != "" {
+			a.send(pipeline.Command{Do: pipeline.Remark, Text: text})
+		}
+		return nil
+	})
 }
 
 // insert puts runes where the cursor is.
@@ -56,12 +74,12 @@ func (p *prompt) edit(key string, msg tea.KeyMsg) {
 	}
 }
 
-// promptKey edits the text, takes it over as the log's filter or gives it up.
+// promptKey edits the text, takes it over or gives it up.
 func (a *App) promptKey(key string, msg tea.KeyMsg) {
 	switch key {
 	case "enter":
 		a.overlay = overlayNone
-		if err := a.log.setFilter(string(a.prompt.text)); err != nil {
+		if err := a.prompt.take(string(a.prompt.text)); err != nil {
 			a.say(err.Error())
 		}
 	case "esc":
@@ -73,11 +91,11 @@ func (a *App) promptKey(key string, msg tea.KeyMsg) {
 
 // draw writes the text with its cursor.
 func (p *prompt) draw(w *pen) {
-	w.put(theme.Key, "/").put(theme.Plain, string(p.text[:p.at]))
+	w.put(theme.Key, p.mark).put(theme.Plain, string(p.text[:p.at]))
 	if p.at < len(p.text) {
 		w.put(theme.Selected, string(p.text[p.at])).put(theme.Plain, string(p.text[p.at+1:]))
 	} else {
 		w.put(theme.Selected, " ")
 	}
-	w.put(theme.Muted, "   enter filters · ! inverts · esc gives up")
+	w.put(theme.Muted, "   "+p.hint)
 }

@@ -16,8 +16,25 @@ type Size struct {
 	Float          float64 // top-1 of the same network in fp32
 }
 
+// asked is a size that a command wants measured.
+type asked struct {
+	images   int
+	observer string // empty: the experiment's
+}
+
+// Asked tells whether a size is about to be measured because of a command.
+func (r *Run) Asked(images int, observer string) bool {
+	return slices.Contains(r.asked, asked{images, observer}) ||
+		slices.Contains(r.asked, asked{images, ""}) && len(r.Info.Observers) > 0 && observer == r.Info.Observers[0]
+}
+
 // measure keeps one point per size, draw and observer, the newest.
 func (r *Run) measure(p pipeline.CalibrationPoint) {
+	if p.Asked {
+		r.asked = slices.DeleteFunc(r.asked, func(a asked) bool {
+			return a.images == p.Images && (a.observer == "" || a.observer == p.Observer)
+		})
+	}
 	for i, q := range r.Points {
 		if q.Images == p.Images && q.Draw == p.Draw && q.Observer == p.Observer {
 			r.Points[i] = p

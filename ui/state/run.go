@@ -66,6 +66,7 @@ type Run struct {
 
 	sparsity []Census
 	scales   map[string][]pipeline.Scales // newest last
+	asked    []asked                      // sizes to be measured because of a command
 }
 
 // A Round is one pruning round, begun or done.
@@ -221,12 +222,14 @@ func (r *Run) commanded(b pipeline.Commanded) {
 		}
 	case pipeline.StopAfter, pipeline.StopNow:
 		r.Stopping = true
+	case pipeline.Calibrate:
+		r.asked = append(r.asked, asked{b.Command.Images, b.Command.Observer})
 	}
 }
 
 func (r *Run) finish(b pipeline.RunDone) {
 	r.Result, r.Reason = &b, b.Reason
-	r.Stage, r.Remaining, r.Stopping = "", 0, false
+	r.Stage, r.Remaining, r.Stopping, r.asked = "", 0, false, nil
 	switch b.Status {
 	case "done":
 		r.Status, r.Overall = Done, 1
