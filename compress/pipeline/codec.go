@@ -50,6 +50,8 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[RunStarted](data)
 	case "continued":
 		return decodeAs[Continued](data)
+	case "data_read":
+		return decodeAs[DataRead](data)
 	case "stage_started":
 		return decodeAs[StageStarted](data)
 	case "stage_done":

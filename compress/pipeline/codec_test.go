@@ -18,6 +18,7 @@ func bodies() []Body {
 			Layers:  []LayerInfo{{Name: "conv1", Shape: []int{16, 3, 3, 3}, Stride: 1, Weights: 432, MACs: 442368, Edge: true}},
 			Weights: 1, MACs: 2, Seed: math.MaxUint64, Threads: 3, Kernel: "go", Targets: []float64{0.3}, Sizes: []int{1}, Observers: []string{"min-max"}, Gate: "none"},
 		Continued{GlobalStep: 1, Checkpoint: "c", Removed: 2},
+		DataRead{Dataset: "cifar10", Note: "JPEG copy", Source: "s", Train: 1, Validation: 2, Test: 3},
 		StageStarted{Stage: StagePrune, Round: 1, Text: "t"},
 		StageDone{Stage: StagePrune, Round: 1, Seconds: 0.5},
 		Progress{Stage: StageEvaluate, Round: 1, Done: 2, Total: 3, Unit: "images", Overall: 0.1, Remaining: 4},

@@ -58,6 +58,17 @@ type Continued struct {
 	Removed    int    `json:"removed"`    // events
 }
 
+// DataRead tells what images the run works on.
+type DataRead struct {
+	Dataset string `json:"dataset"`
+	// Note must stand beside every accuracy, as "JPEG copy"; mostly empty.
+	Note       string `json:"note,omitempty"`
+	Source     string `json:"source"` // a path, or how the images were drawn
+	Train      int    `json:"train"`  // images
+	Validation int    `json:"validation"`
+	Test       int    `json:"test"`
+}
+
 // LayerInfo describes one layer that has weights.
 type LayerInfo struct {
 	Name    string `json:"name"`  // PyTorch's, as layer2.0.conv1
@@ -297,6 +308,7 @@ type RunDone struct {
 
 func (RunStarted) Kind() string       { return "run_started" }
 func (Continued) Kind() string        { return "continued" }
+func (DataRead) Kind() string         { return "data_read" }
 func (StageStarted) Kind() string     { return "stage_started" }
 func (StageDone) Kind() string        { return "stage_done" }
 func (Progress) Kind() string         { return "progress" }

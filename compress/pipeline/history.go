@@ -78,8 +78,7 @@ func (h *history) Since(after int64, limit int) []Event {
 	first := h.last - int64(len(h.tail)) + 1
 	if after+1 >= first {
 		from := int(after + 1 - first)
-		to := min(len(h.tail), from+limit)
-		events := append([]Event(nil), h.tail[from:to]...)
+		events := append([]Event(nil), h.tail[from:from+min(limit, len(h.tail)-from)]...)
 		h.mu.Unlock()
 		return events
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -21,10 +22,18 @@ func (r *runner) inspect(layer string) error {
 	return r.scales(func(l *model.Layer) bool { return l.Name == layer }, true)
 }
 
-// allScales publishes the scales that every layer would get now.
+// allScales publishes the scales that every layer would get now. A network that
+// has none, as after a round that diverged, gets a warning.
 func (r *runner) allScales() error {
-	return r.scales(func(*model.Layer) bool { return true }, false)
+	err := r.scales(func(*model.Layer) bool { return true }, false)
+	if errors.Is(err, errNoScales) {
+		r.log("warn", "%s", err)
+		return nil
+	}
+	return err
 }
+
+var errNoScales = errors.New("its weights or activations are not finite")
 
 // scales publishes the quantization of the wanted layers at their present
 // weights: weights with batch norm folded in, activations as observed on a few
@@ -101,7 +110,7 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, a activation) (Scales, 
 		largest = max(largest, w, -w) // NaN passes through
 	}
 	if !a.finite || math.IsNaN(float64(largest)) || math.IsInf(float64(largest), 0) {
-		return Scales{}, fmt.Errorf("layer %s has no scales: its weights or activations are not finite", l.Name)
+		return Scales{}, fmt.Errorf("layer %s has no scales: %w", l.Name, errNoScales)
 	}
 	codes, scales := recipe.Weights(l.Weight, l.Out)
 	affine := recipe.Activation(quantize.Range{Min: a.min, Max: a.max})

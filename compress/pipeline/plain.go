@@ -91,6 +91,12 @@ func line(body Body) string {
 	case RunStarted:
 		return fmt.Sprintf("run %s: experiment %s, %s on %s, %s weights, seed %d, kernel %s, %d threads, gate %s",
 			b.Name, b.Experiment, b.Network, b.Dataset, thousands(b.Weights), b.Seed, b.Kernel, b.Threads, b.Gate)
+	case DataRead:
+		name := b.Dataset
+		if b.Note != "" {
+			name += " (" + b.Note + ")"
+		}
+		return fmt.Sprintf("data %s: %s training, %s validation and %s test images, %s", name, thousands(b.Train), thousands(b.Validation), thousands(b.Test), b.Source)
 	case Continued:
 		from := b.Checkpoint
 		if from == "" {
@@ -98,7 +104,11 @@ func line(body Body) string {
 		}
 		return fmt.Sprintf("continued at step %d from %s; %d later events are computed again", b.GlobalStep, from, b.Removed)
 	case RoundStarted:
-		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %d steps", b.Round, b.Rounds, percent(b.Target), percent(b.Edge), b.Steps)
+		edges := "as they are"
+		if b.Edge > 0 {
+			edges = percent(b.Edge)
+		}
+		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %d steps", b.Round, b.Rounds, percent(b.Target), edges, b.Steps)
 	case Sparsity:
 		return fmt.Sprintf("round %d  sparsity %s (%s of %s weights are zero)", b.Round, percent(b.Sparsity), thousands(b.Zero), thousands(b.Total))
 	case EpochDone:
@@ -118,9 +128,9 @@ func line(body Body) string {
 		if !b.Passed {
 			verdict = "failed"
 		}
-		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 %s (%+.2f)  %d epochs  %s  %s: %s  %s %.12s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), -100*b.Drop, b.Epochs, duration(b.Seconds), verdict, b.Reason, b.Checkpoint, b.Hash)
+		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 %s (%s)  %d epochs  %s  %s: %s  %s %.12s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), difference(-b.Drop), b.Epochs, duration(b.Seconds), verdict, b.Reason, b.Checkpoint, b.Hash)
 	case CalibrationPoint:
-		return fmt.Sprintf("int8  %s  %d images  draw %d: top-1 %s (%+.2f against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, b.Images, b.Draw, percent(b.Top1), 100*(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
+		return fmt.Sprintf("int8  %s  %d images  draw %d: top-1 %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, b.Images, b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
 	case Quantized:
 		return fmt.Sprintf("quantized  recipe %s  %s on %d images: top-1 %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, b.Images, percent(b.Top1), percent(b.Float), thousands(int(b.Int8Bytes)), thousands(int(b.FloatBytes)))
 	case Scales:

@@ -72,7 +72,7 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 		return err
 	}
 	result := Result{
-		Schema: Schema, Name: s.Started.Name, Experiment: s.Started.Experiment, Dataset: s.Started.Dataset, Network: s.Started.Network,
+		Schema: Schema, Name: s.Started.Name, Experiment: s.Started.Experiment, Dataset: s.Dataset(), Network: s.Started.Network,
 		Seed: s.Started.Seed, Kernel: s.Started.Kernel, Threads: s.Started.Threads, Gate: s.Started.Gate,
 		Begun: s.Begun.UTC(), Rounds: s.Rounds, Quantized: s.Quantized, Points: s.Points, Journal: hash,
 	}
@@ -134,7 +134,7 @@ func Markdown(w io.Writer, s *State, settings []byte, hash string, images []stri
 func heading(w io.Writer, s *State) {
 	b := s.Started
 	fmt.Fprintf(w, "# %s\n\n", b.Name)
-	fmt.Fprintf(w, "Experiment `%s`: %s on **%s**, %s weights, seed %d, kernel %s, %d threads.", b.Experiment, b.Network, b.Dataset, thousands(b.Weights), b.Seed, b.Kernel, b.Threads)
+	fmt.Fprintf(w, "Experiment `%s`: %s on **%s**, %s weights, seed %d, kernel %s, %d threads.", b.Experiment, b.Network, s.Dataset(), thousands(b.Weights), b.Seed, b.Kernel, b.Threads)
 	fmt.Fprintf(w, " Begun %s.", s.Begun.UTC().Format("2006-01-02 15:04 UTC"))
 	if s.Continued > 0 {
 		fmt.Fprintf(w, " Continued %d times after an interruption.", s.Continued)
@@ -171,7 +171,7 @@ func roundTable(w io.Writer, s *State) {
 		if !r.Passed {
 			verdict = "**failed**: " + r.Reason
 		}
-		fmt.Fprintf(w, "| %d | %s | %s | %s | %+.2f | %d | %.0f | %s | `%s` (%.12s) |\n", r.Round, percent(r.Target), percent(r.Sparsity), percent(r.Top1), -100*r.Drop, r.Epochs, r.Seconds, verdict, r.Checkpoint, r.Hash)
+		fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %d | %.0f | %s | `%s` (%.12s) |\n", r.Round, percent(r.Target), percent(r.Sparsity), percent(r.Top1), difference(-r.Drop), r.Epochs, r.Seconds, verdict, r.Checkpoint, r.Hash)
 	}
 }
 
@@ -181,7 +181,7 @@ func quantizedTable(w io.Writer, s *State) {
 		return
 	}
 	fmt.Fprint(w, "\n## Quantization\n\n| recipe | observer | images | fp32 top-1 | int8 top-1 | difference | fp32 bytes | int8 bytes |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
-	fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %+.2f | %s | %s |\n", q.Recipe, q.Observer, thousands(q.Images), percent(q.Float), percent(q.Top1), 100*(q.Top1-q.Float), thousands(int(q.FloatBytes)), thousands(int(q.Int8Bytes)))
+	fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", q.Recipe, q.Observer, thousands(q.Images), percent(q.Float), percent(q.Top1), difference(q.Top1-q.Float), thousands(int(q.FloatBytes)), thousands(int(q.Int8Bytes)))
 }
 
 // A sizeMean sums up the draws of one calibration size.
@@ -235,11 +235,20 @@ func pointTable(w io.Writer, s *State) {
 		if m.draws > 1 {
 			sigma = fmt.Sprintf("%.2f", 100*m.sigma)
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %+.2f | %d | %s |\n", m.observer, thousands(m.images), percent(m.mean), 100*(m.mean-m.float), m.draws, sigma)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %s |\n", m.observer, thousands(m.images), percent(m.mean), difference(m.mean-m.float), m.draws, sigma)
 	}
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
+
+// difference writes a difference of fractions in points, as −0.25 or +1.00.
+func difference(share float64) string {
+	text := fmt.Sprintf("%+.2f", 100*share)
+	if text == "-0.00" {
+		return "+0.00"
+	}
+	return strings.Replace(text, "-", "−", 1)
+}
 
 // thousands writes 270896 as 270,896.
 func thousands(n int) string {

@@ -184,12 +184,10 @@ func (r *runner) readData() error {
 		r.net.Mean, r.net.Std = data.Mean, data.Std
 	}
 	data.Mean, data.Std = r.net.Mean, r.net.Std
-	note := ""
-	if data.Note != "" {
-		note = ", " + data.Note
-	}
-	r.log("info", "%s%s: %d training, %d validation and %d test images (%s)",
-		data.Name, note, data.Train.Len(), data.Validation.Len(), data.Test.Len(), data.Source)
+	r.hub.Publish(DataRead{
+		Dataset: data.Name, Note: data.Note, Source: data.Source,
+		Train: data.Train.Len(), Validation: data.Validation.Len(), Test: data.Test.Len(),
+	})
 	return nil
 }
 

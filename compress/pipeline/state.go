@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -13,6 +14,7 @@ type State struct {
 	Updated time.Time // of the newest event
 
 	Started *RunStarted
+	Data    *DataRead
 	Stage   string // in progress, empty between stages
 	Round   int
 	Current *RoundStarted // the round in progress
@@ -51,6 +53,8 @@ func (s *State) Apply(e Event) {
 	case Continued:
 		s.Continued++
 		s.Done, s.Paused = nil, false
+	case DataRead:
+		s.Data = &b
 	case StageStarted:
 		s.Stage, s.Round = b.Stage, b.Round
 	case StageDone:
@@ -95,6 +99,15 @@ func (s *State) Apply(e Event) {
 		s.Done = &b
 		s.Stage, s.Paused, s.Overall, s.Remaining = "", false, 1, 0
 	}
+}
+
+// Dataset names the images as they must be named beside every accuracy:
+// "cifar10 (JPEG copy)".
+func (s *State) Dataset() string {
+	if s.Data != nil && s.Data.Note != "" {
+		return fmt.Sprintf("%s (%s)", s.Data.Dataset, s.Data.Note)
+	}
+	return s.Started.Dataset
 }
 
 // Evaluation returns the newest measurement of that name, as "dense", on a
