@@ -13,7 +13,7 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Measure a file and say whether it keeps what is asked",
 	}
-	cmd.AddCommand(newCheckPruning())
+	cmd.AddCommand(newCheckPruning(), newCheckQuantization())
 	return cmd
 }
 
@@ -29,23 +29,53 @@ func newCheckPruning() *cobra.Command {
 it keeps every limit that is given, and with 1 if not. Sparsity is the share of
 zeros among all convolution and linear weights.`,
 		Example:           `  espalier check pruning round-6.safetensors --min-sparsity 0.9 --min-top1 0.9`,
-		Args:              cobra.ExactArgs(1),
+		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.Validate(); err != nil {
-				return err
-			}
-			r, err := f.evaluate(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return verdict(cmd, f.asJSON, args[0], p.Check(r))
+			return f.check(cmd, args[0], p, func(*measure.File) error { return nil })
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().Float64Var(&p.MinSparsity, "min-sparsity", 0, "least share of zeros, 0 to 1")
 	cmd.Flags().Float64Var(&p.MinTop1, "min-top1", 0, "least top-1 on the test images, 0 to 1")
 	return cmd
+}
+
+func newCheckQuantization() *cobra.Command {
+	var (
+		f fileFlags
+		p measure.Promise
+	)
+	cmd := &cobra.Command{
+		Use:   "quantization FILE",
+		Short: "Check the accuracy of a quantized network",
+		Long: `Check quantization measures the int8 network in FILE, prints one line, and exits
+with 0 if it keeps every limit that is given, and with 1 if not.`,
+		Example:           `  espalier check quantization round-6-int8.safetensors --min-top1 0.92`,
+		Args:              one("FILE"),
+		ValidArgsFunction: weightFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.check(cmd, args[0], p, (*measure.File).MustBeInteger)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().Float64Var(&p.MinTop1, "min-top1", 0, "least top-1 on the test images, 0 to 1")
+	return cmd
+}
+
+// check measures a file that is acceptable and prints whether it keeps p.
+func (f *fileFlags) check(cmd *cobra.Command, path string, p measure.Promise, acceptable func(*measure.File) error) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	r, file, err := f.evaluate(cmd.Context(), path)
+	if err != nil {
+		return err
+	}
+	if err := acceptable(file); err != nil {
+		return err
+	}
+	return verdict(cmd, f.asJSON, path, p.Check(r))
 }
 
 // verdict prints a check's line and turns a failed one into its exit code.

@@ -40,10 +40,10 @@ accuracy, loss and sparsity. FILE is safetensors or a PyTorch checkpoint (.pt,
 the test part of the data set is read.`,
 		Example: `  espalier evaluate runs/quick-20261122-140219/checkpoints/round-6.safetensors
   espalier evaluate resnet20.th --mean imagenet --std imagenet --json`,
-		Args:              cobra.ExactArgs(1),
+		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := f.evaluate(cmd.Context(), args[0])
+			r, _, err := f.evaluate(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -54,24 +54,25 @@ the test part of the data set is read.`,
 	return cmd
 }
 
-// evaluate opens a file and the images it was made for and measures it.
-func (f *fileFlags) evaluate(ctx context.Context, path string) (measure.Result, error) {
-	file, err := measure.Open(path, f.mean, f.std)
-	if err != nil {
-		return measure.Result{}, err
+// evaluate opens a file and the test images it was made for and measures it.
+func (f *fileFlags) evaluate(ctx context.Context, path string) (r measure.Result, file *measure.File, err error) {
+	if file, err = measure.Open(path, f.mean, f.std); err != nil {
+		return r, nil, err
 	}
 	options, err := file.Data(f.dataset, f.data)
 	if err != nil {
-		return measure.Result{}, err
+		return r, nil, err
 	}
+	options.TestOnly = true
 	images, err := dataset.Open(options)
 	if err != nil {
-		return measure.Result{}, err
+		return r, nil, err
 	}
 	engine, err := f.engine()
 	if err != nil {
-		return measure.Result{}, err
+		return r, nil, err
 	}
 	defer engine.Close()
-	return file.Evaluate(ctx, engine, images, nil)
+	r, err = file.Evaluate(ctx, engine, images)
+	return r, file, err
 }

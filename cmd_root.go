@@ -8,19 +8,27 @@ import (
 
 // newRoot returns the whole tree of commands.
 func newRoot() *cobra.Command {
+	var f runFlags
 	root := &cobra.Command{
 		Use:   "espalier",
 		Short: "Train, prune and quantize residual networks on the CPU, live in the terminal",
 		Long: `Espalier takes a network through evaluation, iterative magnitude pruning with
 fine-tuning, fusion, calibration, int8 quantization and a sweep over calibration
-sizes, on CIFAR-10 or on images that it draws itself, and shows all of it live.`,
+sizes, on CIFAR-10 or on images that it draws itself, and shows all of it live.
+
+Without a command it runs the experiment quick: a few minutes on images that it
+draws itself.`,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return f.begin(cmd, "quick", nil) },
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newEvaluate(), newCheck(),
-		newVersion(),
+		newRun(), newTrain(), newAttach(), newRuns(), newReport(),
+		newEvaluate(), newQuantize(), newCheck(),
+		newFetch(), newVersion(),
 	)
+	f.add(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})

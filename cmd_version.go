@@ -36,6 +36,14 @@ func thisBuild() build {
 	return b
 }
 
+// String returns the version, or the revision where there is no version.
+func (b build) String() string {
+	if b.Version == "(devel)" && len(b.Revision) >= 12 {
+		return b.Revision[:12]
+	}
+	return b.Version
+}
+
 func newVersion() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -44,7 +52,7 @@ func newVersion() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := thisBuild()
-			words := fmt.Sprintf("espalier %s, %s, %s, kernels %s", b.Version, b.Go, b.System, strings.Join(b.Kernels, " "))
+			words := fmt.Sprintf("espalier %s, %s, %s, kernels %s", b, b.Go, b.System, strings.Join(b.Kernels, " "))
 			return answer(cmd.OutOrStdout(), asJSON, b, words)
 		},
 	}

@@ -59,6 +59,26 @@ func answer(w io.Writer, asJSON bool, value any, words string) error {
 	return err
 }
 
+// one wants exactly one argument, and calls it by its name where it is missing.
+func one(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("%s takes one %s and got %d arguments; see %[1]s --help", cmd.CommandPath(), what, len(args))
+		}
+		return nil
+	}
+}
+
+// atMostOne is one for an argument that may be left out.
+func atMostOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return fmt.Errorf("%s takes at most one %s and got %d arguments; see %[1]s --help", cmd.CommandPath(), what, len(args))
+		}
+		return nil
+	}
+}
+
 // weightFiles completes the names of files that hold weights.
 func weightFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"safetensors", "pt", "pth", "th"}, cobra.ShellCompDirectiveFilterFileExt

@@ -36,6 +36,9 @@ const exitCodes = `Exit codes:
 // errCheckFailed ends a check whose verdict has been printed.
 var errCheckFailed = errors.New("the check failed")
 
+// errInterrupted is wrapped by what ends because somebody asked for it.
+var errInterrupted = errors.New("interrupted")
+
 // A runError is the failure of something that had begun well.
 type runError struct{ err error }
 
@@ -52,18 +55,21 @@ func main() {
 // on stderr and an exit code.
 func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	err := root.ExecuteContext(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	if err != nil && !errors.Is(err, errCheckFailed) {
+		fmt.Fprintf(stderr, "espalier: %v\n", err)
+	}
 	var run runError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errCheckFailed):
 		return exitCheckFailed
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "espalier: interrupted")
+	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	}
-	fmt.Fprintf(stderr, "espalier: %v\n", err)
-	if errors.As(err, &run) {
+	case errors.As(err, &run):
 		return exitRunFailed
 	}
 	return exitUsage

@@ -66,6 +66,14 @@ func Open(path, mean, std string) (*File, error) {
 	return f, nil
 }
 
+// MustBeInteger refuses a network in floating point.
+func (f *File) MustBeInteger() error {
+	if f.Integer == nil {
+		return fmt.Errorf("%s is not quantized; make an int8 network of it with: espalier quantize %s", f.Path, f.Path)
+	}
+	return nil
+}
+
 // Data says which images the file's network was made for, and how to open
 // them: the data set from set or else from the file's metadata, the folder or
 // archive from path.

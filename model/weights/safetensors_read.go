@@ -35,7 +35,7 @@ func parseSafetensors(file []byte) ([]Tensor, map[string]string, error) {
 	}
 	length := binary.LittleEndian.Uint64(file)
 	if length > maxHeader {
-		return nil, nil, fmt.Errorf("header length %d at offset 0: at most %d is read; the file is damaged or not safetensors", length, maxHeader)
+		return nil, nil, fmt.Errorf("header length %d at offset 0: at most %d is read; the file is damaged, or neither safetensors nor a PyTorch checkpoint", length, maxHeader)
 	}
 	if length > uint64(len(file)-8) {
 		return nil, nil, fmt.Errorf("header length %d at offset 0: only %d bytes follow; the file is truncated", length, len(file)-8)

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"espalier/compress/measure"
+	"espalier/compress/quantize"
+	"espalier/dataset"
+)
+
+func newQuantize() *cobra.Command {
+	var (
+		f   fileFlags
+		c   measure.Calibration
+		out string
+	)
+	cmd := &cobra.Command{
+		Use:   "quantize FILE",
+		Short: "Turn a network into one that computes in int8",
+		Long: `Quantize folds batch norm into the convolutions, observes activations on
+calibration images from the training part, never the test part, and writes the
+network in integers. Then it measures both on the test images. The recipe says
+whose arithmetic is followed: ` + strings.Join(quantize.Recipes(), ", ") + `.`,
+		Example:           `  espalier quantize round-6.safetensors --images 1000 --observer moving-average`,
+		Args:              one("FILE"),
+		ValidArgsFunction: weightFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := out
+			if path == "" {
+				path = strings.TrimSuffix(args[0], filepath.Ext(args[0])) + "-int8.safetensors"
+			}
+			r, err := f.quantize(cmd, args[0], path, c)
+			if err != nil {
+				return err
+			}
+			return answer(cmd.OutOrStdout(), f.asJSON, r, r.String())
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write (default: FILE's name with -int8)")
+	cmd.Flags().StringVar(&c.Recipe, "recipe", quantize.Recipes()[0], "one of "+strings.Join(quantize.Recipes(), ", "))
+	cmd.Flags().StringVar(&c.Observer, "observer", "", "of activations, one of "+strings.Join(quantize.Observers(), ", ")+" (default: the recipe's)")
+	cmd.Flags().IntVar(&c.Images, "images", 1000, "calibration images")
+	cmd.Flags().Uint64Var(&c.Seed, "seed", 1, "of the choice of calibration images")
+	cmd.RegisterFlagCompletionFunc("recipe", cobra.FixedCompletions(quantize.Recipes(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("observer", cobra.FixedCompletions(quantize.Observers(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// quantized is the answer of the command quantize.
+type quantized struct {
+	File     string         `json:"file"`
+	Recipe   string         `json:"recipe"`
+	Observer string         `json:"observer"`
+	Images   int            `json:"images"`
+	Bytes    int64          `json:"bytes"` // of weights, scales, zero points and biases
+	Float    measure.Result `json:"float"`
+	Int8     measure.Result `json:"int8"`
+}
+
+func (q quantized) String() string {
+	return fmt.Sprintf("%s: recipe %s, %s on %d images: top-1 %.2f %% in int8, %.2f %% in fp32, on %s",
+		q.File, q.Recipe, q.Observer, q.Images, 100*q.Int8.Top1, 100*q.Float.Top1, q.Int8.Images())
+}
+
+// quantize writes path and measures the network before and after.
+func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Calibration) (q quantized, err error) {
+	file, err := measure.Open(from, f.mean, f.std)
+	if err != nil {
+		return q, err
+	}
+	options, err := file.Data(f.dataset, f.data)
+	if err != nil {
+		return q, err
+	}
+	images, err := dataset.Open(options)
+	if err != nil {
+		return q, err
+	}
+	engine, err := f.engine()
+	if err != nil {
+		return q, err
+	}
+	defer engine.Close()
+	integer, err := file.Quantize(cmd.Context(), engine, images, c)
+	if err != nil {
+		return q, err
+	}
+	if err := integer.Save(path); err != nil {
+		return q, runError{err}
+	}
+	n := integer.Integer
+	q = quantized{File: path, Recipe: n.Recipe.Name, Observer: n.Calibration.Observer, Images: n.Calibration.Images, Bytes: n.Bytes()}
+	if q.Float, err = file.Evaluate(cmd.Context(), engine, images); err != nil {
+		return q, err
+	}
+	q.Int8, err = integer.Evaluate(cmd.Context(), engine, images)
+	return q, err
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"espalier/compress/pipeline"
+	"espalier/configs"
+	"espalier/dataset"
+)
+
+// runFlags say what an experiment changes and how it is shown.
+type runFlags struct {
+	set     []string
+	seed    uint64
+	threads int
+	kernel  string
+	data    string
+	display displayFlags
+	runDir  string
+	resume  string
+}
+
+// defaultRuns is where run folders are made.
+const defaultRuns = "runs"
+
+func (f *runFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.set, "set", nil, "change a value, as --set gate.min_top1=0.9; may be repeated")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of every random choice (default: the experiment's)")
+	cmd.Flags().IntVar(&f.threads, "threads", 0, "number of threads; results do not depend on it (0: all cores)")
+	cmd.Flags().StringVar(&f.kernel, "kernel", "auto", "instruction set: auto, avx512, avx2 or go")
+	cmd.Flags().StringVar(&f.data, "data", "", "folder or archive of CIFAR-10 (default: $"+dataset.EnvData+", then the user's cache)")
+	addRunDir(cmd, &f.runDir)
+	f.display.add(cmd)
+	cmd.RegisterFlagCompletionFunc("kernel", cobra.FixedCompletions(append([]string{"auto"}, kernelNames()...), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func addRunDir(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "run-dir", defaultRuns, "folder that holds the runs")
+}
+
+// overrides returns the flags as --set would have them; a flag of its own wins.
+func (f *runFlags) overrides(cmd *cobra.Command) []string {
+	all := append([]string{}, f.set...)
+	for flag, override := range map[string]string{
+		"seed":    fmt.Sprintf("seed=%d", f.seed),
+		"threads": fmt.Sprintf("engine.threads=%d", f.threads),
+		"kernel":  "engine.kernel=" + f.kernel,
+		"data":    fmt.Sprintf("data.path=%q", f.data),
+	} {
+		if cmd.Flags().Changed(flag) {
+			all = append(all, override)
+		}
+	}
+	return all
+}
+
+func newRun() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run [EXPERIMENT]",
+		Short: "Run an experiment from the dense network to the sweep",
+		Long: `Run takes a network through an experiment: evaluation, rounds of pruning and
+fine-tuning, fusion, calibration, int8 quantization, and a sweep over calibration
+sizes. EXPERIMENT is a YAML file or one of ` + strings.Join(configs.Presets(), ", ") + `; without it, quick
+is run. On a terminal it is shown live; elsewhere lines are printed.
+
+Everything goes into a folder of its own under --run-dir. A run that was
+interrupted goes on with --resume.`,
+		Example: `  espalier run cifar10 --data ~/cifar-10-batches-bin
+  espalier run quick --set gate.max_drop=0.02 --seed 7 --plain
+  espalier run --resume quick-20261122-140219`,
+		Args: atMostOne("EXPERIMENT"),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return configs.Presets(), cobra.ShellCompDirectiveDefault
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.resume != "" {
+				if len(args) > 0 {
+					return fmt.Errorf("--resume %s goes on with that run's own experiment; leave out %s", f.resume, args[0])
+				}
+				return f.goOn(cmd)
+			}
+			name := "quick"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return f.begin(cmd, name, nil)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&f.resume, "resume", "", "run to go on with, by name or folder")
+	cmd.RegisterFlagCompletionFunc("resume", runNames)
+	return cmd
+}
+
+// begin starts a run of the named experiment; first are overrides that the
+// user's may override again.
+func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error {
+	e, err := configs.Load(name, append(first, f.overrides(cmd)...))
+	if err != nil {
+		return err
+	}
+	if err := ensureData(cmd, e.Data); err != nil {
+		return err
+	}
+	run, err := pipeline.Create(f.runDir, "", e)
+	if err != nil {
+		return err
+	}
+	return f.display.compute(cmd, run)
+}
+
+// goOn takes up a run that was interrupted.
+func (f *runFlags) goOn(cmd *cobra.Command) error {
+	for _, flag := range []string{"set", "seed", "threads", "kernel", "data"} {
+		if cmd.Flags().Changed(flag) {
+			return fmt.Errorf("--%s cannot change a run that has begun: edit its experiment.yaml, or begin another run", flag)
+		}
+	}
+	folder, err := findRun(f.runDir, f.resume)
+	if err != nil {
+		return err
+	}
+	run, err := pipeline.Continue(folder)
+	if err != nil {
+		return err
+	}
+	return f.display.compute(cmd, run)
+}
+
+// ensureData looks whether CIFAR-10 is there before a run folder is made for
+// an experiment that needs it, and offers to download it where no place was
+// named.
+func ensureData(cmd *cobra.Command, d configs.Data) error {
+	if d.Set != configs.CIFAR10 {
+		return nil
+	}
+	look := func() error {
+		_, err := dataset.Open(dataset.Options{Set: d.Set, Path: d.Path, TestLimit: 1, TestOnly: true})
+		return err
+	}
+	err := look()
+	if err == nil || d.Path != "" {
+		return err
+	}
+	if err := offerFetch(cmd, err); err != nil {
+		return err
+	}
+	return look()
+}

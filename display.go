@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"espalier/compress/pipeline"
+	"espalier/dataset"
+	"espalier/model/weights/pretrained"
+	"espalier/ui"
+)
+
+// displayFlags choose how a run is shown.
+type displayFlags struct {
+	tui, plain, asJSON bool
+}
+
+func (f *displayFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.tui, "tui", false, "draw on the terminal, whatever stdout seems to be")
+	cmd.Flags().BoolVar(&f.plain, "plain", false, "print lines, even on a terminal")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print every event as a line of JSON")
+	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check() }
+}
+
+// check refuses to show a run in two ways at once.
+func (f *displayFlags) check() error {
+	if f.tui && f.plain || f.tui && f.asJSON || f.plain && f.asJSON {
+		return errors.New("--tui, --plain and --json exclude each other: give one of them")
+	}
+	return nil
+}
+
+// onScreen reports whether to draw.
+func (f *displayFlags) onScreen(cmd *cobra.Command) bool {
+	return f.tui || !f.plain && !f.asJSON && isTerminal(cmd.OutOrStdout())
+}
+
+// print writes events as they come, until the run's last one or the end of ctx.
+func (f *displayFlags) print(ctx context.Context, cmd *cobra.Command, source pipeline.Source) error {
+	if f.asJSON {
+		return pipeline.PrintJSON(ctx, cmd.OutOrStdout(), source)
+	}
+	return pipeline.PrintPlain(ctx, cmd.OutOrStdout(), source)
+}
+
+// compute does a run's work in the background and shows it until its end.
+func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
+	// Signals end the work, but not while the screen is up, which takes them
+	// itself.
+	ctx, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	defer stop()
+	var (
+		done     pipeline.RunDone
+		err      error
+		computed = make(chan struct{})
+	)
+	go func() {
+		defer close(computed)
+		done, err = run.Do(ctx, parts())
+	}()
+	left, shown := ui.Quit, f.onScreen(cmd)
+	if shown {
+		if left, shown = f.draw(cmd, run.Hub); left == ui.Abort {
+			return interrupted(run.Folder) // at once: the system frees what is held
+		}
+	}
+	undo := context.AfterFunc(cmd.Context(), stop)
+	defer undo()
+	if !shown || left == ui.Detach {
+		// The run's last event ends the printing, whatever ended the run.
+		if failed := f.print(context.Background(), cmd, run.Hub); failed != nil {
+			stop()
+			<-computed
+			run.Close()
+			return runError{fmt.Errorf("run %s: %w", run.Folder.Name(), failed)}
+		}
+	}
+	<-computed
+	if shown && left != ui.Detach {
+		fmt.Fprintf(cmd.OutOrStdout(), "The run %s is %s; its report is %s\n", run.Folder.Name(), done.Status, run.Folder.Report())
+	}
+	if failed := run.Close(); err == nil && failed != nil {
+		err = fmt.Errorf("closing the run %s: %w", run.Folder.Name(), failed)
+	}
+	switch {
+	case err != nil:
+		return runError{err}
+	case done.Status == pipeline.StatusStopped && (left == ui.StopNow || cmd.Context().Err() != nil):
+		return interrupted(run.Folder)
+	}
+	return nil
+}
+
+// draw shows a source on the terminal. Where that fails, the run is not
+// touched: the reason is printed, and lines follow instead.
+func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source) (left ui.Outcome, shown bool) {
+	left, err := ui.Run(context.WithoutCancel(cmd.Context()), source, ui.Options{})
+	if err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "espalier: %v\n", err)
+		return ui.Quit, false
+	}
+	if left == ui.Detach {
+		signal.Ignore(syscall.SIGHUP) // the terminal may be gone
+		fmt.Fprintln(cmd.ErrOrStderr(), "The run goes on without a screen; ctrl+c saves a checkpoint and stops it.")
+	}
+	return left, true
+}
+
+// interrupted says how to go on.
+func interrupted(folder pipeline.Folder) error {
+	return fmt.Errorf("the run was %w; go on with: espalier run --resume %s", errInterrupted, folder)
+}
+
+// parts are what this program brings to a run.
+func parts() pipeline.Parts {
+	p := pipeline.Parts{Version: thisBuild().String(), Embedded: pretrained.Load}
+	if cache, err := dataset.CacheDir(); err == nil {
+		p.Cache = filepath.Join(cache, "networks")
+	}
+	return p
+}
+
+// findRun returns the folder of a run named by its path or by its name under
+// root.
+func findRun(root, name string) (pipeline.Folder, error) {
+	for _, path := range []string{name, filepath.Join(root, name)} {
+		f := pipeline.Folder(path)
+		if _, err := os.Stat(f.Journal()); err == nil {
+			return f, nil
+		}
+	}
+	return "", fmt.Errorf("there is no run %s, neither as a folder nor under %s: see espalier runs", name, root)
+}
+
+// runNames completes the names of runs in the usual place.
+func runNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	journals, _ := filepath.Glob(filepath.Join(defaultRuns, "*", "journal.jsonl"))
+	var names []string
+	for _, j := range journals {
+		names = append(names, filepath.Base(filepath.Dir(j)))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
