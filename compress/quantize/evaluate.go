@@ -18,7 +18,6 @@ type Evaluator struct {
 	blocks     []evalBlock
 	classifier *kernel.IntegerLinear
 	mean       float32   // takes a channel's sum to units of the pool
-	offset     []int32   // pool's zero point · Σ w, per class
 	scale      []float32 // takes a class's sum to the unit of its bias
 	bias       []float32
 	workers    []*space
@@ -69,7 +68,7 @@ func NewEvaluator(n *Network, e *model.Engine) *Evaluator {
 		}
 		v.blocks = append(v.blocks, out)
 	}
-	// A block's sum has zero point 0: it comes out of a ReLU.
+	// The zero points of a block's sum and of the pool are 0, behind a ReLU.
 	v.mean = float32(float64(in.Scale) / float64(n.Pool.Scale) / float64(at.H*at.W))
 	v.linear(n.Classifier)
 	for range e.Threads() {
@@ -103,18 +102,12 @@ func (l *Layer) requantization(from kernel.Affine, out float32) (scale, bias []f
 
 // linear packs the classifier. Float logits are in units of 1.
 func (v *Evaluator) linear(l *Layer) {
-	pool, unit := v.net.Pool, l.Output.Scale
+	unit := l.Output.Scale
 	if v.net.Recipe.FloatLogits {
 		unit = 1
 	}
 	v.classifier = v.engine.Kernels.NewIntegerLinear(l.In, l.Out, l.Weight)
-	v.scale, v.bias = l.requantization(pool, unit)
-	v.offset = make([]int32, l.Out)
-	for k := range v.offset {
-		for _, w := range l.Weight[k*l.In : (k+1)*l.In] {
-			v.offset[k] += int32(w) * int32(pool.Zero)
-		}
-	}
+	v.scale, v.bias = l.requantization(v.net.Pool, unit)
 }
 
 func (v *Evaluator) space() *space {
@@ -204,7 +197,7 @@ func (v *Evaluator) classify(logits []float32, s *space, x []uint8) {
 	v.engine.Kernels.LinearInteger(s.totals, s.pooled, v.classifier)
 	output := v.net.Classifier.Output
 	for k := range logits {
-		y := float32(float32(s.totals[k]-v.offset[k])*v.scale[k]) + v.bias[k]
+		y := float32(float32(s.totals[k])*v.scale[k]) + v.bias[k]
 		if !v.net.Recipe.FloatLogits {
 			y = output.Dequantize(steps(output).Quantize(y))
 		}

@@ -47,6 +47,17 @@ func TestWeights(t *testing.T) {
 	}
 }
 
+// TestReciprocal: fbgemm's own example (QuantUtils.h) of a value that dividing
+// by the scale and multiplying by its reciprocal round differently.
+func TestReciprocal(t *testing.T) {
+	const scale, w = 0.00214854861, -0.273939937
+	divide := lab
+	divide.Divide = true
+	if a, b := lab.weightCode(w, scale), divide.weightCode(w, scale); a != -128 || b != -127 {
+		t.Errorf("%d by the reciprocal, %d by division; want -128 and -127", a, b)
+	}
+}
+
 func TestRecipeNamed(t *testing.T) {
 	if r := named(t, ""); r.Name != "lab" {
 		t.Errorf("the default is %s", r.Name)
