@@ -21,55 +21,58 @@ func winogradAVX512(f *file) {
 }
 
 // input512 writes V = Bᵀ·d·B. A tile has 36 values in 32 registers, so its rows
-// are transformed two by two, from pixels that are read again.
+// are transformed two by two, as in inputTransform:
+//
+//	rows 1 and 2: a ± b    rows 3 and 4: c ± 2e    rows 0 and 5: 4(d0−d2) + c, (d5−d3) − 4e
 func (w winograd) input512() {
 	w.begin("Input", "winogradTiles", 0, winogradTilesSize)
-	four, two := w.r(31), w.r(30)
+	two, four := w.r(30), w.r(31)
 	lower := "R10" // row 3 of the tile
 	d := func(r, j int) string { return fmt.Sprintf("%d%s", 64*j, strided(wImage, lower, wRow)[r]) }
-	a, b, x, y := w.rs(0, 6), w.rs(6, 6), w.rs(12, 6), w.rs(18, 6)
-	store := func(i int) func(j int, v string) {
+	upper, under, c, e, t := w.rs(0, 6), w.rs(6, 6), w.rs(12, 6), w.rs(18, 6), w.rs(24, 6)
+	transform := func(row []string, i int) {
 		at := w.planes(i, "R14", "R15")
-		return func(j int, v string) { w.store(at[j], v) }
+		w.inputTransform(row, t, two, four, func(j int, v string) { w.store(at[j], v) })
 	}
 	w.transform(func() {
 		w.broadcast(two, constTwo)
 		w.broadcast(four, constFour)
 	}, func() {
 		w.p("\tLEAQ (%s)(%s*1), %s", wImage, wRow3, lower)
-		w.p("\t// rows 1 and 2: (d4 − 4·d2) ± (d3 − 4·d1)")
+		w.p("\t// rows 1 and 2")
 		for j := range 6 {
-			w.load(x[j], d(4, j))
-			w.load(y[j], d(3, j))
-			w.subProduct(x[j], four, d(2, j))
-			w.subProduct(y[j], four, d(1, j))
-			w.add(a[j], x[j], y[j])
-			w.sub(b[j], x[j], y[j])
+			a, b, d1, d2 := upper[j], t[0], t[1+j%2*2], t[2+j%2*2]
+			w.load(a, d(4, j))
+			w.load(b, d(3, j))
+			w.load(d2, d(2, j))
+			w.load(d1, d(1, j))
+			w.sub(c[j], a, d2)
+			w.sub(e[j], b, d1)
+			w.subProduct(a, four, d2)
+			w.subProduct(b, four, d1)
+			w.sub(under[j], a, b)
+			w.add(a, a, b)
 		}
-		w.inputTransform(a, w.rs(24, 6), two, four, store(1))
-		w.inputTransform(b, x, two, four, store(2))
-		w.p("\t// rows 3 and 4: (d4 − d2) ± 2(d3 − d1)")
+		transform(upper, 1)
+		transform(under, 2)
+		w.p("\t// rows 3 and 4")
 		for j := range 6 {
-			w.load(x[j], d(4, j))
-			w.load(y[j], d(3, j))
-			w.sub(x[j], x[j], d(2, j))
-			w.sub(y[j], y[j], d(1, j))
-			w.p("\tVMOVAPS %s, %s", x[j], b[j])
-			w.sumAndDifference(a[j], b[j], two, y[j])
+			w.p("\tVMOVAPS %s, %s", c[j], under[j])
+			w.sumAndDifference(upper[j], under[j], two, e[j])
 		}
-		w.inputTransform(a, w.rs(24, 6), two, four, store(3))
-		w.inputTransform(b, w.rs(24, 6), two, four, store(4))
-		w.p("\t// rows 0 and 5: 4(d0 − d2) + (d4 − d2), (d5 − d3) − 4(d3 − d1)")
+		transform(upper, 3)
+		transform(under, 4)
+		w.p("\t// rows 0 and 5")
 		for j := range 6 {
-			w.load(a[j], d(0, j))
-			w.load(b[j], d(5, j))
-			w.sub(a[j], a[j], d(2, j))
-			w.sub(b[j], b[j], d(3, j))
-			w.scaleAdd(a[j], four, x[j])
-			w.subProduct(b[j], four, y[j])
+			w.load(upper[j], d(0, j))
+			w.load(under[j], d(5, j))
+			w.sub(upper[j], upper[j], d(2, j))
+			w.sub(under[j], under[j], d(3, j))
+			w.scaleAdd(upper[j], four, c[j])
+			w.subProduct(under[j], four, e[j])
 		}
-		w.inputTransform(a, w.rs(24, 6), two, four, store(0))
-		w.inputTransform(b, x, two, four, store(5))
+		transform(upper, 0)
+		transform(under, 5)
 	}, func() {})
 }
 
