@@ -203,7 +203,7 @@ func (p *lossPane) place(s *scene, spans []series.Span) []series.Span {
 	return moved
 }
 
-// column returns the axis value of a global step.
+// value returns where a global step lies on the axis in use.
 func (p *lossPane) value(s *scene, step float64) float64 {
 	if p.x == byTime {
 		return p.seconds(s, step)

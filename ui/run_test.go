@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -67,18 +68,22 @@ func runScreen(t *testing.T, src *sample.Source, leave func(cancel context.Cance
 func TestRunLeaves(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for _, c := range []struct {
-		name  string
-		over  bool
-		leave func(context.CancelFunc, io.Writer)
-		want  Outcome
+		name   string
+		over   bool
+		leave  func(context.CancelFunc, io.Writer)
+		want   Outcome
+		signal bool
 	}{
-		{"detach", false, func(_ context.CancelFunc, keys io.Writer) { io.WriteString(keys, "qd") }, Detach},
-		{"stop now", false, func(_ context.CancelFunc, keys io.Writer) { io.WriteString(keys, "qx") }, StopNow},
-		{"the context ends", false, func(cancel context.CancelFunc, _ io.Writer) { cancel() }, Detach},
-		{"the terminal is hung up", false, func(context.CancelFunc, io.Writer) { raise(syscall.SIGHUP) }, Detach},
-		{"terminated from outside", false, func(context.CancelFunc, io.Writer) { raise(syscall.SIGTERM) }, StopNow},
+		{"detach", false, func(_ context.CancelFunc, keys io.Writer) { io.WriteString(keys, "qd") }, Detach, false},
+		{"stop now", false, func(_ context.CancelFunc, keys io.Writer) { io.WriteString(keys, "qx") }, StopNow, false},
+		{"the context ends", false, func(cancel context.CancelFunc, _ io.Writer) { cancel() }, Detach, false},
+		{"the terminal is hung up", false, func(context.CancelFunc, io.Writer) { raise(syscall.SIGHUP) }, Detach, true},
+		{"terminated from outside", false, func(context.CancelFunc, io.Writer) { raise(syscall.SIGTERM) }, StopNow, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.signal && runtime.GOOS == "windows" {
+				t.Skip("Windows has no such signals")
+			}
 			got, text := runScreen(t, during(1, 10), c.leave)
 			if got != c.want {
 				t.Errorf("outcome %v, want %v", got, c.want)
