@@ -23,6 +23,9 @@ import "fmt"
 //	V, M, E   [C/16][36][T][16]      T tiles of one chunk, one line of padding behind them
 //	U, dU     [36][C/32][C][2][16]   the last two being output channels; [36][16][16] if C is 16
 //
+// with one line of padding behind each position of U and dU: at a distance of a
+// power of two, all positions would compete for the same lines of the cache.
+//
 // Rounding errors are about ten times those of the definition, 1e-6 relative.
 
 // winogradPositions is the number of values in a transformed tile.
@@ -75,7 +78,9 @@ func (p Winograd) ScratchLen() int { return 2 * p.blocks() * p.block() }
 
 // WeightsLen returns the length of the transformed weights, or of their
 // gradient's sums, in floats.
-func (p Winograd) WeightsLen() int { return winogradPositions * p.image.C * p.image.C }
+func (p Winograd) WeightsLen() int {
+	return winogradPositions * weightPosition(p.image.C, p.image.C)
+}
 
 // blocks returns the number of blocks of 16 channels.
 func (p Winograd) blocks() int { return p.image.C / Lanes }
@@ -114,8 +119,9 @@ type winogradTiles struct {
 type winogradProduct struct {
 	v, m         []float32 // tiles at the first position; m is M or E
 	u            []float32 // weights at the first position, or their gradient
-	channels     int
-	tiles        int // a multiple of 8 in multiply, of 2 in accumulate
+	inputs       int       // channels of v
+	outputs      int       // channels of m
+	tiles        int       // a multiple of 8 in multiply, of 2 in accumulate
 	positions    int
 	plane, block int       // of v and m: distances between positions and between blocks of channels
 	next         []float32 // memory to fetch for reading meanwhile
@@ -257,7 +263,7 @@ func (p Winograd) tiles(tiles []float32, rows int) winogradTiles {
 func (p Winograd) product(v, m, u []float32, tiles int) winogradProduct {
 	return winogradProduct{
 		v: v, m: m, u: u,
-		channels: p.image.C, tiles: tiles, positions: winogradPositions,
+		inputs: p.image.C, outputs: p.image.C, tiles: tiles, positions: winogradPositions,
 		plane: p.plane, block: p.block(),
 	}
 }
@@ -265,13 +271,13 @@ func (p Winograd) product(v, m, u []float32, tiles int) winogradProduct {
 // eachPosition calls f for all of a's positions, as many at a time as keep one
 // call below 100 µs on a slow core: 2 million products.
 func (p Winograd) eachPosition(a winogradProduct, f func(winogradProduct)) {
-	step := max(1, 2<<20/(a.channels*a.channels*a.tiles))
+	step := max(1, 2<<20/(a.inputs*a.outputs*a.tiles))
 	for pos := 0; pos < winogradPositions; pos += step {
 		end := min(pos+step, winogradPositions)
 		part := a
 		part.positions = end - pos
 		part.v, part.m = a.v[pos*a.plane:], a.m[pos*a.plane:]
-		part.u = a.u[pos*a.channels*a.channels:]
+		part.u = a.u[pos*weightPosition(a.inputs, a.outputs):]
 		part.next = share(a.next, pos, end, winogradPositions)
 		part.own = share(a.own, pos, end, winogradPositions)
 		f(part)

@@ -797,7 +797,7 @@ done:
 	RET
 
 // func winogradMultiplyAVX512(a winogradProduct)
-TEXT ·winogradMultiplyAVX512(SB), NOSPLIT, $0-160
+TEXT ·winogradMultiplyAVX512(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -989,6 +989,8 @@ tiles:
 	SUBQ $8, CX
 	JNZ tiles
 	ADDQ $1024, DX
+	ADDQ $64, DX
+	MOVQ DX, winogradProduct_u(AX)
 	ADDQ R9, winogradProduct_v(AX)
 	ADDQ R9, winogradProduct_m(AX)
 	MOVQ winogradProduct_v(AX), SI
@@ -999,7 +1001,7 @@ tiles:
 	RET
 
 // func winogradMultiplyPairsAVX512(a winogradProduct)
-TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-160
+TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1020,14 +1022,14 @@ TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-160
 	CMOVQEQ AX, R14
 	LEAQ (R14)(BX*4), BX
 position:
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_outputs(AX), R12
 	SHRQ $5, R12
 	MOVQ R12, winogradProduct_own+16(AX)
 pair:
 	MOVQ winogradProduct_tiles(AX), CX
 tiles:
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_inputs(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 	VPXORD Z0, Z0, Z0
@@ -1514,6 +1516,8 @@ block:
 	LEAQ (DI)(R11*2), DI
 	DECQ winogradProduct_own+16(AX)
 	JNZ pair
+	ADDQ $64, DX
+	MOVQ DX, winogradProduct_u(AX)
 	ADDQ R9, winogradProduct_v(AX)
 	ADDQ R9, winogradProduct_m(AX)
 	MOVQ winogradProduct_v(AX), SI
@@ -1524,7 +1528,7 @@ block:
 	RET
 
 // func winogradAccumulateAVX512(a winogradProduct)
-TEXT ·winogradAccumulateAVX512(SB), NOSPLIT, $0-160
+TEXT ·winogradAccumulateAVX512(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1615,6 +1619,8 @@ tiles:
 	VMOVUPS Z14, 896(DX)
 	VMOVUPS Z15, 960(DX)
 	ADDQ $1024, DX
+	ADDQ $64, DX
+	MOVQ DX, winogradProduct_u(AX)
 	ADDQ R9, winogradProduct_v(AX)
 	ADDQ R9, winogradProduct_m(AX)
 	MOVQ winogradProduct_v(AX), SI
@@ -1625,7 +1631,7 @@ tiles:
 	RET
 
 // func winogradAccumulatePairsAVX512(a winogradProduct)
-TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-160
+TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1641,12 +1647,12 @@ TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-160
 	CMOVQEQ AX, R13
 	LEAQ (R13)(R10*4), R10
 position:
-	MOVQ winogradProduct_channels(AX), BX
+	MOVQ winogradProduct_outputs(AX), BX
 	SHRQ $5, BX
 	MOVQ BX, winogradProduct_own+16(AX)
 pair:
 	MOVQ winogradProduct_v(AX), SI
-	MOVQ winogradProduct_channels(AX), BX
+	MOVQ winogradProduct_inputs(AX), BX
 	SHRQ $4, BX
 block:
 	VMOVUPS 0(DX), Z0
@@ -1855,6 +1861,8 @@ tiles1:
 	LEAQ (DI)(R11*2), DI
 	DECQ winogradProduct_own+16(AX)
 	JNZ pair
+	ADDQ $64, DX
+	MOVQ DX, winogradProduct_u(AX)
 	ADDQ R9, winogradProduct_v(AX)
 	ADDQ R9, winogradProduct_m(AX)
 	MOVQ winogradProduct_v(AX), SI

@@ -51,24 +51,27 @@ func tapTransform(u0, u1, u2, u3, u4, u5 float32) (g0, g1, g2 float32) {
 	return u0/4 - s1 + s2, e1 + 2*e2, 4*s2 - s1 + u5
 }
 
-// weightAt returns the offset of input channel c and output channel k in one
+// weightAt returns the offset of input channel i and output channel o in one
 // position of U.
-func weightAt(c, k, channels int) int {
-	if channels == Lanes {
-		return c*Lanes + k
+func weightAt(i, o, inputs, outputs int) int {
+	if outputs == Lanes {
+		return i*Lanes + o
 	}
-	return (k/32*channels+c)*32 + k%32
+	return (o/32*inputs+i)*32 + o%32
 }
 
+// weightPosition returns the distance between two positions of U.
+func weightPosition(inputs, outputs int) int { return inputs*outputs + Lanes }
+
 func winogradWeights(u, oihw []float32, channels int, transposed bool) {
-	n := channels * channels
+	n := weightPosition(channels, channels)
 	for o := range channels {
 		for i := range channels {
 			g := *(*[9]float32)(oihw[(o*channels+i)*9:])
-			at := weightAt(i, o, channels)
+			at := weightAt(i, o, channels, channels)
 			if transposed {
 				g[0], g[1], g[2], g[3], g[5], g[6], g[7], g[8] = g[8], g[7], g[6], g[5], g[3], g[2], g[1], g[0]
-				at = weightAt(o, i, channels)
+				at = weightAt(o, i, channels, channels)
 			}
 			var c [6][3]float32
 			for j := range 3 {
@@ -85,10 +88,10 @@ func winogradWeights(u, oihw []float32, channels int, transposed bool) {
 }
 
 func winogradTaps(oihw, du []float32, channels int) {
-	n := channels * channels
+	n := weightPosition(channels, channels)
 	for o := range channels {
 		for i := range channels {
-			at := weightAt(i, o, channels)
+			at := weightAt(i, o, channels, channels)
 			var c [3][6]float32
 			for j := range 6 {
 				c[0][j], c[1][j], c[2][j] = tapTransform(
@@ -205,15 +208,15 @@ func winogradGradient(a winogradTiles) {
 }
 
 func winogradMultiply(a winogradProduct) {
-	n := a.channels * a.channels
-	step := min(a.channels, 32) // floats between input channels in U
+	n := weightPosition(a.inputs, a.outputs)
+	step := min(a.outputs, 32) // floats between input channels in U
 	for pos := range a.positions {
-		for k := 0; k < a.channels; k += Lanes {
-			u := a.u[pos*n+weightAt(0, k, a.channels):]
+		for k := 0; k < a.outputs; k += Lanes {
+			u := a.u[pos*n+weightAt(0, k, a.inputs, a.outputs):]
 			for t := range a.tiles {
 				at := pos*a.plane + t*Lanes
 				var sum [Lanes]float32
-				for c := range a.channels {
+				for c := range a.inputs {
 					f := a.v[c/Lanes*a.block+at+c%Lanes]
 					for l, w := range (*[Lanes]float32)(u[c*step:]) {
 						sum[l] += f * w
@@ -226,11 +229,11 @@ func winogradMultiply(a winogradProduct) {
 }
 
 func winogradAccumulate(a winogradProduct) {
-	n := a.channels * a.channels
+	n := weightPosition(a.inputs, a.outputs)
 	for pos := range a.positions {
-		for k := 0; k < a.channels; k += Lanes {
-			for c := range a.channels {
-				sum := (*[Lanes]float32)(a.u[pos*n+weightAt(c, k, a.channels):])
+		for k := 0; k < a.outputs; k += Lanes {
+			for c := range a.inputs {
+				sum := (*[Lanes]float32)(a.u[pos*n+weightAt(c, k, a.inputs, a.outputs):])
 				for t := range a.tiles {
 					at := pos*a.plane + t*Lanes
 					f := a.v[c/Lanes*a.block+at+c%Lanes]

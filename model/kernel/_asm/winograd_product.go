@@ -22,8 +22,11 @@ func (w winograd) product() {
 	w.arg("winogradProduct_positions", pPositions)
 }
 
-// nextPosition closes the loop over positions.
+// nextPosition closes the loop over positions. pU must be behind the position at
+// work, where a line of padding follows.
 func (w winograd) nextPosition() {
+	w.p("\tADDQ $64, %s", pU)
+	w.p("\tMOVQ %s, winogradProduct_u(AX)", pU)
 	w.p("\tADDQ %s, winogradProduct_v(AX)", pPlane)
 	w.p("\tADDQ %s, winogradProduct_m(AX)", pPlane)
 	w.arg("winogradProduct_v", pV)
@@ -92,14 +95,14 @@ func (w winograd) multiplyPairs512() {
 	next.begin()
 	own.begin()
 	w.p("position:")
-	w.arg("winogradProduct_channels", blocks)
+	w.arg("winogradProduct_outputs", blocks)
 	w.p("\tSHRQ $5, %s", blocks)
 	w.p("\tMOVQ %s, %s", blocks, pairs)
 	w.p("pair:")
 	w.arg("winogradProduct_tiles", pTiles)
 	w.p("tiles:")
 	w.arg("winogradProduct_u", pU)
-	w.arg("winogradProduct_channels", blocks)
+	w.arg("winogradProduct_inputs", blocks)
 	w.p("\tSHRQ $4, %s", blocks)
 	w.p("\tMOVQ %s, %s", pV, v)
 	for _, r := range m {
@@ -193,12 +196,12 @@ func (w winograd) accumulatePairs512() {
 	w.floats("winogradProduct_block", pBlock)
 	next.begin()
 	w.p("position:")
-	w.arg("winogradProduct_channels", blocks)
+	w.arg("winogradProduct_outputs", blocks)
 	w.p("\tSHRQ $5, %s", blocks)
 	w.p("\tMOVQ %s, %s", blocks, pairs)
 	w.p("pair:")
 	w.arg("winogradProduct_v", pV)
-	w.arg("winogradProduct_channels", blocks)
+	w.arg("winogradProduct_inputs", blocks)
 	w.p("\tSHRQ $4, %s", blocks)
 	w.p("block:")
 	for half := range 2 {
