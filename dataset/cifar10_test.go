@@ -301,6 +301,17 @@ func TestRecordsArriveInAnyPieces(t *testing.T) {
 	}
 }
 
+func TestArchivesHaveALimit(t *testing.T) {
+	c := &counter{r: bytes.NewReader(make([]byte, 100)), limit: 99}
+	if n, err := io.Copy(io.Discard, c); err != errTooLarge {
+		t.Errorf("100 bytes through a limit of 99: %d, %v", n, err)
+	}
+	c = &counter{r: bytes.NewReader(make([]byte, 100)), limit: 100}
+	if n, err := io.Copy(io.Discard, c); n != 100 || err != nil {
+		t.Errorf("100 bytes through a limit of 100: %d, %v", n, err)
+	}
+}
+
 func FuzzRecords(f *testing.F) {
 	f.Add(records(0, 2))
 	f.Add(records(0, 2)[:4000])

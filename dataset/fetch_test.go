@@ -116,6 +116,7 @@ func leftovers(t *testing.T, dir string) (names []string) {
 func TestFetch(t *testing.T) {
 	archive := archived(t, layouts[0], smallSet())
 	half := len(archive) / 2
+	ranges := func(from int) string { return fmt.Sprintf("bytes=%d-", from) }
 	for _, c := range []struct {
 		name   string
 		mirror *mirror
@@ -126,7 +127,9 @@ func TestFetch(t *testing.T) {
 		{name: "at once", want: []string{""}},
 		{name: "at once, size unknown", mirror: &mirror{hideSize: true}, want: []string{""}},
 		{name: "connection cut", mirror: &mirror{cut: half + 1, version: `"a"`}, want: []string{"", fmt.Sprintf(`bytes=%d- "a"`, half+1)}},
-		{name: "cut, no version", mirror: &mirror{cut: half + 1}, want: []string{"", fmt.Sprintf("bytes=%d-", half+1)}},
+		// More often than the transfer's patience would bear without progress.
+		{name: "cut often", mirror: &mirror{cut: half / 2}, want: []string{"", ranges(half / 2), ranges(half / 2 * 2), ranges(half / 2 * 3)}},
+		{name: "cut, no version", mirror: &mirror{cut: half + 1}, want: []string{"", ranges(half + 1)}},
 		{name: "busy at first", mirror: &mirror{status: 503, failures: 2}, want: []string{"", "", ""}},
 		{name: "resumed", mirror: &mirror{version: `"a"`}, part: archive[:100], old: `"a"`, want: []string{`bytes=100- "a"`}},
 		{name: "resumed without range", mirror: &mirror{ignoreRange: true}, part: archive[:100], want: []string{"bytes=100-"}},
@@ -196,8 +199,9 @@ func TestFetchFails(t *testing.T) {
 		{name: "not found", mirror: &mirror{status: 404, failures: 9}, want: "404 Not Found"},
 		{name: "never ready", mirror: &mirror{status: 503, failures: 9}, want: "gave up after 3 failed attempts"},
 		{name: "wrong sum", edit: func(t *transfer) { t.md5 = strings.Repeat("0", 32) }, want: "MD5 sum"},
-		{name: "wrong size", edit: func(t *transfer) { t.size++ }, want: "instead of"},
+		{name: "wrong size", edit: func(t *transfer) { t.size++ }, want: "is another one"},
 		{name: "wrong size, not told", mirror: &mirror{hideSize: true}, edit: func(t *transfer) { t.size-- }, want: "more than", kept: true},
+		{name: "too short, not told", mirror: &mirror{hideSize: true}, edit: func(t *transfer) { t.size++ }, want: "no more than"},
 		{name: "silent", mirror: &mirror{cut: 100, hang: true}, edit: func(t *transfer) {
 			t.patience = patience{attempts: 1, stall: 50 * time.Millisecond}
 		}, want: "sent nothing", kept: true},
@@ -255,6 +259,30 @@ func TestFetchCancelledResumes(t *testing.T) {
 	}
 	if got, want := m.asked(), []string{"", `bytes=200- "a"`}; !slices.Equal(got, want) {
 		t.Errorf("the two calls asked for %q, want %q", got, want)
+	}
+}
+
+// TestSlowIsNotSilent takes longer than a stall may last, but never stalls.
+func TestSlowIsNotSilent(t *testing.T) {
+	const stall = 500 * time.Millisecond
+	content := archived(t, layouts[0], smallSet())
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		for piece := range slices.Chunk(content, len(content)/6+1) {
+			w.Write(piece)
+			w.(http.Flusher).Flush()
+			time.Sleep(stall / 4)
+		}
+	}))
+	defer server.Close()
+	sum := md5.Sum(content)
+	_, err := fetch(t.Context(), t.TempDir(), transfer{
+		url: server.URL, size: int64(len(content)), md5: hex.EncodeToString(sum[:]),
+		patience: patience{attempts: 1, stall: stall},
+	})
+	if err != nil || requests != 1 {
+		t.Errorf("%d requests, %v", requests, err)
 	}
 }
 

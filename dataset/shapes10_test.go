@@ -29,7 +29,7 @@ func TestShapesStayTheSame(t *testing.T) {
 		t.Skip("recorded on amd64; others may fuse multiply and add, which rounds differently")
 	}
 	sum := sha256.Sum256(drawShapes(1, drawTrain, shapesTrain, 500, 0).Images)
-	const want = "a157794a9e6a32bc"
+	const want = "34b8b63165c0f4b6"
 	if got := hex.EncodeToString(sum[:8]); got != want {
 		t.Errorf("hash of the first 500 training images is %s, want %s", got, want)
 	}
@@ -103,16 +103,15 @@ func TestShapesOpenTestOnly(t *testing.T) {
 }
 
 // TestLinearClassifierStaysWeak trains softmax regression on the pixels: if
-// that sufficed, there would be nothing for a network to do. (With 4,000
-// images it ends near 20 %; chance is 10 %.)
+// that sufficed, there would be nothing for a network to do. (It learns its
+// own images by heart and stays near chance, 10 %, on others.)
 func TestLinearClassifierStaysWeak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for seconds")
 	}
-	d := openShapes(t, 4000, 0, 1000)
-	const epochs, rate, decay = 8, 2e-3, 0.1
-	var w [10][ImageBytes + 1]float32
-	train := d.NewLoader(d.Train, LoaderOptions{Batch: 1, Shuffle: true, Augment: true})
+	d := openShapes(t, 3000, 0, 1000)
+	const epochs, rate = 6, 1e-3
+	var w [10][ImageBytes + 1]float32 // with the bias last
 	logits := func(x []float32) (z [10]float64) {
 		for c := range w {
 			sum := w[c][ImageBytes]
@@ -123,6 +122,7 @@ func TestLinearClassifierStaysWeak(t *testing.T) {
 		}
 		return z
 	}
+	train := d.NewLoader(d.Train, LoaderOptions{Batch: 1, Shuffle: true})
 	for epoch := range epochs {
 		step := rate * (1 - float64(epoch)/epochs)
 		for x, labels := range train.Epoch(epoch) {
@@ -132,12 +132,9 @@ func TestLinearClassifierStaysWeak(t *testing.T) {
 				z[c] = math.Exp(z[c] - top)
 				sum += z[c]
 			}
+			z[labels[0]] -= sum // softmax minus one-hot is the gradient of the logits
 			for c := range z {
-				g := z[c] / sum
-				if c == int(labels[0]) {
-					g--
-				}
-				k := float32(step * g / 10)
+				k := float32(step * z[c] / sum)
 				for i, v := range x {
 					w[c][i] -= k * v
 				}
@@ -145,17 +142,22 @@ func TestLinearClassifierStaysWeak(t *testing.T) {
 			}
 		}
 	}
-	correct := 0
-	for x, labels := range d.NewLoader(d.Test, LoaderOptions{Batch: 1}).Epoch(0) {
-		z := logits(x)
-		if slices.Index(z[:], slices.Max(z[:])) == int(labels[0]) {
-			correct++
+	top1 := func(s *Split) float64 {
+		correct := 0
+		for x, labels := range d.NewLoader(s, LoaderOptions{Batch: 1}).Epoch(0) {
+			if z := logits(x); slices.Index(z[:], slices.Max(z[:])) == int(labels[0]) {
+				correct++
+			}
 		}
+		return float64(correct) / float64(s.Len())
 	}
-	top1 := float64(correct) / float64(d.Test.Len())
-	t.Logf("softmax regression reaches %.1f %%", 100*top1)
-	if top1 < 0.11 || top1 > 0.45 {
-		t.Errorf("softmax regression reaches %.1f %%, want above chance and below 45 %%", 100*top1)
+	own, others := top1(d.Train), top1(d.Test)
+	t.Logf("softmax regression reaches %.1f %% on its own images and %.1f %% on others", 100*own, 100*others)
+	if own < 0.4 {
+		t.Errorf("softmax regression reaches %.1f %% on its own images: it was not trained", 100*own)
+	}
+	if others > 0.45 {
+		t.Errorf("softmax regression reaches %.1f %%, want below 45 %%", 100*others)
 	}
 }
 

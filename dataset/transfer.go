@@ -160,7 +160,7 @@ func (t *transfer) check(response *http.Response, have int64) (from int64, err e
 			return 0, permanent{fmt.Errorf("the server answered with byte %d when asked for %d and later: fetch from another network, or get the archive elsewhere and name it with --data", from, have)}
 		}
 	case status == http.StatusRequestedRangeNotSatisfiable:
-		return 0, alongside(errors.New("the server has less of the file than was kept here, so that was removed"), t.remove())
+		return 0, permanent{alongside(fmt.Errorf("the server has no more than %d bytes instead of %d, so it has another file; what was kept of it was removed, fetch again or name the archive with --data", have, t.size), t.remove())}
 	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
 		return 0, fmt.Errorf("the server answers %s", response.Status)
 	default:
