@@ -28,7 +28,7 @@ func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 	for i := range n {
 		v.engine.Kernels.PackImage(images(image, imageLen, i, 1), images(x, pixels, i, 1))
 	}
-	a := o.conv(v.stem, image, true)
+	a := o.conv(v.stem.conv, image, true)
 	for _, b := range v.blocks {
 		shortcut := a
 		if m := b.conv2.geometry.Out; b.down == nil && m != b.conv1.geometry.In {
@@ -37,9 +37,9 @@ func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 				padShortcut(m, images(shortcut, m.Len(), i, 1), b.conv1.geometry.In, images(a, b.conv1.geometry.In.Len(), i, 1))
 			}
 		}
-		sum := o.conv(b.conv2, o.conv(b.conv1, a, true), false)
+		sum := o.conv(b.conv2.conv, o.conv(b.conv1.conv, a, true), false)
 		if b.down != nil {
-			shortcut = o.conv(b.down, a, false)
+			shortcut = o.conv(b.down.conv, a, false)
 		}
 		a = o.add(b, sum, shortcut)
 	}

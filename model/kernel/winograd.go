@@ -26,7 +26,8 @@ import "fmt"
 // with one line of padding behind each position of U and dU: at a distance of a
 // power of two, all positions would compete for the same lines of the cache.
 //
-// Rounding errors are about ten times those of the definition, 1e-6 relative.
+// Rounding errors are about ten times those of the definition, 1e-6 relative. A
+// NaN may spread over its tile of outputs, and an infinity may become one.
 
 // winogradPositions is the number of values in a transformed tile.
 const winogradPositions = 6 * 6
@@ -79,7 +80,7 @@ func (p Winograd) ScratchLen() int { return 2 * p.blocks() * p.block() }
 // WeightsLen returns the length of the transformed weights, or of their
 // gradient's sums, in floats.
 func (p Winograd) WeightsLen() int {
-	return winogradPositions * weightPosition(p.image.C, p.image.C)
+	return winogradPositions * weightPosition(p.image.C)
 }
 
 // blocks returns the number of blocks of 16 channels.
@@ -119,9 +120,8 @@ type winogradTiles struct {
 type winogradProduct struct {
 	v, m         []float32 // tiles at the first position; m is M or E
 	u            []float32 // weights at the first position, or their gradient
-	inputs       int       // channels of v
-	outputs      int       // channels of m
-	tiles        int       // a multiple of 8 in multiply, of 2 in accumulate
+	channels     int
+	tiles        int // a multiple of 8 in multiply, of 2 in accumulate
 	positions    int
 	plane, block int       // of v and m: distances between positions and between blocks of channels
 	next         []float32 // memory to fetch for reading meanwhile
@@ -263,7 +263,7 @@ func (p Winograd) tiles(tiles []float32, rows int) winogradTiles {
 func (p Winograd) product(v, m, u []float32, tiles int) winogradProduct {
 	return winogradProduct{
 		v: v, m: m, u: u,
-		inputs: p.image.C, outputs: p.image.C, tiles: tiles, positions: winogradPositions,
+		channels: p.image.C, tiles: tiles, positions: winogradPositions,
 		plane: p.plane, block: p.block(),
 	}
 }
@@ -271,13 +271,13 @@ func (p Winograd) product(v, m, u []float32, tiles int) winogradProduct {
 // eachPosition calls f for all of a's positions, as many at a time as keep one
 // call below 100 µs on a slow core: 2 million products.
 func (p Winograd) eachPosition(a winogradProduct, f func(winogradProduct)) {
-	step := max(1, 2<<20/(a.inputs*a.outputs*a.tiles))
+	step := max(1, 2<<20/(a.channels*a.channels*a.tiles))
 	for pos := 0; pos < winogradPositions; pos += step {
 		end := min(pos+step, winogradPositions)
 		part := a
 		part.positions = end - pos
 		part.v, part.m = a.v[pos*a.plane:], a.m[pos*a.plane:]
-		part.u = a.u[pos*weightPosition(a.inputs, a.outputs):]
+		part.u = a.u[pos*weightPosition(a.channels):]
 		part.next = share(a.next, pos, end, winogradPositions)
 		part.own = share(a.own, pos, end, winogradPositions)
 		f(part)

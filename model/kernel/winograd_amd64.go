@@ -36,7 +36,7 @@ func winogradAVX2() winogradFuncs {
 // pairs of 16.
 func byChannels(one, pairs func(winogradProduct)) func(winogradProduct) {
 	return func(a winogradProduct) {
-		if a.outputs == Lanes {
+		if a.channels == Lanes {
 			one(a)
 		} else {
 			pairs(a)
@@ -63,9 +63,9 @@ func eachFilter(lanes int, u, oihw []float32, channels int, transposed bool, f f
 				o, i = in, out
 			}
 			f(winogradFilter{
-				u:        u[weightAt(in, out, channels, channels):],
+				u:        u[weightAt(in, out, channels):],
 				oihw:     oihw[(o*channels+i)*9:],
-				position: weightPosition(channels, channels), step: min(channels, 2*Lanes),
+				position: weightPosition(channels), step: min(channels, 2*Lanes),
 				row:        9 * channels,
 				transposed: transposed,
 			})

@@ -53,25 +53,25 @@ func tapTransform(u0, u1, u2, u3, u4, u5 float32) (g0, g1, g2 float32) {
 
 // weightAt returns the offset of input channel i and output channel o in one
 // position of U.
-func weightAt(i, o, inputs, outputs int) int {
-	if outputs == Lanes {
+func weightAt(i, o, channels int) int {
+	if channels == Lanes {
 		return i*Lanes + o
 	}
-	return (o/32*inputs+i)*32 + o%32
+	return (o/32*channels+i)*32 + o%32
 }
 
 // weightPosition returns the distance between two positions of U.
-func weightPosition(inputs, outputs int) int { return inputs*outputs + Lanes }
+func weightPosition(channels int) int { return channels*channels + Lanes }
 
 func winogradWeights(u, oihw []float32, channels int, transposed bool) {
-	n := weightPosition(channels, channels)
+	n := weightPosition(channels)
 	for o := range channels {
 		for i := range channels {
 			g := *(*[9]float32)(oihw[(o*channels+i)*9:])
-			at := weightAt(i, o, channels, channels)
+			at := weightAt(i, o, channels)
 			if transposed {
 				g[0], g[1], g[2], g[3], g[5], g[6], g[7], g[8] = g[8], g[7], g[6], g[5], g[3], g[2], g[1], g[0]
-				at = weightAt(o, i, channels, channels)
+				at = weightAt(o, i, channels)
 			}
 			var c [6][3]float32
 			for j := range 3 {
@@ -88,10 +88,10 @@ func winogradWeights(u, oihw []float32, channels int, transposed bool) {
 }
 
 func winogradTaps(oihw, du []float32, channels int) {
-	n := weightPosition(channels, channels)
+	n := weightPosition(channels)
 	for o := range channels {
 		for i := range channels {
-			at := weightAt(i, o, channels, channels)
+			at := weightAt(i, o, channels)
 			var c [3][6]float32
 			for j := range 6 {
 				c[0][j], c[1][j], c[2][j] = tapTransform(
@@ -105,10 +105,11 @@ func winogradTaps(oihw, du []float32, channels int) {
 	}
 }
 
-// planeRow returns positions (r, 0) to (r, 5) of the tile at that offset.
-func (a *winogradTiles) planeRow(r, at int) (p [6]*[Lanes]float32) {
-	for j := range p {
-		p[j] = (*[Lanes]float32)(a.tiles[(r*6+j)*a.plane+at:])
+// positions returns the tile at that offset at position first and five more,
+// each step further.
+func (a *winogradTiles) positions(at, first, step int) (p [6]*[Lanes]float32) {
+	for i := range p {
+		p[i] = (*[Lanes]float32)(a.tiles[(first+i*step)*a.plane+at:])
 	}
 	return p
 }
@@ -125,7 +126,7 @@ func winogradInput(a winogradTiles) {
 			c[0][i], c[1][i], c[2][i], c[3][i], c[4][i], c[5][i] = inputTransform(d[0][i], d[1][i], d[2][i], d[3][i], d[4][i], d[5][i])
 		}
 		for r := range 6 {
-			v, c := a.planeRow(r, t*Lanes), &c[r]
+			v, c := a.positions(t*Lanes, 6*r, 1), &c[r]
 			for l := range Lanes {
 				v[0][l], v[1][l], v[2][l], v[3][l], v[4][l], v[5][l] = inputTransform(
 					c[l], c[Lanes+l], c[2*Lanes+l], c[3*Lanes+l], c[4*Lanes+l], c[5*Lanes+l])
@@ -138,10 +139,9 @@ func winogradOutput(a winogradTiles) {
 	for t := range a.rows * a.cols {
 		var c [4][6][Lanes]float32 // Aᵀ·M
 		for j := range 6 {
+			m := a.positions(t*Lanes, j, 6)
 			for l := range Lanes {
-				i := j*a.plane + t*Lanes + l
-				c[0][j][l], c[1][j][l], c[2][j][l], c[3][j][l] = outputTransform(a.tiles[i],
-					a.tiles[i+6*a.plane], a.tiles[i+12*a.plane], a.tiles[i+18*a.plane], a.tiles[i+24*a.plane], a.tiles[i+30*a.plane])
+				c[0][j][l], c[1][j][l], c[2][j][l], c[3][j][l] = outputTransform(m[0][l], m[1][l], m[2][l], m[3][l], m[4][l], m[5][l])
 			}
 		}
 		for r := range c {
@@ -199,7 +199,7 @@ func winogradGradient(a winogradTiles) {
 			c[0][i], c[1][i], c[2][i], c[3][i], c[4][i], c[5][i] = gradientTransform(e[0][i], e[1][i], e[2][i], e[3][i])
 		}
 		for r := range 6 {
-			z, c := a.planeRow(r, t*Lanes), &c[r]
+			z, c := a.positions(t*Lanes, 6*r, 1), &c[r]
 			for l := range Lanes {
 				z[0][l], z[1][l], z[2][l], z[3][l], z[4][l], z[5][l] = gradientTransform(c[l], c[Lanes+l], c[2*Lanes+l], c[3*Lanes+l])
 			}
@@ -207,40 +207,54 @@ func winogradGradient(a winogradTiles) {
 	}
 }
 
+// Products keep eight sums in registers, four lanes of two tiles or of two input
+// channels: each value that is loaded serves several of them.
+
 func winogradMultiply(a winogradProduct) {
-	n := weightPosition(a.inputs, a.outputs)
-	step := min(a.outputs, 32) // floats between input channels in U
+	n, step := weightPosition(a.channels), min(a.channels, 32) // step is between input channels in U
 	for pos := range a.positions {
-		for k := 0; k < a.outputs; k += Lanes {
-			u := a.u[pos*n+weightAt(0, k, a.inputs, a.outputs):]
-			for t := range a.tiles {
+		for k := 0; k < a.channels; k += 4 {
+			u := a.u[pos*n+weightAt(0, k, a.channels):]
+			for t := 0; t < a.tiles; t += 2 {
 				at := pos*a.plane + t*Lanes
-				var sum [Lanes]float32
-				for c := range a.inputs {
-					f := a.v[c/Lanes*a.block+at+c%Lanes]
-					for l, w := range (*[Lanes]float32)(u[c*step:]) {
-						sum[l] += f * w
+				var r0, r1, r2, r3, s0, s1, s2, s3 float32
+				for c := 0; c < a.channels; c += Lanes {
+					v := (*[2 * Lanes]float32)(a.v[c/Lanes*a.block+at:])
+					for i := range Lanes {
+						w := (*[4]float32)(u[(c+i)*step:])
+						f, g := v[i], v[Lanes+i]
+						r0, s0 = r0+f*w[0], s0+g*w[0]
+						r1, s1 = r1+f*w[1], s1+g*w[1]
+						r2, s2 = r2+f*w[2], s2+g*w[2]
+						r3, s3 = r3+f*w[3], s3+g*w[3]
 					}
 				}
-				*(*[Lanes]float32)(a.m[k/Lanes*a.block+at:]) = sum
+				m := a.m[k/Lanes*a.block+at+k%Lanes:]
+				*(*[4]float32)(m) = [4]float32{r0, r1, r2, r3}
+				*(*[4]float32)(m[Lanes:]) = [4]float32{s0, s1, s2, s3}
 			}
 		}
 	}
 }
 
 func winogradAccumulate(a winogradProduct) {
-	n := weightPosition(a.inputs, a.outputs)
+	n := weightPosition(a.channels)
 	for pos := range a.positions {
-		for k := 0; k < a.outputs; k += Lanes {
-			for c := range a.inputs {
-				sum := (*[Lanes]float32)(a.u[pos*n+weightAt(c, k, a.inputs, a.outputs):])
+		for k := 0; k < a.channels; k += 4 {
+			m := a.m[k/Lanes*a.block+pos*a.plane+k%Lanes:]
+			for c := 0; c < a.channels; c += 2 {
+				v := a.v[c/Lanes*a.block+pos*a.plane+c%Lanes:]
+				r := (*[4]float32)(a.u[pos*n+weightAt(c, k, a.channels):])
+				s := (*[4]float32)(a.u[pos*n+weightAt(c+1, k, a.channels):])
+				r0, r1, r2, r3, s0, s1, s2, s3 := r[0], r[1], r[2], r[3], s[0], s[1], s[2], s[3]
 				for t := range a.tiles {
-					at := pos*a.plane + t*Lanes
-					f := a.v[c/Lanes*a.block+at+c%Lanes]
-					for l, e := range (*[Lanes]float32)(a.m[k/Lanes*a.block+at:]) {
-						sum[l] += f * e
-					}
+					e, d := (*[4]float32)(m[t*Lanes:]), (*[2]float32)(v[t*Lanes:])
+					r0, s0 = r0+d[0]*e[0], s0+d[1]*e[0]
+					r1, s1 = r1+d[0]*e[1], s1+d[1]*e[1]
+					r2, s2 = r2+d[0]*e[2], s2+d[1]*e[2]
+					r3, s3 = r3+d[0]*e[3], s3+d[1]*e[3]
 				}
+				*r, *s = [4]float32{r0, r1, r2, r3}, [4]float32{s0, s1, s2, s3}
 			}
 		}
 	}
