@@ -19,23 +19,23 @@ const (
 const (
 	// similarity is how far a shape may be drawn towards its partner among the
 	// classes: 0 never, 0.5 would make the two indistinguishable.
-	similarity = 0.10
+	similarity = 0.16
 	// contrast is the least difference in brightness between a shape and what
 	// lies behind it.
-	contrast = 0.30
+	contrast = 0.22
 	// noiseMin and noiseMax bound the standard deviation of a pixel's noise,
 	// one for each image.
-	noiseMin, noiseMax = 0.02, 0.06
+	noiseMin, noiseMax = 0.02, 0.08
 	// clutterMin and clutterMax bound the number of small things behind a shape.
-	clutterMin, clutterMax = 1, 3
+	clutterMin, clutterMax = 1, 4
 	// occlusion is the share of images with a bar across the shape, of a width
 	// of up to occluderMax.
-	occlusion, occluderMax = 0.3, 0.10
+	occlusion, occluderMax = 0.4, 0.12
 	// radiusMin and radiusMax bound a shape's size, wander how far its centre
 	// lies from the image's along each axis, and stretch by which factor it may
 	// be longer than wide.
 	radiusMin, radiusMax = 0.24, 0.38
-	wander               = 0.10
+	wander               = 0.12
 	stretch              = 1.35
 )
 
