@@ -1848,7 +1848,7 @@ done:
 	RET
 
 // func winogradMultiplyAVX2(a winogradProduct)
-TEXT ·winogradMultiplyAVX2(SB), NOSPLIT, $0-168
+TEXT ·winogradMultiplyAVX2(SB), NOSPLIT, $0-160
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1869,7 +1869,7 @@ TEXT ·winogradMultiplyAVX2(SB), NOSPLIT, $0-168
 	CMOVQEQ AX, R14
 	LEAQ (R14)(BX*4), BX
 position:
-	MOVQ winogradProduct_outputs(AX), R12
+	MOVQ winogradProduct_channels(AX), R12
 	MOVQ R12, winogradProduct_own+16(AX)
 output:
 	MOVQ winogradProduct_tiles(AX), CX
@@ -1891,7 +1891,7 @@ tiles:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_inputs(AX), R12
+	MOVQ winogradProduct_channels(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 block6:
@@ -2260,7 +2260,7 @@ four:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_inputs(AX), R12
+	MOVQ winogradProduct_channels(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 block4:
@@ -2539,7 +2539,7 @@ outputdone:
 	RET
 
 // func winogradMultiplyPairsAVX2(a winogradProduct)
-TEXT ·winogradMultiplyPairsAVX2(SB), NOSPLIT, $0-168
+TEXT ·winogradMultiplyPairsAVX2(SB), NOSPLIT, $0-160
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -2560,7 +2560,7 @@ TEXT ·winogradMultiplyPairsAVX2(SB), NOSPLIT, $0-168
 	CMOVQEQ AX, R14
 	LEAQ (R14)(BX*4), BX
 position:
-	MOVQ winogradProduct_outputs(AX), R12
+	MOVQ winogradProduct_channels(AX), R12
 	MOVQ R12, winogradProduct_own+16(AX)
 output:
 	MOVQ winogradProduct_tiles(AX), CX
@@ -2582,7 +2582,7 @@ tiles:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_inputs(AX), R12
+	MOVQ winogradProduct_channels(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 block6:
@@ -2951,7 +2951,7 @@ four:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_inputs(AX), R12
+	MOVQ winogradProduct_channels(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 block4:
@@ -3238,7 +3238,7 @@ paired:
 	RET
 
 // func winogradAccumulateAVX2(a winogradProduct)
-TEXT ·winogradAccumulateAVX2(SB), NOSPLIT, $0-168
+TEXT ·winogradAccumulateAVX2(SB), NOSPLIT, $0-160
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -3254,12 +3254,12 @@ TEXT ·winogradAccumulateAVX2(SB), NOSPLIT, $0-168
 	CMOVQEQ AX, R13
 	LEAQ (R13)(R10*4), R10
 position:
-	MOVQ winogradProduct_outputs(AX), BX
+	MOVQ winogradProduct_channels(AX), BX
 	MOVQ BX, winogradProduct_own+16(AX)
 output:
 	MOVQ winogradProduct_u(AX), DX
 	MOVQ winogradProduct_v(AX), SI
-	MOVQ winogradProduct_inputs(AX), BX
+	MOVQ winogradProduct_channels(AX), BX
 	SHRQ $4, BX
 block:
 	VMOVUPS 0(DX), Y0
@@ -3490,7 +3490,7 @@ tiles12:
 	RET
 
 // func winogradAccumulatePairsAVX2(a winogradProduct)
-TEXT ·winogradAccumulatePairsAVX2(SB), NOSPLIT, $0-168
+TEXT ·winogradAccumulatePairsAVX2(SB), NOSPLIT, $0-160
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -3506,12 +3506,12 @@ TEXT ·winogradAccumulatePairsAVX2(SB), NOSPLIT, $0-168
 	CMOVQEQ AX, R13
 	LEAQ (R13)(R10*4), R10
 position:
-	MOVQ winogradProduct_outputs(AX), BX
+	MOVQ winogradProduct_channels(AX), BX
 	MOVQ BX, winogradProduct_own+16(AX)
 output:
 	MOVQ winogradProduct_u(AX), DX
 	MOVQ winogradProduct_v(AX), SI
-	MOVQ winogradProduct_inputs(AX), BX
+	MOVQ winogradProduct_channels(AX), BX
 	SHRQ $4, BX
 block:
 	VMOVUPS 0(DX), Y0

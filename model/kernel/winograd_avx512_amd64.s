@@ -797,7 +797,7 @@ done:
 	RET
 
 // func winogradMultiplyAVX512(a winogradProduct)
-TEXT ·winogradMultiplyAVX512(SB), NOSPLIT, $0-168
+TEXT ·winogradMultiplyAVX512(SB), NOSPLIT, $0-160
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1001,7 +1001,7 @@ tiles:
 	RET
 
 // func winogradMultiplyPairsAVX512(a winogradProduct)
-TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-168
+TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-160
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1022,14 +1022,14 @@ TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-168
 	CMOVQEQ AX, R14
 	LEAQ (R14)(BX*4), BX
 position:
-	MOVQ winogradProduct_outputs(AX), R12
+	MOVQ winogradProduct_channels(AX), R12
 	SHRQ $5, R12
 	MOVQ R12, winogradProduct_own+16(AX)
 pair:
 	MOVQ winogradProduct_tiles(AX), CX
 tiles:
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_inputs(AX), R12
+	MOVQ winogradProduct_channels(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 	VPXORD Z0, Z0, Z0
@@ -1528,7 +1528,7 @@ block:
 	RET
 
 // func winogradAccumulateAVX512(a winogradProduct)
-TEXT ·winogradAccumulateAVX512(SB), NOSPLIT, $0-168
+TEXT ·winogradAccumulateAVX512(SB), NOSPLIT, $0-160
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1631,7 +1631,7 @@ tiles:
 	RET
 
 // func winogradAccumulatePairsAVX512(a winogradProduct)
-TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-168
+TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-160
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1647,12 +1647,12 @@ TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-168
 	CMOVQEQ AX, R13
 	LEAQ (R13)(R10*4), R10
 position:
-	MOVQ winogradProduct_outputs(AX), BX
+	MOVQ winogradProduct_channels(AX), BX
 	SHRQ $5, BX
 	MOVQ BX, winogradProduct_own+16(AX)
 pair:
 	MOVQ winogradProduct_v(AX), SI
-	MOVQ winogradProduct_inputs(AX), BX
+	MOVQ winogradProduct_channels(AX), BX
 	SHRQ $4, BX
 block:
 	VMOVUPS 0(DX), Z0
