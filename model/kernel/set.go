@@ -15,6 +15,7 @@ type Set struct {
 	elementwise elementwiseFuncs
 	integer     integerFuncs
 	sparse      sparseFuncs
+	peak        peakFuncs
 }
 
 // All returns the sets that this machine can run, fastest first. The last is
@@ -32,6 +33,7 @@ func goSet() *Set {
 		elementwise: elementwiseGo(),
 		integer:     integerGo(),
 		sparse:      sparseGo(),
+		peak:        peakGo(),
 	}
 }
 

@@ -15,6 +15,7 @@ func assembled() []*Set {
 			elementwise: elementwiseAVX512(),
 			integer:     integerAVX512(),
 			sparse:      sparseAVX512(),
+			peak:        peakAVX512(),
 		})
 	}
 	if x.HasAVX2 && x.HasFMA {
@@ -25,6 +26,7 @@ func assembled() []*Set {
 			elementwise: elementwiseAVX2(),
 			integer:     integerAVX2(),
 			sparse:      sparseAVX2(),
+			peak:        peakAVX2(),
 		})
 	}
 	return sets

@@ -23,6 +23,8 @@ var generators = map[string]func(*file){
 	"direct_avx2_amd64.s":        directAVX2,
 	"integer_avx512_amd64.s":     integerAVX512,
 	"integer_avx2_amd64.s":       integerAVX2,
+	"peak_avx512_amd64.s":        peakAVX512,
+	"peak_avx2_amd64.s":          peakAVX2,
 }
 
 func main() {
