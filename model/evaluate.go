@@ -114,6 +114,37 @@ func (v *Evaluator) Reload() {
 	v.pack()
 }
 
+// Bytes returns the memory that evaluating takes: the copy of the weights, its
+// packed forms, and every worker's activations. It changes when Reload takes
+// weights that are pruned and others that are not.
+func (v *Evaluator) Bytes() int64 {
+	var floats int
+	var lists int64
+	for _, l := range v.fused.Layers() {
+		floats += len(l.Weight) + len(l.Bias)
+	}
+	for _, c := range v.convs {
+		floats += len(c.forward)
+		if c.sparse != nil {
+			lists += c.sparse.Bytes()
+		}
+	}
+	for _, b := range v.blocks {
+		if b.pad != nil {
+			lists += b.pad.Bytes()
+		}
+	}
+	for _, s := range v.workers {
+		floats += len(s.image) + len(s.winograd) + len(s.split) + len(s.dense[0]) + len(s.dense[1]) + len(s.pooled)
+		for _, stage := range s.maps {
+			for _, m := range stage {
+				floats += len(m)
+			}
+		}
+	}
+	return 4*int64(floats) + lists
+}
+
 // Classes returns the number of logits per image.
 func (v *Evaluator) Classes() int { return v.fused.Classifier.Out }
 

@@ -125,6 +125,27 @@ func (v *Evaluator) space() *space {
 	return s
 }
 
+// Bytes returns the memory that evaluating takes: packed weights, and every
+// worker's activations of one image.
+func (v *Evaluator) Bytes() int64 {
+	total := v.stem.Bytes() + v.classifier.Bytes() + 4*int64(len(v.scale)+len(v.bias))
+	for _, b := range v.blocks {
+		total += b.conv1.Bytes() + b.conv2.Bytes()
+		if b.down != nil {
+			total += b.down.Bytes()
+		}
+	}
+	for _, s := range v.workers {
+		total += int64(len(s.image) + len(s.pooled) + 4*len(s.sums) + 4*len(s.totals))
+		for _, stage := range s.maps {
+			for _, m := range stage {
+				total += int64(len(m))
+			}
+		}
+	}
+	return total
+}
+
 // Logits computes logits [n][classes] of x [n][3][32][32], normalised.
 func (v *Evaluator) Logits(logits, x []float32) {
 	n := len(x) / pixels

@@ -128,6 +128,13 @@ func (s *Set) NewIntegerConv(c IntegerConv, weight []int8, inputZero uint8) *Int
 	return &c
 }
 
+// Bytes returns the size of the packed weights and of what is applied to sums.
+func (c *IntegerConv) Bytes() int64 {
+	return c.weight.size() + 4*int64(len(c.Scale)+len(c.Bias)+len(c.Offset))
+}
+
+func (p packed) size() int64 { return int64(len(p.bytes)) + 2*int64(len(p.words)) }
+
 // ConvInteger computes one image: dst laid out as c.Out, src as c.In or, for
 // the image itself, [H+2][W+2][4]. src's border holds the input's zero point;
 // dst's border is left as it is.
@@ -210,6 +217,9 @@ func (s *Set) NewIntegerLinear(in, out int, weight []int8) *IntegerLinear {
 // Sums returns the length that LinearInteger's sums need: Out rounded up to a
 // multiple of 16.
 func (l *IntegerLinear) Sums() int { return l.conv.Out.C }
+
+// Bytes returns the size of the packed weights.
+func (l *IntegerLinear) Bytes() int64 { return l.weight.size() }
 
 // LinearInteger computes sums[k] = Σ weight[k][i]·src[i] for one image.
 func (s *Set) LinearInteger(sums []int32, src []uint8, l *IntegerLinear) {

@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Sparse convolution, for inference with pruned networks: its work is
 // proportional to the weights that are left, wherever they are.
@@ -135,6 +138,11 @@ func (p *Sparse) NonZero() int { return len(p.entries) }
 // Density returns the share of weights that are not zero.
 func (p *Sparse) Density() float64 {
 	return float64(len(p.entries)) / float64(p.out.C*p.conv.In.C*p.conv.Kernel*p.conv.Kernel)
+}
+
+// Bytes returns the size of the lists.
+func (p *Sparse) Bytes() int64 {
+	return int64(len(p.entries))*int64(unsafe.Sizeof(sparseEntry{})) + int64(len(p.columns))*int64(unsafe.Sizeof(sparseColumns{}))
 }
 
 // SparseForward computes y = relu(conv2d(x, w) + bias + residual) for so many
