@@ -1,0 +1,94 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+
+	"espalier/compress/prune"
+	"espalier/compress/quantize"
+	"espalier/model"
+)
+
+// calibrationImages are enough where accuracy is not asked for.
+const calibrationImages = 32
+
+// networks makes the pruned and the quantized network and describes them.
+func (b *bench) networks() error {
+	r := &b.report
+	r.Kernel, r.Algorithm = b.Kernels.Name, b.Algorithm
+	r.System = runtime.GOOS + "/" + runtime.GOARCH
+	var arch model.Arch
+	if b.Network != nil {
+		arch = b.Network.Arch
+	} else {
+		arch = b.Quantized.Arch
+	}
+	r.Network = arch.String()
+	shape, err := model.New(arch)
+	if err != nil {
+		return err
+	}
+	r.MACs = shape.MACs()
+	if b.wants(Sparse) {
+		b.pruned = b.Network.Clone()
+		if err := prune.Global(prune.Candidates(b.pruned), SparsityTarget); err != nil {
+			return err
+		}
+	}
+	if b.integer = b.Quantized; b.wants(Integer) && b.integer == nil {
+		if b.integer, err = b.quantize(); err != nil {
+			return fmt.Errorf("quantizing the network to measure: %w", err)
+		}
+	}
+	return nil
+}
+
+// quantize calibrates on random images: scales change no speed.
+func (b *bench) quantize() (*quantize.Network, error) {
+	e := model.NewEngine(b.Kernels, b.Threads, b.Algorithm)
+	defer e.Close()
+	recipe, err := quantize.RecipeNamed("")
+	if err != nil {
+		return nil, err
+	}
+	x := randomImages(calibrationImages)
+	const image = 3 * 32 * 32
+	load := func(first, n int) ([]float32, error) { return x[first*image : (first+n)*image], nil }
+	v := model.NewEvaluator(b.Network, e, quantize.CalibrationBatch)
+	var n *quantize.Network
+	err = quantize.Calibrate(v, e, recipe.Observer, load, []int{calibrationImages}, func(c *quantize.Calibration) (err error) {
+		n, err = quantize.Build(b.Network, c, recipe)
+		return err
+	})
+	return n, err
+}
+
+// randomImages draws n images [n][3][32][32] as normalised ones are
+// distributed: mean 0, deviation 1.
+func randomImages(n int) []float32 {
+	random := rand.New(rand.NewPCG(1, 0))
+	x := make([]float32, n*3*32*32)
+	for i := range x {
+		x[i] = float32(random.NormFloat64())
+	}
+	return x
+}
+
+func sparsity(n *model.Network) float64 {
+	zero, total := n.Sparsity()
+	return float64(zero) / float64(total)
+}
+
+func codeSparsity(n *quantize.Network) float64 {
+	zero, total := 0, 0
+	for _, l := range n.Layers() {
+		for _, w := range l.Weight {
+			if w == 0 {
+				zero++
+			}
+		}
+		total += len(l.Weight)
+	}
+	return float64(zero) / float64(total)
+}
