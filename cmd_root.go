@@ -24,7 +24,7 @@ draws itself.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newRun(), newTrain(), newAttach(), newRuns(), newReport(),
+		newRun(), newTrain(), newAttach(), newRuns(), newReport(), newScreenshot(),
 		newEvaluate(), newQuantize(), newCheck(),
 		newFetch(), newVersion(),
 	)

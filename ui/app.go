@@ -24,6 +24,7 @@ const (
 	overlayHelp
 	overlayLeave
 	overlayPrompt
+	overlayExport
 )
 
 // sayFor is how long a message stays in the readout row.
@@ -125,6 +126,8 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 		return tea.Quit
 	case leaveMsg:
 		return a.leave(Outcome(msg))
+	case exportedMsg:
+		a.exported(msg)
 	case tea.WindowSizeMsg:
 		a.width, a.height, a.stale = msg.Width, msg.Height, true
 	case tea.KeyMsg:
@@ -185,6 +188,8 @@ func (a *App) key(key string, msg tea.KeyMsg) tea.Cmd {
 		return nil
 	case overlayLeave:
 		return a.leaveKey(key)
+	case overlayExport:
+		return a.exportKey(key)
 	case overlayPrompt:
 		if key != "ctrl+c" {
 			a.promptKey(key, msg)

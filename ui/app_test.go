@@ -160,6 +160,23 @@ func quits(cmd tea.Cmd) bool {
 	return false
 }
 
+// cmds takes a batch of commands apart.
+func cmds(cmd tea.Cmd) []tea.Cmd {
+	if cmd == nil {
+		return nil
+	}
+	msg := cmd()
+	batch, ok := msg.(tea.BatchMsg)
+	if !ok {
+		return []tea.Cmd{func() tea.Msg { return msg }}
+	}
+	var all []tea.Cmd
+	for _, c := range batch {
+		all = append(all, cmds(c)...)
+	}
+	return all
+}
+
 func TestTheCursorMovesEveryPane(t *testing.T) {
 	a := newTestApp(t, sample.Finished(sample.Journal()), 160, 45)
 	press(a, "i")

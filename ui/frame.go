@@ -12,8 +12,13 @@ func (a *App) build() string {
 	if a.width <= 0 || a.height <= 0 {
 		return ""
 	}
-	g := a.grid
-	g.Resize(a.width, a.height)
+	a.grid.Resize(a.width, a.height)
+	a.paint(a.grid)
+	return a.grid.Render(a.palette)
+}
+
+// paint draws panes and overlays into a grid of the screen's size.
+func (a *App) paint(g *grid.Grid) {
 	l := arrange(a.width, a.height, a.focus, a.maximised)
 	if l.tooSmall {
 		centred(g, g.Bounds(), theme.Plain,
@@ -26,8 +31,9 @@ func (a *App) build() string {
 		a.drawHelp(g)
 	case overlayLeave:
 		a.drawLeave(g)
+	case overlayExport:
+		a.drawExport(g)
 	}
-	return g.Render(a.palette)
 }
 
 // draw draws everything below the overlays.

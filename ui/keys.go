@@ -163,6 +163,7 @@ func screenBindings() []binding {
 	return []binding{
 		{keys: []string{"?"}, hint: "help", help: "this help", do: call(func(a *App) { a.overlay, a.helpScroll = overlayHelp, 0 })},
 		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
+		{keys: []string{"e"}, hint: "export", help: "export what is shown: CSV, JSON, text, SVG, PNG", do: call(func(a *App) { a.overlay = overlayExport })},
 		{keys: []string{"esc"}, help: "one step back: filter, cursor, maximised pane", do: call(func(a *App) { a.back() })},
 		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
 		{keys: []string{"T"}, help: "colours for dark or light terminals", do: call(func(a *App) { a.setMode(a.mode.Next()) })},

@@ -35,7 +35,11 @@ func (p *calibrationPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool
 	}
 	inside := box(g, r, focused, left, right)
 	if len(s.run.Sizes()) == 0 {
-		centred(g, inside, theme.Muted, "The calibration sizes appear when the run starts.")
+		text := "The calibration sizes appear when the run starts."
+		if s.run.Info.Experiment != "" {
+			text = "This experiment sweeps over no calibration sizes."
+		}
+		centred(g, inside, theme.Muted, text)
 		return
 	}
 	lines := 1 + len(s.run.Observers())

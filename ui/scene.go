@@ -46,6 +46,8 @@ type pane interface {
 	readout(s *scene, p *pen)
 	// about explains the pane in a few sentences.
 	about() string
+	// data returns all that the pane shows a part of, for export.
+	data(s *scene) table
 }
 
 // asOf returns the global step that panes show: the cursor's, or the newest.
