@@ -42,7 +42,7 @@ touch the run. RUN is a folder or a name in --run-dir.`,
 			if !live {
 				end() // print what is there, which may have no end
 			}
-			if err := display.print(ctx, cmd, source); err != nil {
+			if err := display.printUntil(ctx, cmd, source); err != nil {
 				return err
 			}
 			return cmd.Context().Err()

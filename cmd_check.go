@@ -32,7 +32,7 @@ zeros among all convolution and linear weights.`,
 		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.check(cmd, args[0], p, func(*measure.File) error { return nil })
+			return f.check(cmd, args[0], p, nil)
 		},
 	}
 	f.add(cmd)
@@ -63,16 +63,13 @@ with 0 if it keeps every limit that is given, and with 1 if not.`,
 	return cmd
 }
 
-// check measures a file that is acceptable and prints whether it keeps p.
-func (f *fileFlags) check(cmd *cobra.Command, path string, p measure.Promise, acceptable func(*measure.File) error) error {
+// check measures a file that accept lets pass and prints whether it keeps p.
+func (f *fileFlags) check(cmd *cobra.Command, path string, p measure.Promise, accept func(*measure.File) error) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	r, file, err := f.evaluate(cmd.Context(), path)
+	r, err := f.evaluate(cmd.Context(), path, accept)
 	if err != nil {
-		return err
-	}
-	if err := acceptable(file); err != nil {
 		return err
 	}
 	return verdict(cmd, f.asJSON, path, p.Check(r))

@@ -15,6 +15,7 @@ type fileFlags struct {
 	engineFlags
 	data, dataset string
 	mean, std     string
+	limit         int
 	asJSON        bool
 }
 
@@ -24,6 +25,7 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "cifar10 or shapes10 (default: the one that the file names, else cifar10)")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "measure on that many test images, the first ones (0: all)")
 	addJSON(cmd, &f.asJSON)
 	sets := cobra.FixedCompletions([]string{dataset.CIFAR10, dataset.Shapes10}, cobra.ShellCompDirectiveNoFileComp)
 	cmd.RegisterFlagCompletionFunc("dataset", sets)
@@ -43,7 +45,7 @@ the test part of the data set is read.`,
 		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, _, err := f.evaluate(cmd.Context(), args[0])
+			r, err := f.evaluate(cmd.Context(), args[0], nil)
 			if err != nil {
 				return err
 			}
@@ -55,24 +57,37 @@ the test part of the data set is read.`,
 }
 
 // evaluate opens a file and the test images it was made for and measures it.
-func (f *fileFlags) evaluate(ctx context.Context, path string) (r measure.Result, file *measure.File, err error) {
-	if file, err = measure.Open(path, f.mean, f.std); err != nil {
-		return r, nil, err
-	}
-	options, err := file.Data(f.dataset, f.data)
+// Accept, if not nil, may refuse the file before that.
+func (f *fileFlags) evaluate(ctx context.Context, path string, accept func(*measure.File) error) (r measure.Result, err error) {
+	engine, err := f.engine() // before images are read: a wrong flag should not take seconds
 	if err != nil {
-		return r, nil, err
+		return r, err
+	}
+	defer engine.Close()
+	file, options, err := f.open(path)
+	if err != nil {
+		return r, err
+	}
+	if accept != nil {
+		if err := accept(file); err != nil {
+			return r, err
+		}
 	}
 	options.TestOnly = true
 	images, err := dataset.Open(options)
 	if err != nil {
-		return r, nil, err
+		return r, err
 	}
-	engine, err := f.engine()
+	return file.Evaluate(ctx, engine, images)
+}
+
+// open reads a file and says which images it is to be measured on.
+func (f *fileFlags) open(path string) (*measure.File, dataset.Options, error) {
+	file, err := measure.Open(path, f.mean, f.std)
 	if err != nil {
-		return r, nil, err
+		return nil, dataset.Options{}, err
 	}
-	defer engine.Close()
-	r, err = file.Evaluate(ctx, engine, images)
-	return r, file, err
+	options, err := file.Data(f.dataset, f.data)
+	options.TestLimit = f.limit
+	return file, options, err
 }

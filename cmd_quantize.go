@@ -69,16 +69,7 @@ func (q quantized) String() string {
 
 // quantize writes path and measures the network before and after.
 func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Calibration) (q quantized, err error) {
-	file, err := measure.Open(from, f.mean, f.std)
-	if err != nil {
-		return q, err
-	}
-	options, err := file.Data(f.dataset, f.data)
-	if err != nil {
-		return q, err
-	}
-	images, err := dataset.Open(options)
-	if err != nil {
+	if err := c.Validate(); err != nil {
 		return q, err
 	}
 	engine, err := f.engine()
@@ -86,6 +77,14 @@ func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Ca
 		return q, err
 	}
 	defer engine.Close()
+	file, options, err := f.open(from)
+	if err != nil {
+		return q, err
+	}
+	images, err := dataset.Open(options)
+	if err != nil {
+		return q, err
+	}
 	integer, err := file.Quantize(cmd.Context(), engine, images, c)
 	if err != nil {
 		return q, err

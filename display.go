@@ -13,7 +13,7 @@ import (
 
 	"espalier/compress/pipeline"
 	"espalier/dataset"
-	"espalier/model/weights/pretrained"
+	"espalier/model/zoo"
 	"espalier/ui"
 )
 
@@ -42,12 +42,27 @@ func (f *displayFlags) onScreen(cmd *cobra.Command) bool {
 	return f.tui || !f.plain && !f.asJSON && isTerminal(cmd.OutOrStdout())
 }
 
-// print writes events as they come, until the run's last one or the end of ctx.
-func (f *displayFlags) print(ctx context.Context, cmd *cobra.Command, source pipeline.Source) error {
+// print writes events as they come, up to the run's last one.
+func (f *displayFlags) print(cmd *cobra.Command, source pipeline.Source) error {
+	return f.printUntil(context.Background(), cmd, source)
+}
+
+// printUntil is print that ends with ctx, too.
+func (f *displayFlags) printUntil(ctx context.Context, cmd *cobra.Command, source pipeline.Source) error {
 	if f.asJSON {
 		return pipeline.PrintJSON(ctx, cmd.OutOrStdout(), source)
 	}
 	return pipeline.PrintPlain(ctx, cmd.OutOrStdout(), source)
+}
+
+// newer is a source without the events up to a number.
+type newer struct {
+	pipeline.Source
+	than int64
+}
+
+func (n newer) Since(after int64, limit int) []pipeline.Event {
+	return n.Source.Since(max(after, n.than), limit)
 }
 
 // compute does a run's work in the background and shows it until its end.
@@ -73,14 +88,16 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 	}
 	undo := context.AfterFunc(cmd.Context(), stop)
 	defer undo()
-	if !shown || left == ui.Detach {
-		// The run's last event ends the printing, whatever ended the run.
-		if failed := f.print(context.Background(), cmd, run.Hub); failed != nil {
+	if !shown {
+		if failed := f.print(cmd, run.Hub); failed != nil {
 			stop()
 			<-computed
 			run.Close()
 			return runError{fmt.Errorf("run %s: %w", run.Folder.Name(), failed)}
 		}
+	} else if left == ui.Detach {
+		// Where the terminal is gone, this fails, and the run goes on unseen.
+		f.print(cmd, newer{run.Hub, run.Hub.Seq()})
 	}
 	<-computed
 	if shown && left != ui.Detach {
@@ -120,7 +137,7 @@ func interrupted(folder pipeline.Folder) error {
 
 // parts are what this program brings to a run.
 func parts() pipeline.Parts {
-	p := pipeline.Parts{Version: thisBuild().String(), Embedded: pretrained.Load}
+	p := pipeline.Parts{Version: thisBuild().String(), Embedded: zoo.Load}
 	if cache, err := dataset.CacheDir(); err == nil {
 		p.Cache = filepath.Join(cache, "networks")
 	}

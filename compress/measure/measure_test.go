@@ -204,6 +204,11 @@ func TestQuantize(t *testing.T) {
 			t.Errorf("%d calibration images of 50: no error", images)
 		}
 	}
+	for _, c := range []Calibration{{Images: 1, Recipe: "nonsense"}, {Images: 1, Observer: "nonsense"}} {
+		if _, err := f.Quantize(ctx, e, d, c); err == nil || !strings.Contains(err.Error(), "nonsense") {
+			t.Errorf("%+v: error %v", c, err)
+		}
+	}
 	if _, err := again.Quantize(ctx, e, d, Calibration{Images: 1}); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("quantized twice: error %v", err)
 	}

@@ -18,11 +18,29 @@ type Calibration struct {
 	Seed     uint64 // of the choice of images
 }
 
+// Validate refuses what no data set could satisfy.
+func (c Calibration) Validate() error {
+	if c.Images < 1 {
+		return fmt.Errorf("--images %d: at least one image is needed to calibrate", c.Images)
+	}
+	if _, err := quantize.RecipeNamed(c.Recipe); err != nil {
+		return err
+	}
+	if c.Observer == "" {
+		return nil
+	}
+	_, err := quantize.NewObserver(c.Observer)
+	return err
+}
+
 // Quantize calibrates the network on training images of d and quantizes it.
 // The file it returns has no path yet.
 func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c Calibration) (*File, error) {
 	if f.Float == nil {
 		return nil, fmt.Errorf("%s is quantized already; quantize the file that it was made from", f.Path)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
 	}
 	recipe, err := quantize.RecipeNamed(c.Recipe)
 	if err != nil {
@@ -35,8 +53,8 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 	if err != nil {
 		return nil, err
 	}
-	if c.Images < 1 || c.Images > images.Train.Len() {
-		return nil, fmt.Errorf("quantizing %s: %d calibration images, and %s has %d training images; choose from 1 to that many", f.Path, c.Images, d.Name, images.Train.Len())
+	if c.Images > images.Train.Len() {
+		return nil, fmt.Errorf("quantizing %s: %d calibration images, and %s has %d training images; choose at most that many", f.Path, c.Images, d.Name, images.Train.Len())
 	}
 	load, err := calibrationImages(ctx, images, c)
 	if err != nil {
