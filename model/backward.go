@@ -30,17 +30,18 @@ func (b *block) gradients(t *Trainer) {
 
 // differentiate takes the gradient g of norm(y), for n images from the first
 // on, through c: it adds to the weight gradient sum, and computes the gradient
-// dx of c's input x unless dx is nil, added to what is there if add is set.
-func (t *Trainer) differentiate(c *trained, g, x, dx []float32, add bool, w *workspace, sum []float32, first, n int) {
+// dx of c's input x unless dx is nil, added to what is there if add is set. The
+// next images will be wanted soon after.
+func (t *Trainer) differentiate(c *trained, g, x, dx []float32, add bool, w *workspace, sum []float32, first, n, next int) {
 	size := c.out.Len()
 	dy := w.dy[c.out.H][:n*size]
 	for i := range n {
 		t.engine.Kernels.NormBackward(c.out, images(dy, size, i, 1), images(g, size, first+i, 1),
 			images(c.y, size, first+i, 1), c.norm.c0, c.norm.c1, c.norm.c2)
 	}
-	c.weightGrad(sum, images(x, c.inLen(), first, n), dy, n, w.winograd, nil)
+	c.weightGrad(sum, images(x, c.inLen(), first, n), dy, n, w.winograd, images(g, size, first+n, next))
 	if dx != nil {
-		c.dataGrad(images(dx, c.inLen(), first, n), dy, n, add, w.winograd, nil)
+		c.dataGrad(images(dx, c.inLen(), first, n), dy, n, add, w.winograd, images(c.y, size, first+n, next))
 	}
 }
 
@@ -48,8 +49,8 @@ func (t *Trainer) backwardConv2(b *block, w *workspace, part int) {
 	c := b.conv2
 	sum := w.gradient[:c.gradLen()]
 	clear(sum)
-	t.groups(part, c.group, func(first, n int) {
-		t.differentiate(c, b.g, b.a1, b.g1, false, w, sum, first, n)
+	t.groups(part, c.group, func(first, n, next int) {
+		t.differentiate(c, b.g, b.a1, b.g1, false, w, sum, first, n, next)
 		for i := first; i < first+n; i++ {
 			t.mask(b.conv1, b.g1, b.a1, w, part, i)
 		}
@@ -70,11 +71,11 @@ func (t *Trainer) backwardConv1(b *block, w *workspace, part int) {
 		clear(sumDown)
 	}
 	identity := d == nil && !b.pad
-	t.groups(part, c.group, func(first, n int) {
-		t.differentiate(c, b.g1, b.x, b.dx, identity, w, sum, first, n)
+	t.groups(part, c.group, func(first, n, next int) {
+		t.differentiate(c, b.g1, b.x, b.dx, identity, w, sum, first, n, next)
 		for i := first; i < first+n; i++ {
 			if d != nil {
-				t.differentiate(d, b.g, b.x, b.dx, true, w, sumDown, i, 1)
+				t.differentiate(d, b.g, b.x, b.dx, true, w, sumDown, i, 1, 0)
 			}
 			if b.pad {
 				m := b.conv2.out
@@ -97,8 +98,8 @@ func (t *Trainer) backwardStem(worker, part int) {
 	w, s := t.workers[worker], t.stem
 	sum := w.gradient[:s.gradLen()]
 	clear(sum)
-	t.groups(part, 1, func(i, n int) {
-		t.differentiate(s.trained, t.blocks[0].dx, s.image, nil, false, w, sum, i, n)
+	t.groups(part, 1, func(i, n, next int) {
+		t.differentiate(s.trained, t.blocks[0].dx, s.image, nil, false, w, sum, i, n, next)
 	})
 	s.weightGradDone(s.weight.slot(part), sum)
 }

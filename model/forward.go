@@ -66,7 +66,7 @@ func (t *Trainer) addParts(run func(worker, part int), then func()) {
 func (t *Trainer) count(c *trained) int { return t.n * c.out.H * c.out.W }
 
 // convolve computes c's outputs and their sums for n images from the first on.
-// ahead is memory to be read soon, or nil.
+// ahead is memory that will be read next.
 func (t *Trainer) convolve(c *trained, x []float32, w *workspace, part, first, n int, ahead []float32) {
 	sums := w.sums[:2*c.out.C]
 	c.run(images(c.y, c.out.Len(), first, n), images(x, c.inLen(), first, n), n,
@@ -76,7 +76,7 @@ func (t *Trainer) convolve(c *trained, x []float32, w *workspace, part, first, n
 
 func (t *Trainer) forwardStem(worker, part int) {
 	w, s := t.workers[worker], t.stem
-	t.groups(part, 1, func(i, n int) {
+	t.groups(part, 1, func(i, n, _ int) {
 		t.engine.Kernels.PackImage(images(s.image, imageLen, i, 1), images(t.input, pixels, i, 1))
 		t.convolve(s.trained, s.image, w, part, i, n, nil)
 	})
@@ -85,7 +85,7 @@ func (t *Trainer) forwardStem(worker, part int) {
 // forwardConv1 makes the block's input from what came before it and convolves
 // it, for the shortcut's projection too.
 func (t *Trainer) forwardConv1(b *block, w *workspace, part int) {
-	t.groups(part, b.conv1.group, func(first, n int) {
+	t.groups(part, b.conv1.group, func(first, n, next int) {
 		for i := first; i < first+n; i++ {
 			if b.before == nil {
 				t.normalise(t.stem.trained, t.stem.a, nil, i)
@@ -93,7 +93,7 @@ func (t *Trainer) forwardConv1(b *block, w *workspace, part int) {
 				t.output(b.before, w, i)
 			}
 		}
-		t.convolve(b.conv1, b.x, w, part, first, n, nil)
+		t.convolve(b.conv1, b.x, w, part, first, n, images(b.source, b.in.Len(), first+n, next))
 		if b.down != nil {
 			for i := first; i < first+n; i++ {
 				t.convolve(b.down, b.x, w, part, i, 1, nil)
@@ -103,11 +103,11 @@ func (t *Trainer) forwardConv1(b *block, w *workspace, part int) {
 }
 
 func (t *Trainer) forwardConv2(b *block, w *workspace, part int) {
-	t.groups(part, b.conv2.group, func(first, n int) {
+	t.groups(part, b.conv2.group, func(first, n, next int) {
 		for i := first; i < first+n; i++ {
 			t.normalise(b.conv1, b.a1, nil, i)
 		}
-		t.convolve(b.conv2, b.a1, w, part, first, n, nil)
+		t.convolve(b.conv2, b.a1, w, part, first, n, images(b.conv1.y, b.conv1.out.Len(), first+n, next))
 	})
 }
 

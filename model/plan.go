@@ -27,6 +27,7 @@ type block struct {
 	down         *trained // projection shortcut, or nil
 	pad          bool     // zero-padding shortcut
 	x            []float32
+	source       []float32 // the convolution output that x is made from
 	in           kernel.Map
 	a1           []float32 // relu(norm(conv1))
 	a            []float32 // the block's output
@@ -51,11 +52,11 @@ func (t *Trainer) plan() {
 	s := &stem{trained: t.trained(t.net.Stem), image: kernel.Floats(t.batch * imageLen)}
 	s.a = t.activation(s.out)
 	t.stem = s
-	x, m := s.a, s.out
+	x, source, m := s.a, s.y, s.out
 	g, g1 := t.activation(m), t.activation(m)
 	var before *block
 	for _, layers := range t.net.Blocks {
-		b := &block{x: x, in: m, g: g, g1: g1, dx: g, before: before}
+		b := &block{x: x, source: source, in: m, g: g, g1: g1, dx: g, before: before}
 		b.conv1, b.conv2 = t.trained(layers.Conv1), t.trained(layers.Conv2)
 		if m = b.conv2.out; m != b.in {
 			b.g, b.g1 = t.activation(m), t.activation(m)
@@ -66,7 +67,7 @@ func (t *Trainer) plan() {
 		}
 		b.a1, b.a = t.activation(m), t.activation(m)
 		t.blocks = append(t.blocks, b)
-		x, g, g1, before = b.a, b.g, b.g1, b
+		x, source, g, g1, before = b.a, b.conv2.y, b.g, b.g1, b
 	}
 	fc := t.net.Classifier
 	t.head = &head{

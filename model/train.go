@@ -125,11 +125,13 @@ func (t *Trainer) Step(x []float32, labels []uint8, lr float32) (loss float64, c
 	return t.head.loss / float64(n), t.head.correct
 }
 
-// groups calls run for each group of at most size images of a part.
-func (t *Trainer) groups(part, size int, run func(first, n int)) {
+// groups calls run for each group of at most size images of a part: n images
+// from the first on, with next of them in the group after it.
+func (t *Trainer) groups(part, size int, run func(first, n, next int)) {
 	a, b := t.part(part)
 	for ; a < b; a += size {
-		run(a, min(size, b-a))
+		n := min(size, b-a)
+		run(a, n, min(size, b-a-n))
 	}
 }
 
