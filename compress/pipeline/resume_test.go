@@ -35,11 +35,11 @@ func resumeTo(t *testing.T, folder Folder, name string) {
 	}
 }
 
-// TestStoppedAndResumed ends the context after every fourth event, as SIGTERM
+// TestStoppedAndResumed ends the context after every seventeenth event, as SIGTERM
 // does, and resumes.
 func TestStoppedAndResumed(t *testing.T) {
 	_, events := reference(t)
-	for at := int64(2); at < int64(len(events)); at += 9 {
+	for at := int64(2); at < int64(len(events)); at += 17 {
 		r := create(t, tiny(t))
 		ctx, cancel := context.WithCancel(context.Background())
 		watcher := r.Hub.Watch()
@@ -119,7 +119,7 @@ func TestKilledAndResumed(t *testing.T) {
 	root := t.TempDir()
 	folder := Folder(filepath.Join(root, "run"))
 	kills := 0
-	for finished := false; !finished; {
+	for {
 		process := exec.Command(os.Args[0], "-test.run=^TestKilledProcess$", "-test.count=1")
 		process.Env = append(os.Environ(), killedFolder+"="+root)
 		output, err := process.StdoutPipe()
@@ -129,26 +129,28 @@ func TestKilledAndResumed(t *testing.T) {
 		if err := process.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// Interrupted in its 30th event, and where the loop below stands by
-		// then: anywhere in the work that follows.
+		// It prints what the journal holds at first, so each process gets a
+		// little further than the one before.
 		lines := bufio.NewScanner(output)
-		events := 0
+		var events int
+		var others []string
 		for lines.Scan() {
-			if strings.HasPrefix(lines.Text(), "event ") {
-				if events++; events == 13+7*kills {
-					process.Process.Kill()
-				}
+			if !strings.HasPrefix(lines.Text(), "event ") {
+				others = append(others, lines.Text())
+			} else if events++; events == 5+7*kills {
+				process.Process.Kill()
 			}
 		}
 		if err := process.Wait(); err == nil {
-			finished = true
+			break
 		} else if process.ProcessState.ExitCode() != -1 {
-			t.Fatalf("the process failed by itself: %v", err)
-		} else {
-			kills++
+			t.Fatalf("the process failed by itself: %v\n%s", err, strings.Join(others, "\n"))
 		}
-		if kills > 30 {
+		if kills++; kills > 60 {
 			t.Fatal("the run does not get on")
+		}
+		if state, err := ReadState(folder); err == nil && state.Done != nil {
+			break // it was over when the kill came
 		}
 	}
 	want, undisturbed := reference(t)
@@ -182,7 +184,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	defer watcher.Close()
 	go func() {
 		for range watcher.Changed() {
-			if s := r.Hub.State(); s.GlobalStep >= 6 || s.Done != nil {
+			if s := r.Hub.State(); s.GlobalStep >= 10 || s.Done != nil {
 				cancel()
 				return
 			}

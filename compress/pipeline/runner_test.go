@@ -36,11 +36,12 @@ func tinyParts() Parts {
 	}}
 }
 
-// tiny is an experiment of 4 dense steps and two rounds of 3.
+// tiny is an experiment of 6 dense steps and two rounds of 6, the last epoch of
+// each not whole.
 func tiny(t *testing.T, set ...string) configs.Experiment {
 	t.Helper()
 	e, err := configs.Load("smoke", append([]string{
-		"data.train=64", "data.test=48", "data.validation=32", "dense.batch=16", "fine_tune.batch=16", "fine_tune.epochs=0.75",
+		"data.train=64", "data.test=48", "data.validation=32", "dense.epochs=1.5", "dense.batch=16", "fine_tune.batch=16", "fine_tune.epochs=1.5",
 		"quantize.images=8", "sweep.sizes=[1, 5]",
 	}, set...))
 	if err != nil {
@@ -127,11 +128,11 @@ func TestWholeExperiment(t *testing.T) {
 	if last := events[len(events)-1].Body; last != Body(done) {
 		t.Errorf("last event %+v", last)
 	}
-	if steps := of[StepDone](events); len(steps) != 4+3+3 || steps[9].GlobalStep != 10 || steps[9].Step != 3 || steps[9].Steps != 3 || steps[0].LearningRate != 0.1 {
+	if steps := of[StepDone](events); len(steps) != 3*6 || steps[17].GlobalStep != 18 || steps[17].Step != 6 || steps[17].Steps != 6 || steps[17].Epoch != 2 || steps[0].LearningRate != 0.1 {
 		t.Errorf("%d steps, the last %+v", len(steps), steps[len(steps)-1])
 	}
 	for i, row := range of[RoundDone](events) {
-		if row.Round != i+1 || !row.Passed || row.Epochs != 1 {
+		if row.Round != i+1 || !row.Passed || row.Epochs != 2 {
 			t.Errorf("%+v", row)
 		}
 		n, meta, err := weights.Load(r.Folder.Path(row.Checkpoint))
@@ -315,7 +316,7 @@ func TestSteering(t *testing.T) {
 	if steps > 0 && at != steps {
 		t.Errorf("paused at %d after step %d", at, steps)
 	}
-	if at < 5 || at > 7 {
+	if at < 7 || at > 12 {
 		t.Errorf("paused at %d", at)
 	}
 	send(Command{Do: Pause})
@@ -338,7 +339,7 @@ func TestSteering(t *testing.T) {
 	if n := found.(Note); n.Text != "here" || n.GlobalStep != at {
 		t.Errorf("%+v", n)
 	}
-	if at < 7 { // not at the end of the round
+	if at < 12 { // not at the end of the round
 		send(Command{Do: Step, Source: "keyboard"})
 		p, steps = until(paused)
 		if steps != at+1 || p.(Paused).GlobalStep != at+1 {
@@ -502,11 +503,11 @@ func TestDenseCache(t *testing.T) {
 	_, first := do(t, create(t, tiny(t)), parts)
 	_, second := do(t, create(t, tiny(t, "engine.threads=1")), parts)
 	a, b := of[RoundDone](first), of[RoundDone](second)
-	if len(of[StepDone](second)) != 6 || a[0].Hash != b[0].Hash || a[1].Hash != b[1].Hash {
+	if len(of[StepDone](second)) != 12 || a[0].Hash != b[0].Hash || a[1].Hash != b[1].Hash {
 		t.Errorf("%d steps; %s and %s", len(of[StepDone](second)), a[0].Hash, b[0].Hash)
 	}
 	_, other := do(t, create(t, tiny(t, "dense.learning_rate=0.05")), parts)
-	if len(of[StepDone](other)) != 10 {
+	if len(of[StepDone](other)) != 18 {
 		t.Error("another learning rate takes the cached network")
 	}
 }
