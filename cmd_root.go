@@ -25,7 +25,7 @@ draws itself.`,
 	}
 	root.AddCommand(
 		newRun(), newTrain(), newAttach(), newRuns(), newReport(), newScreenshot(),
-		newEvaluate(), newQuantize(), newCheck(),
+		newEvaluate(), newQuantize(), newCheck(), newBench(),
 		newFetch(), newVersion(),
 	)
 	f.add(root)

@@ -17,6 +17,7 @@ const calibrationImages = 32
 func (b *bench) networks() error {
 	r := &b.report
 	r.Kernel, r.Algorithm = b.Kernels.Name, b.Algorithm
+	r.Rows = []Row{} // [] rather than null where there are none
 	r.System = runtime.GOOS + "/" + runtime.GOARCH
 	var arch model.Arch
 	if b.Network != nil {

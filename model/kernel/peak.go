@@ -22,8 +22,8 @@ type peakFuncs struct {
 
 const (
 	peakRounds = 8192                 // of one call: well under 100 µs
-	peakSlice  = 4 * time.Millisecond // of one measurement
-	peakSlices = 20
+	peakSlice  = 2 * time.Millisecond // of one measurement
+	peakSlices = 40
 )
 
 // Peak measures s on so many threads at a time, in less than 0.2 s. Threads

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"espalier/compress/bench"
+	"espalier/compress/measure"
+	"espalier/model"
+	"espalier/model/kernel"
+)
+
+// benchFlags say what to measure.
+type benchFlags struct {
+	engineFlags
+	algorithm string
+	only      []string
+	seconds   float64
+	asJSON    bool
+}
+
+func newBench() *cobra.Command {
+	var f benchFlags
+	cmd := &cobra.Command{
+		Use:   "bench [FILE]",
+		Short: "Measure how fast this machine trains and runs a network",
+		Long: `Bench measures the processor's peaks, then training steps on batches of 128,
+inference in fp32, in int8 and, pruned to 92 %, sparse, on one image and on 128,
+each on one thread and on all, and how late another goroutine wakes up during
+training. Times are medians over repetitions.
+
+Operations are two for each multiply-add of the definition. Winograd and sparse
+convolution need fewer, so that their share of the peak may exceed 100 %.
+
+FILE is a network to measure, in floating point or quantized; without one it is
+a ResNet-20 with random weights, whose values do not matter to speed.`,
+		Example: `  espalier bench
+  espalier bench --only training,fp32 --algorithm direct --seconds 5
+  ESPALIER_KERNEL=avx2 espalier bench --json`,
+		Args:              atMostOne("FILE"),
+		ValidArgsFunction: weightFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := f.options(args)
+			if err != nil {
+				return err
+			}
+			r, err := f.run(cmd.Context(), cmd.ErrOrStderr(), o)
+			if err != nil {
+				return err
+			}
+			return answer(cmd.OutOrStdout(), f.asJSON, r, benchTable(r))
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&f.algorithm, "algorithm", string(model.Auto), "of convolutions: auto, direct or winograd")
+	cmd.Flags().StringSliceVar(&f.only, "only", nil, "measure only these, with commas between: "+strings.Join(bench.Tasks(), ", "))
+	cmd.Flags().Float64Var(&f.seconds, "seconds", 2, "to spend on each row, warm-up apart")
+	addJSON(cmd, &f.asJSON)
+	algorithms := []string{string(model.Auto), string(model.DirectOnly), string(model.WinogradOnly)}
+	cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions(algorithms, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(bench.Tasks(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// options checks the flags and reads the network.
+func (f *benchFlags) options(args []string) (o bench.Options, err error) {
+	if f.threads < 0 {
+		return o, fmt.Errorf("--threads %d: want 0 for all cores, or more", f.threads)
+	}
+	if !(f.seconds > 0 && f.seconds <= 3600) {
+		return o, fmt.Errorf("--seconds %g: want more than 0 and at most 3600", f.seconds)
+	}
+	o = bench.Options{Threads: f.threads, Tasks: f.only, Time: time.Duration(f.seconds * float64(time.Second))}
+	if o.Kernels, err = kernel.Select(f.kernel); err != nil {
+		return o, err
+	}
+	if o.Algorithm, err = model.ParseAlgorithm(f.algorithm); err != nil {
+		return o, err
+	}
+	if len(args) == 1 {
+		// Images are random, so how the file's were normalised does not matter.
+		file, err := measure.Open(args[0], "0,0,0", "1,1,1")
+		if err != nil {
+			return o, err
+		}
+		o.Network, o.Quantized = file.Float, file.Integer
+		return o, nil
+	}
+	if o.Network, err = model.New(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10}); err == nil {
+		o.Network.Init(1)
+	}
+	return o, err
+}
+
+// run measures and, on a terminal, says what is being measured.
+func (f *benchFlags) run(ctx context.Context, stderr io.Writer, o bench.Options) (*bench.Report, error) {
+	const clearLine = "\r\x1b[2K"
+	if isTerminal(stderr) {
+		o.Progress = func(done, total int, what string) {
+			fmt.Fprintf(stderr, "%s%d of %d: %s", clearLine, done+1, total, what)
+		}
+		defer fmt.Fprint(stderr, clearLine)
+	}
+	return bench.Run(ctx, o)
+}
+
+// benchTable lays a report out for people.
+func benchTable(r *bench.Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %.2f million multiply-adds an image; kernel %s, algorithm %s, %s\n\n", r.Network, float64(r.MACs)/1e6, r.Kernel, r.Algorithm, r.System)
+	fmt.Fprintf(&b, "%-9s %7s %12s %12s\n", "peak", "threads", "fp32 Gop/s", "int8 Gop/s")
+	for _, p := range r.Peaks {
+		fmt.Fprintf(&b, "%-9s %7d %12.1f %12.1f\n", "", p.Threads, p.Float/1e9, p.Integer/1e9)
+	}
+	if w := r.Warning(); w != "" {
+		fmt.Fprintf(&b, "warning: %s\n", w)
+	}
+	if len(r.Rows) > 0 {
+		fmt.Fprintf(&b, "\n%-9s %7s %7s %11s %11s %9s %8s %12s %9s\n", "task", "batch", "threads", "images/s", "ms/batch", "Gop/s", "of peak", "memory", "sparsity")
+	}
+	for _, row := range r.Rows {
+		fmt.Fprintf(&b, "%-9s %7d %7d %11.0f %11.3f %9.1f %6.0f %% %9.2f MB %7.1f %%\n",
+			row.Task, row.Batch, row.Threads, row.Images, 1e3*row.Seconds, row.Operations/1e9, 100*row.OfPeak, float64(row.Bytes)/1e6, 100*row.Sparsity)
+	}
+	if d := r.Delay; d != nil {
+		fmt.Fprintf(&b, "\nduring training a goroutine woke up %.2f ms late (median of %d), %.2f ms at most\n", 1e3*d.Median, d.Wakeups, 1e3*d.Max)
+	}
+	return b.String()
+}
