@@ -13,8 +13,9 @@
 //
 //	experiment.yaml   the resolved experiment
 //	journal.jsonl     all events, one JSON object a line
-//	checkpoints/      safetensors: dense, round-1, round-2, …, and step, the
-//	                  latest state inside a round
+//	checkpoints/      safetensors: dense, round-1, round-2, …, and the latest
+//	                  two states inside a stage of training, step-a and step-b
+//	quantized.safetensors
 //	result.json       the tables, when the run is over
 //	report.md         the same for people, with charts as text and PNG
 //	engine.lock       held by the process that computes, freed when it ends

@@ -166,7 +166,7 @@ func TestWholeExperiment(t *testing.T) {
 		}
 		overall = s.Overall
 	}
-	for _, file := range []string{"experiment.yaml", "result.json", "report.md", "pruning.png", "calibration.png", denseCheckpoint} {
+	for _, file := range []string{"experiment.yaml", "result.json", "report.md", "pruning.png", "calibration.png", "quantized.safetensors", denseCheckpoint} {
 		if _, err := os.Stat(r.Folder.Path(file)); err != nil {
 			t.Error(err)
 		}

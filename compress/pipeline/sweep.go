@@ -66,12 +66,18 @@ func (r *runner) integer(c *quantize.Calibration, float float64) error {
 		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
 		Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
 	})
+	const file = "quantized.safetensors"
+	err = r.write(func() error { return quantize.Save(r.folder.Path(file), net, r.metadata(nil)) })
+	if err != nil {
+		return err
+	}
+	r.saidSaved("quantized", file)
 	if err := r.allScales(); err != nil {
 		return err
 	}
 	r.hub.Publish(Quantized{
 		Recipe: r.recipe.Name, Observer: c.Observer, Images: c.Images, Top1: t.Top1(), Float: float,
-		FloatBytes: quantize.FloatBytes(r.net), Int8Bytes: net.Bytes(),
+		FloatBytes: quantize.FloatBytes(r.net), Int8Bytes: net.Bytes(), File: file,
 	})
 	return nil
 }

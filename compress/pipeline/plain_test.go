@@ -1,0 +1,107 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestHeartbeat prints steps that come every second: a line at most every 15 s,
+// unless another line was printed meanwhile.
+func TestHeartbeat(t *testing.T) {
+	var out bytes.Buffer
+	p := plainPrinter{w: &out}
+	now := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
+	for second := range 60 {
+		var body Body = StepDone{Stage: StageFineTune, Round: 2, Epoch: 1, Epochs: 3, Step: second, Steps: 60, Loss: 0.5, LearningRate: 0.01, ImagesPerSec: 1300, Overall: 0.5, Remaining: 90}
+		if second == 20 {
+			body = Log{Level: "warn", Text: "hot"}
+		}
+		if err := p.print(Event{Time: now.Add(time.Duration(second) * time.Second), Body: body}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seen []string
+	for l := range strings.Lines(out.String()) {
+		seen = append(seen, strings.TrimSpace(l[len("15:04:05"):]))
+	}
+	step := func(n string) string {
+		return "round 2  fine-tune step " + n + "/60 epoch 1/3  loss 0.5000  lr 0.01  1300 images/s  50 % of the run, about 1m30s left"
+	}
+	want := []string{step("0"), step("15"), "warn: hot", step("35"), step("50")}
+	if strings.Join(seen, "\n") != strings.Join(want, "\n") {
+		t.Errorf("have\n%s\nwant\n%s", strings.Join(seen, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestEveryEventHasALine holds the printer to every metric: each kind gives a
+// line, now or as a heartbeat, but for those that only structure the journal.
+func TestEveryEventHasALine(t *testing.T) {
+	silent := map[string]bool{"stage_started": true, "stage_done": true}
+	for _, b := range bodies() {
+		if (line(b) == "" && beat(b) == "") != silent[b.Kind()] {
+			t.Errorf("%s: line %q, beat %q", b.Kind(), line(b), beat(b))
+		}
+		if strings.Contains(line(b), "%!") {
+			t.Errorf("%s: %s", b.Kind(), line(b))
+		}
+	}
+}
+
+func TestPrintJSONIsTheJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	hub := NewHub(open(t, path))
+	for _, b := range bodies() {
+		hub.Publish(b)
+	}
+	var out bytes.Buffer
+	if err := PrintJSON(context.Background(), &out, hub); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err := ReadJournal(path, func(e Event) error {
+		want, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		have, err := out.ReadString('\n')
+		if err != nil || strings.TrimSpace(have) != string(want) {
+			t.Errorf("have %s, %v\nwant %s", have, err, want)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != len(bodies()) || out.Len() > 0 {
+		t.Errorf("%d events, %v, rest %q", n, err, out.String())
+	}
+}
+
+// TestPrintingEnds holds a printer of an unfinished run to its context.
+func TestPrintingEnds(t *testing.T) {
+	hub := NewHub(open(t, filepath.Join(t.TempDir(), "journal")))
+	hub.Publish(Log{Level: "info", Text: "hello"})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var out bytes.Buffer
+	if err := PrintPlain(ctx, &out, hub); err != nil || !strings.Contains(out.String(), "hello") {
+		t.Errorf("%v %q", err, out.String())
+	}
+}
+
+func TestStepsOf(t *testing.T) {
+	for _, test := range []struct {
+		epochs       float64
+		perEpoch     int
+		begun, steps int
+	}{
+		{0, 10, 0, 0}, {1, 10, 1, 10}, {0.5, 10, 1, 5}, {2, 352, 2, 704}, {1.42, 141, 2, 200}, {0.001, 10, 1, 1}, {1.04, 10, 1, 10},
+	} {
+		if begun, steps := stepsOf(test.epochs, test.perEpoch); begun != test.begun || steps != test.steps {
+			t.Errorf("%v epochs of %d: %d epochs, %d steps, want %d, %d", test.epochs, test.perEpoch, begun, steps, test.begun, test.steps)
+		}
+	}
+}
