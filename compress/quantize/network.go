@@ -2,6 +2,8 @@ package quantize
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"espalier/model"
@@ -119,7 +121,41 @@ func Build(n *model.Network, c *Calibration, r Recipe) (*Network, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
+	if r.IntegerBias {
+		q.RoundBiases()
+	}
 	return q, nil
+}
+
+// RoundBiases takes every bias to a multiple of input scale · weight scale, for
+// which integer arithmetic holds it exactly: recipes with IntegerBias do so, and
+// a runtime that adds int32 biases cannot do otherwise. Where all weights of a
+// channel are zero, or so small that the bias would need more than 30 bits, the
+// bias stays as it is.
+func (n *Network) RoundBiases() {
+	n.Stem.roundBias(n.Input)
+	in := n.Stem.Output
+	for _, b := range n.Blocks {
+		b.Conv1.roundBias(in)
+		b.Conv2.roundBias(b.Conv1.Output)
+		if b.Downsample != nil {
+			b.Downsample.roundBias(in)
+		}
+		in = b.Sum
+	}
+	n.Classifier.roundBias(n.Pool)
+}
+
+func (l *Layer) roundBias(in kernel.Affine) {
+	fan := len(l.Weight) / l.Out
+	for k, bias := range l.Bias {
+		unit := float64(in.Scale) * float64(l.Scale[k])
+		multiple := math.RoundToEven(float64(bias) / unit)
+		zeros := !slices.ContainsFunc(l.Weight[k*fan:(k+1)*fan], func(code int8) bool { return code != 0 })
+		if math.Abs(multiple) <= 1<<30 && !zeros {
+			l.Bias[k] = float32(multiple * unit)
+		}
+	}
 }
 
 // A builder makes parts of a Network and remembers the first error.

@@ -29,6 +29,9 @@ type Recipe struct {
 	// OwnPool gives the average pool a scale of its own; otherwise it keeps
 	// its input's.
 	OwnPool bool
+	// IntegerBias rounds biases to multiples of input scale · weight scale, as
+	// runtimes hold them in int32; otherwise they are float32.
+	IntegerBias bool
 	// FloatLogits leaves the logits in float32; otherwise they are quantized
 	// like other activations.
 	FloatLogits bool
@@ -43,10 +46,11 @@ type Recipe struct {
 const epsilon = 1.1920929e-07
 
 // Lab is the default: PyTorch's arithmetic over the full range, the pool with
-// its own scale, and logits in float32.
+// its own scale, logits in float32, and biases that every integer runtime holds
+// exactly.
 var lab = Recipe{
 	Name: "lab", Observer: MinMax, WeightSteps: 127.5, SmallestWeight: -128, EmptyScale: epsilon,
-	OwnPool: true, FloatLogits: true,
+	OwnPool: true, IntegerBias: true, FloatLogits: true,
 }
 
 // recipes returns all recipes, the default first. Those after it are the
@@ -61,7 +65,7 @@ func recipes() []Recipe {
 	onednn.Name = "onednn"
 	qnnpack.Name, qnnpack.PerTensor = "qnnpack", true
 	ort := Recipe{Name: "ort", Observer: MinMax, WeightSteps: 127, SmallestWeight: -127, Divide: true,
-		OwnPool: true, EmptyScale: 1.1754944e-38, UnitEmpty: true}
+		OwnPool: true, IntegerBias: true, EmptyScale: 1.1754944e-38, UnitEmpty: true}
 	return []Recipe{lab, fbgemm, x86, onednn, qnnpack, ort}
 }
 

@@ -105,3 +105,18 @@ func TestHistogramOfOneValue(t *testing.T) {
 		t.Errorf("%g values; %g, %g and %g at 0, 2 and 4", total, h.counts[0], h.counts[1024], h.counts[2047])
 	}
 }
+
+// TestRoundBiases: a bias goes to the nearest multiple of input scale · weight
+// scale, and stays as it is where integers could not hold it or need not.
+func TestRoundBiases(t *testing.T) {
+	l := &Layer{
+		Out:    3,
+		Weight: []int8{1, 0, 0, 0, 127, 127},
+		Scale:  []float32{0.5, 0.5, 1e-12},
+		Bias:   []float32{1.1, 1.1, 40},
+	}
+	l.roundBias(kernel.Affine{Scale: 0.5})
+	if want := []float32{1, 1.1, 40}; !slices.Equal(l.Bias, want) {
+		t.Errorf("%g, want %g", l.Bias, want)
+	}
+}

@@ -1,0 +1,141 @@
+package onnx
+
+// Versions of the format that files have.
+const (
+	irVersion = 8
+	opset     = 13
+)
+
+// The messages of onnx.proto, as far as files of ours need them. Each lists
+// its fields with their numbers; package protowire does the rest, see wire.go.
+
+// A Model is a file: ModelProto.
+type Model struct {
+	irVersion       int64
+	producer        string
+	producerVersion string
+	graph           graph
+	opsets          []opsetID
+	metadata        []entry
+}
+
+func (m *Model) fields() []field {
+	return []field{
+		{1, &m.irVersion}, {2, &m.producer}, {3, &m.producerVersion}, {7, &m.graph},
+		{8, list[opsetID](&m.opsets)}, {14, list[entry](&m.metadata)},
+	}
+}
+
+// An opsetID names a set of operators; the empty domain is ONNX's own.
+type opsetID struct {
+	domain  string
+	version int64
+}
+
+func (o *opsetID) fields() []field { return []field{{1, &o.domain}, {2, &o.version}} }
+
+// An entry is a line of metadata: StringStringEntryProto.
+type entry struct{ key, value string }
+
+func (e *entry) fields() []field { return []field{{1, &e.key}, {2, &e.value}} }
+
+// A graph is a network: nodes in an order in which they can be computed.
+type graph struct {
+	nodes        []node
+	name         string
+	initializers []tensor
+	doc          string
+	inputs       []valueInfo
+	outputs      []valueInfo
+}
+
+func (g *graph) fields() []field {
+	return []field{
+		{1, list[node](&g.nodes)}, {2, &g.name}, {5, list[tensor](&g.initializers)}, {10, &g.doc},
+		{11, list[valueInfo](&g.inputs)}, {12, list[valueInfo](&g.outputs)},
+	}
+}
+
+// A node applies an operator to values.
+type node struct {
+	inputs, outputs []string
+	name, op        string
+	attributes      []attribute
+}
+
+func (n *node) fields() []field {
+	return []field{{1, &n.inputs}, {2, &n.outputs}, {3, &n.name}, {4, &n.op}, {5, list[attribute](&n.attributes)}}
+}
+
+// An attribute is a constant parameter of a node; exactly one of its values is
+// there.
+type attribute struct {
+	name string
+	f    *float32
+	i    *int64
+	ints []int64
+	kind int64
+}
+
+// Kinds of attributes.
+const (
+	attributeFloat = 1
+	attributeInt   = 2
+	attributeInts  = 7
+)
+
+func (a *attribute) fields() []field {
+	return []field{{1, &a.name}, {2, &a.f}, {3, &a.i}, {8, &a.ints}, {20, &a.kind}}
+}
+
+// A tensor is an initializer; raw is little-endian.
+type tensor struct {
+	dims     []int64
+	dataType int64
+	name     string
+	raw      []byte
+}
+
+// Data types.
+const (
+	typeFloat = 1
+	typeUint8 = 2
+	typeInt8  = 3
+	typeInt32 = 6
+	typeInt64 = 7
+)
+
+func (t *tensor) fields() []field {
+	return []field{{1, &t.dims}, {2, &t.dataType}, {8, &t.name}, {9, &t.raw}}
+}
+
+// A valueInfo describes an input or an output of the graph.
+type valueInfo struct {
+	name string
+	kind typeInfo
+}
+
+func (v *valueInfo) fields() []field { return []field{{1, &v.name}, {2, &v.kind}} }
+
+type typeInfo struct{ tensor tensorType }
+
+func (t *typeInfo) fields() []field { return []field{{1, &t.tensor}} }
+
+type tensorType struct {
+	element int64
+	shape   shapeInfo
+}
+
+func (t *tensorType) fields() []field { return []field{{1, &t.element}, {2, &t.shape}} }
+
+type shapeInfo struct{ dims []dimension }
+
+func (s *shapeInfo) fields() []field { return []field{{1, list[dimension](&s.dims)}} }
+
+// A dimension is a number or has a name: then any number does.
+type dimension struct {
+	size int64
+	name string
+}
+
+func (d *dimension) fields() []field { return []field{{1, &d.size}, {2, &d.name}} }

@@ -1,0 +1,96 @@
+package onnx
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"espalier/compress/prune"
+	"espalier/compress/quantize"
+	"espalier/model"
+	"espalier/model/kernel"
+)
+
+const pixels = 3 * 32 * 32
+
+// randomNetwork returns a ResNet-8 with He-like weights and some statistics in
+// its batch norms.
+func randomNetwork(t testing.TB, shortcut model.Shortcut) *model.Network {
+	n, err := model.New(model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Mean, n.Std = [3]float32{0.1, 0.2, 0.3}, [3]float32{0.4, 0.5, 0.6}
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, l := range n.Layers() {
+		for i := range l.Weight {
+			l.Weight[i] = float32(r.NormFloat64() * math.Sqrt(2/float64(l.Fan())))
+		}
+		for i := range l.Bias {
+			l.Bias[i] = float32(r.NormFloat64())
+		}
+		if b := l.Norm; b != nil {
+			for i := range b.Mean {
+				b.Mean[i], b.Beta[i] = float32(r.NormFloat64())/4, float32(r.NormFloat64())/4
+				b.Gamma[i], b.Var[i] = float32(0.5+r.Float64()), float32(0.5+r.Float64())
+			}
+		}
+	}
+	return n
+}
+
+// pruned sets nine tenths of n's weights to zero, and one channel as a whole.
+func pruned(t testing.TB, n *model.Network) *model.Network {
+	n = n.Clone()
+	if err := prune.Global(prune.Candidates(n), 0.9); err != nil {
+		t.Fatal(err)
+	}
+	prune.Bake(n)
+	l := n.Blocks[1].Conv1
+	clear(l.Weight[3*l.Fan() : 4*l.Fan()])
+	return n
+}
+
+// randomImages returns normalised images that are smooth, as photographs are.
+func randomImages(count int) []float32 {
+	r := rand.New(rand.NewPCG(3, 4))
+	x := make([]float32, count*pixels)
+	for plane := 0; plane < len(x); plane += 1024 {
+		a, b, c := r.NormFloat64(), r.NormFloat64(), r.NormFloat64()
+		for i := range 1024 {
+			h, w := float64(i/32)/16-1, float64(i%32)/16-1
+			x[plane+i] = float32(a + b*h + c*w + 0.2*r.NormFloat64())
+		}
+	}
+	return x
+}
+
+func newEngine(t testing.TB) *model.Engine {
+	k, err := kernel.Select("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := model.NewEngine(k, 1, model.DirectOnly)
+	t.Cleanup(e.Close)
+	return e
+}
+
+// quantized calibrates n on x and quantizes it.
+func quantized(t testing.TB, n *model.Network, recipe string, x []float32) *quantize.Network {
+	r, err := quantize.RecipeNamed(recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(t)
+	load := func(first, count int) ([]float32, error) { return x[first*pixels : (first+count)*pixels], nil }
+	var q *quantize.Network
+	v := model.NewEvaluator(n, e, quantize.CalibrationBatch)
+	err = quantize.Calibrate(v, e, quantize.MinMax, load, []int{len(x) / pixels}, func(c *quantize.Calibration) error {
+		q, err = quantize.Build(n, c, r)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}

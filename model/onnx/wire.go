@@ -1,0 +1,112 @@
+package onnx
+
+import (
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// A message is a protocol buffer.
+type message interface{ fields() []field }
+
+// A field is a number and a pointer to what stands under it: *int64, *float32
+// and *string, left out where they are zero; pointers to them, left out where
+// they are nil; *[]byte, *[]string and *[]int64, packed; a message; messages.
+type field struct {
+	number protowire.Number
+	value  any
+}
+
+// messages is a repeated field.
+type messages interface {
+	all() []message
+	add() message // appends an empty one
+}
+
+type listOf[T any, M interface {
+	*T
+	message
+}] struct{ items *[]T }
+
+func list[T any, M interface {
+	*T
+	message
+}](items *[]T) messages {
+	return listOf[T, M]{items}
+}
+
+func (l listOf[T, M]) all() []message {
+	var all []message
+	for i := range *l.items {
+		all = append(all, M(&(*l.items)[i]))
+	}
+	return all
+}
+
+func (l listOf[T, M]) add() message {
+	*l.items = append(*l.items, *new(T))
+	return M(&(*l.items)[len(*l.items)-1])
+}
+
+// Encode returns the file's bytes, which depend on nothing but the model.
+func (m *Model) Encode() []byte { return appendMessage(nil, m) }
+
+func appendMessage(b []byte, m message) []byte {
+	for _, f := range m.fields() {
+		b = f.append(b)
+	}
+	return b
+}
+
+func (f field) append(b []byte) []byte {
+	switch v := f.value.(type) {
+	case *int64:
+		if *v != 0 {
+			b = f.appendInt(b, *v)
+		}
+	case **int64:
+		if *v != nil {
+			b = f.appendInt(b, **v)
+		}
+	case **float32:
+		if *v != nil {
+			b = protowire.AppendTag(b, f.number, protowire.Fixed32Type)
+			b = protowire.AppendFixed32(b, math.Float32bits(**v))
+		}
+	case *string:
+		if *v != "" {
+			b = f.appendBytes(b, []byte(*v))
+		}
+	case *[]byte:
+		b = f.appendBytes(b, *v)
+	case *[]string:
+		for _, s := range *v {
+			b = f.appendBytes(b, []byte(s))
+		}
+	case *[]int64:
+		var packed []byte
+		for _, i := range *v {
+			packed = protowire.AppendVarint(packed, uint64(i))
+		}
+		if packed != nil {
+			b = f.appendBytes(b, packed)
+		}
+	case message:
+		b = f.appendBytes(b, appendMessage(nil, v))
+	case messages:
+		for _, m := range v.all() {
+			b = f.appendBytes(b, appendMessage(nil, m))
+		}
+	default:
+		panic("onnx: a field of a type that is not listed")
+	}
+	return b
+}
+
+func (f field) appendInt(b []byte, i int64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, f.number, protowire.VarintType), uint64(i))
+}
+
+func (f field) appendBytes(b, value []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, f.number, protowire.BytesType), value)
+}
