@@ -2,9 +2,10 @@ package onnx
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -142,18 +143,35 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestZerosStay: a pruned network's zeros are in its file, which compresses.
-func TestZerosStay(t *testing.T) {
+// TestWriteFile: a file holds what is encoded and nothing is left beside it. A
+// pruned network's zeros are in it, so that it compresses.
+func TestWriteFile(t *testing.T) {
 	dense := randomNetwork(t, model.Pad)
-	compressed := func(n *model.Network) int {
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		w.Write(Float(n.Fuse(), Header{}).Encode())
-		w.Close()
-		return b.Len()
+	size := func(n *model.Network) Size {
+		dir, m := t.TempDir(), Float(n.Fuse(), Header{})
+		path := filepath.Join(dir, "network.onnx")
+		size, err := m.WriteFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(file, m.Encode()) || size.Bytes != int64(len(file)) {
+			t.Errorf("%d bytes in the file, %d said", len(file), size.Bytes)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+			t.Errorf("files %v", entries)
+		}
+		return size
 	}
-	if d, p := compressed(dense), compressed(pruned(t, dense)); 3*p > d {
-		t.Errorf("compressed, a network with 90 %% zeros takes %d bytes and a dense one %d", p, d)
+	d, p := size(dense), size(pruned(t, dense))
+	if d.Bytes != p.Bytes || 3*p.Compressed > d.Compressed {
+		t.Errorf("a network with 90 %% zeros: %+v; dense: %+v", p, d)
+	}
+	if _, err := Float(dense, Header{}).WriteFile(filepath.Join(t.TempDir(), "no", "x.onnx")); err == nil || !strings.Contains(err.Error(), "check that the folder exists") {
+		t.Errorf("without a folder: %v", err)
 	}
 }
 

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"espalier/compress/measure"
+	"espalier/model"
+	"espalier/model/onnx"
+	"espalier/model/weights"
+)
+
+func newExport() *cobra.Command {
+	var f exportFlags
+	cmd := &cobra.Command{
+		Use:   "export FILE",
+		Short: "Write a network as an ONNX file",
+		Long: `Export writes the network in FILE for onnxruntime and others: in fp32, with batch
+norm folded into the convolutions unless told otherwise, or, of a quantized
+network, in int8 with QuantizeLinear and DequantizeLinear (QDQ). Operator set 13;
+input [batch][3][32][32], normalised as mean and std in the file's metadata say;
+any batch. Pruned weights are written as zeros: the line says how small gzip
+makes the file.`,
+		Example: `  espalier export round-6.safetensors --onnx round-6.onnx
+  espalier export round-6-int8.safetensors --onnx round-6-int8.onnx --json`,
+		Args:              one("FILE"),
+		ValidArgsFunction: weightFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := f.export(args[0])
+			if err != nil {
+				return err
+			}
+			return answer(cmd.OutOrStdout(), f.asJSON, e, e.String())
+		},
+	}
+	cmd.Flags().StringVar(&f.onnx, "onnx", "", "file to write")
+	cmd.Flags().BoolVar(&f.fold, "fold", true, "fold batch norm into the convolutions; an int8 network has none")
+	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
+	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
+	addJSON(cmd, &f.asJSON)
+	return cmd
+}
+
+// exportFlags say what to write, and how.
+type exportFlags struct {
+	onnx      string
+	fold      bool
+	mean, std string
+	asJSON    bool
+}
+
+// exported is the answer of the command export.
+type exported struct {
+	File string `json:"file"`
+	Kind string `json:"kind"` // fp32 or int8
+	onnx.Size
+}
+
+func (e exported) String() string {
+	return fmt.Sprintf("%s: %s, %d bytes, %d with gzip", e.File, e.Kind, e.Bytes, e.Compressed)
+}
+
+// export writes f.onnx.
+func (f *exportFlags) export(path string) (e exported, err error) {
+	if f.onnx == "" {
+		return e, errors.New("nothing to write: name the file with --onnx OUT.onnx")
+	}
+	file, err := measure.Open(path, f.mean, f.std)
+	if err != nil {
+		return e, err
+	}
+	m, kind := f.model(file)
+	size, err := m.WriteFile(f.onnx)
+	if err != nil {
+		return e, runError{err}
+	}
+	return exported{f.onnx, kind, size}, nil
+}
+
+// model returns the network and what it computes in.
+func (f *exportFlags) model(file *measure.File) (m *onnx.Model, kind string) {
+	h := onnx.Header{Version: thisBuild().String()}
+	if q := file.Integer; q != nil {
+		h.Metadata = weights.Metadata(&model.Network{Arch: q.Arch, Mean: q.Mean, Std: q.Std}, file.Metadata)
+		return onnx.Integer(q, h), "int8"
+	}
+	n := file.Float
+	h.Metadata = weights.Metadata(n, file.Metadata)
+	if f.fold && !n.Fused() {
+		n = n.Fuse()
+	}
+	return onnx.Float(n, h), "fp32"
+}
