@@ -27,6 +27,7 @@ type Evaluator struct {
 }
 
 type evalBlock struct {
+	from               *Block
 	conv1, conv2, down *kernel.IntegerConv
 	add                kernel.IntegerAdd
 	stage              int
@@ -39,6 +40,7 @@ type space struct {
 	sums   []int32
 	pooled []uint8
 	totals []int32
+	see    func(Activation) // shown every map while observing, or nil
 }
 
 const (
@@ -55,7 +57,7 @@ func NewEvaluator(n *Network, e *model.Engine) *Evaluator {
 	at := v.stem.Out
 	in = n.Stem.Output
 	for _, b := range n.Blocks {
-		out := evalBlock{conv1: v.conv(b.Conv1, at, in)}
+		out := evalBlock{from: b, conv1: v.conv(b.Conv1, at, in)}
 		out.conv2 = v.conv(b.Conv2, out.conv1.Out, b.Conv1.Output)
 		out.add = kernel.IntegerAdd{A: b.Conv2.Output, B: in, Out: b.Sum}
 		if b.Downsample != nil {
@@ -159,16 +161,22 @@ func (v *Evaluator) Logits(logits, x []float32) {
 // Classes returns the number of logits per image.
 func (v *Evaluator) Classes() int { return v.net.Classifier.Out }
 
-// image computes the logits of one image.
+// image computes the logits of image i of the batch.
 func (v *Evaluator) image(worker, i int) {
-	s, k := v.workers[worker], v.engine.Kernels
-	k.QuantizeImage(s.image, v.x[i*pixels:(i+1)*pixels], imageSize, imageSize, v.net.Input)
+	v.compute(v.workers[worker], v.logits[i*v.Classes():(i+1)*v.Classes()], v.x[i*pixels:(i+1)*pixels])
+}
+
+// compute computes the logits of one image.
+func (v *Evaluator) compute(s *space, logits, image []float32) {
+	k := v.engine.Kernels
+	k.QuantizeImage(s.image, image, imageSize, imageSize, v.net.Input)
 	x := s.maps[0][0]
 	k.ConvInteger(x, s.image, v.stem)
+	s.show(v.net.Stem.Name, v.net.Stem.Output, v.stem.Out, x)
 	for b := range v.blocks {
 		x = v.block(&v.blocks[b], s, x)
 	}
-	v.classify(v.logits[i*v.Classes():(i+1)*v.Classes()], s, x)
+	v.classify(logits, s, x)
 }
 
 // block computes one block of input x and returns its output.
@@ -178,17 +186,22 @@ func (v *Evaluator) block(b *evalBlock, s *space, x []uint8) []uint8 {
 	if &x[0] == &sum[0] {
 		sum = maps[0]
 	}
+	out := b.conv2.Out
 	k.ConvInteger(middle, x, b.conv1)
+	s.show(b.from.Conv1.Name, b.from.Conv1.Output, out, middle)
 	k.ConvInteger(sum, middle, b.conv2)
+	s.show(b.from.Conv2.Name, b.from.Conv2.Output, out, sum)
 	switch {
 	case b.down != nil:
 		k.ConvInteger(maps[3], x, b.down)
 		x = maps[3]
+		s.show(b.from.Downsample.Name, b.from.Downsample.Output, out, x)
 	case b.conv1.In != b.conv1.Out:
 		padShortcut(maps[3], b.conv1.Out, x, b.conv1.In)
 		x = maps[3]
 	}
-	k.AddInteger(sum, sum, x, b.conv2.Out, &b.add)
+	k.AddInteger(sum, sum, x, out, &b.add)
+	s.show(b.from.Name(), b.from.Sum, out, sum)
 	return sum
 }
 
