@@ -33,7 +33,7 @@ touch the run. RUN is a folder or a name in --run-dir.`,
 			}
 			defer source.Close()
 			if display.onScreen(cmd) {
-				if _, shown := display.draw(cmd, source); shown {
+				if _, shown := display.draw(cmd, source, folder); shown {
 					return nil
 				}
 			}

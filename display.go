@@ -82,7 +82,7 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 	}()
 	left, shown := ui.Quit, f.onScreen(cmd)
 	if shown {
-		if left, shown = f.draw(cmd, run.Hub); left == ui.Abort {
+		if left, shown = f.draw(cmd, run.Hub, run.Folder); left == ui.Abort {
 			return interrupted(run.Folder) // at once: the system frees what is held
 		}
 	}
@@ -117,8 +117,8 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 
 // draw shows a source on the terminal. Where that fails, the run is not
 // touched: the reason is printed, and lines follow instead.
-func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source) (left ui.Outcome, shown bool) {
-	left, err := ui.Run(context.WithoutCancel(cmd.Context()), source, ui.Options{})
+func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source, folder pipeline.Folder) (left ui.Outcome, shown bool) {
+	left, err := ui.Run(context.WithoutCancel(cmd.Context()), source, ui.Options{Runs: shelfOf(folder)})
 	if err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "espalier: %v\n", err)
 		return ui.Quit, false

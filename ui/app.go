@@ -34,15 +34,17 @@ const sayFor = 4 * time.Second
 // them to the panes, and puts the panes together to a frame.
 type App struct {
 	ctx      context.Context
-	src      pipeline.Source
 	options  Options
 	renderer *lipgloss.Renderer
 	clock    func() time.Time
 
 	scene    scene
+	home     *view // the run that the screen was started for
+	shown    *view // the run in the panes
 	loss     *lossPane
 	scales   *scalesPane
 	log      *logPane
+	runs     *runsPane
 	panes    []pane
 	table    []binding
 	focus    paneID
@@ -80,18 +82,20 @@ func newApp(ctx context.Context, src pipeline.Source, o Options, r *lipgloss.Ren
 		return nil, err
 	}
 	a := &App{
-		ctx: ctx, src: src, options: o, renderer: r, clock: clock,
-		loss: &lossPane{smoothing: 2}, scales: &scalesPane{}, log: &logPane{},
+		ctx: ctx, options: o, renderer: r, clock: clock,
+		loss: &lossPane{smoothing: 2}, scales: &scalesPane{}, log: &logPane{}, runs: &runsPane{known: o.Runs != nil},
 		table: bindings(), grid: grid.New(0, 0), mode: mode, mouseOff: o.NoMouse, stale: true,
 	}
-	a.panes = []pane{a.loss, &layersPane{}, &calibrationPane{}, a.scales, a.log, &roundsPane{}}
-	a.scene = scene{run: &state.Run{}, now: clock(), send: a.send, open: a.setFocus}
+	a.panes = []pane{a.loss, &layersPane{}, &calibrationPane{}, a.scales, a.log, &roundsPane{}, a.runs}
+	a.home = newView(src)
+	a.scene = scene{now: clock(), send: a.send, open: a.setFocus}
+	a.show(a.home)
 	a.setTier(tier)
 	return a, nil
 }
 
 // Init looks at the events for the first time.
-func (a *App) Init() tea.Cmd { return guard(fetch(a.src, 0)) }
+func (a *App) Init() tea.Cmd { return guard(fetch(a.home)) }
 
 // View returns the frame that the last Update built.
 func (a *App) View() string { return a.frame }
@@ -109,7 +113,7 @@ func (a *App) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 	if a.said != "" && a.scene.now.After(a.saidUntil) {
 		a.said, a.stale = "", true
 	}
-	cmd = a.take(msg)
+	cmd = tea.Batch(a.take(msg), a.list())
 	if a.stale {
 		a.frame, a.stale = a.build(), false
 	}
@@ -128,6 +132,13 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 		return a.leave(Outcome(msg))
 	case exportedMsg:
 		a.exported(msg)
+	case listedMsg:
+		a.runs.reached(msg, a.scene.now)
+		a.stale = true
+	case comparedMsg:
+		a.compared(msg)
+	case openedMsg:
+		return a.opened(msg)
 	case tea.WindowSizeMsg:
 		a.width, a.height, a.stale = msg.Width, msg.Height, true
 	case tea.KeyMsg:
@@ -155,29 +166,37 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// events folds what happened and asks for what will.
-func (a *App) events(events []pipeline.Event) tea.Cmd {
-	run := a.scene.run
-	for _, e := range events {
-		run.Apply(e)
+// events folds what happened and asks for what will. Of a view that is no longer
+// shown, nothing is asked.
+func (a *App) events(msg eventsMsg) tea.Cmd {
+	v := msg.view
+	if v != a.home && v != a.shown {
+		return nil
 	}
-	if len(events) > 0 {
-		a.scene.heard = a.scene.now
-		a.stale = true
-	} else if silent := a.scene.now.Sub(a.scene.heard); silent >= staleAfter*time.Second && !run.Status.Over() {
-		a.stale = true // the header counts the seconds
+	for _, e := range msg.events {
+		v.run.Apply(e)
 	}
-	if run.Status.Over() && (a.leaving || a.options.ExitWhenDone) {
+	if len(msg.events) > 0 {
+		v.heard = a.scene.now
+	}
+	if v == a.shown {
+		a.scene.heard = v.heard
+		silent := a.scene.now.Sub(v.heard)
+		if len(msg.events) > 0 || v.player != nil || silent >= staleAfter*time.Second && !v.run.Status.Over() {
+			a.stale = true // the header counts the seconds
+		}
+	}
+	if a.home.run.Status.Over() && (a.leaving || a.options.ExitWhenDone) {
 		return tea.Quit
 	}
-	if len(events) == batch {
-		return guard(fetch(a.src, run.Seq))
+	if len(msg.events) == batch {
+		return guard(fetch(v))
 	}
 	pause := tick
 	if a.blurred {
 		pause = slowTick
 	}
-	return guard(feed(a.ctx, a.src, run.Seq, pause))
+	return guard(feed(a.ctx, v, pause))
 }
 
 // key dispatches one key to the overlay or through the table.
@@ -209,9 +228,12 @@ func (a *App) key(key string, msg tea.KeyMsg) tea.Cmd {
 
 // send asks the run for something; where it cannot be asked, the log and the
 // readout row say why.
-func (a *App) send(c pipeline.Command) {
+func (a *App) send(c pipeline.Command) { a.sendTo(a.shown, c) }
+
+// sendTo asks the run of a view for something.
+func (a *App) sendTo(v *view, c pipeline.Command) {
 	c.Source = "keyboard"
-	if err := a.src.Send(c); err != nil {
+	if err := v.src.Send(c); err != nil {
 		text := fmt.Sprintf("%s: %v", c.Do, err)
 		a.scene.run.Log.Add(state.Line{Time: a.scene.now, Level: "warn", Text: text, Step: a.scene.run.Step.GlobalStep})
 		a.say(text)
@@ -219,7 +241,7 @@ func (a *App) send(c pipeline.Command) {
 	}
 	switch c.Do {
 	case pipeline.Pause:
-		a.scene.run.Status = state.Pausing
+		v.run.Status = state.Pausing
 	case pipeline.Calibrate:
 		a.say(fmt.Sprintf("asked to measure n=%d", c.Images))
 	case pipeline.Inspect:
@@ -232,11 +254,6 @@ func (a *App) command(do pipeline.Action) { a.send(pipeline.Command{Do: do}) }
 // say shows a message in the readout row for a while.
 func (a *App) say(text string) {
 	a.said, a.saidUntil, a.stale = text, a.scene.now.Add(sayFor), true
-}
-
-// held tells whether the run is paused or about to be.
-func (a *App) held() bool {
-	return a.scene.run.Status == state.Paused || a.scene.run.Status == state.Pausing
 }
 
 func (a *App) setFocus(p paneID) { a.focus = p }
@@ -261,15 +278,22 @@ func (a *App) toggleCursor() {
 }
 
 // back goes one step back.
-func (a *App) back() {
+func (a *App) back() tea.Cmd {
 	switch {
 	case a.log.filter != "":
 		_ = a.log.setFilter("") // the empty filter is valid
 	case a.scene.cursorOn:
 		a.scene.cursorOn = false
+	case a.runs.comparison != nil:
+		a.runs.comparison, a.scene.others = nil, nil
 	case a.maximised:
 		a.maximised = false
+	case a.shown.player != nil:
+		return a.endReplay()
+	case a.shown != a.home:
+		return a.goHome()
 	}
+	return nil
 }
 
 func (a *App) setTier(t theme.Tier) {

@@ -115,7 +115,7 @@ func TestWaysToLeaveARunInProgress(t *testing.T) {
 			}
 		}
 		if a.leaving { // leaves when the run is over
-			_, cmd := a.Update(eventsMsg(src.Since(a.scene.run.Seq, batch)))
+			_, cmd := a.Update(eventsMsg{a.home, src.Since(a.scene.run.Seq, batch)})
 			left = quits(cmd)
 		}
 		if !left || a.outcome != c.outcome {
@@ -240,7 +240,7 @@ func TestASilentRunIsSaidToBeSilent(t *testing.T) {
 	a := newTestApp(t, during(1, 10), 80, 24)
 	later := testTime.Add(40 * time.Second)
 	a.clock = func() time.Time { return later }
-	a.Update(eventsMsg(nil))
+	a.Update(eventsMsg{view: a.home})
 	if !strings.Contains(a.View(), "! SILENT 40s") {
 		t.Errorf("the header does not say so:\n%s", a.View())
 	}

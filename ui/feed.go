@@ -16,16 +16,23 @@ const (
 	batch     = 8192                   // events taken at once
 )
 
-// eventsMsg brings the events since the last one; there may be none.
-type eventsMsg []pipeline.Event
+// eventsMsg brings a view's events since the last one; there may be none.
+type eventsMsg struct {
+	view   *view
+	events []pipeline.Event
+}
 
-// feed waits until there are events after seq, no sooner than pause after the
-// call, and brings them. It returns when ctx ends. The engine is never waited
+// feed waits until there are new events, no sooner than pause after the call,
+// and brings them. It returns when ctx ends. The engine is never waited
 // for and never waits: it only signals that there is something new.
-func feed(ctx context.Context, src pipeline.Source, seq int64, pause time.Duration) tea.Cmd {
+func feed(ctx context.Context, v *view, pause time.Duration) tea.Cmd {
+	src, seq, wait := v.src, v.run.Seq, heartbeat
+	if v.player != nil {
+		wait = pause // there is something new as time passes
+	}
 	return func() tea.Msg {
 		begin := time.Now()
-		timer := time.NewTimer(heartbeat)
+		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():
@@ -44,11 +51,12 @@ func feed(ctx context.Context, src pipeline.Source, seq int64, pause time.Durati
 			case <-timer.C:
 			}
 		}
-		return eventsMsg(src.Since(seq, batch))
+		return eventsMsg{v, src.Since(seq, batch)}
 	}
 }
 
-// fetch brings the events after seq that there are now.
-func fetch(src pipeline.Source, seq int64) tea.Cmd {
-	return func() tea.Msg { return eventsMsg(src.Since(seq, batch)) }
+// fetch brings the events that there are now.
+func fetch(v *view) tea.Cmd {
+	src, seq := v.src, v.run.Seq
+	return func() tea.Msg { return eventsMsg{v, src.Since(seq, batch)} }
 }

@@ -21,6 +21,13 @@ func standing(s *scene, wide bool) piece {
 	if wide {
 		run = "RUNNING"
 	}
+	if s.player != nil {
+		if playing, ended, speed := s.player.status(); playing {
+			return piece{theme.Good, "↺ REPLAY " + speed}
+		} else if !ended {
+			return piece{theme.Warn, "‖ REPLAY " + speed}
+		}
+	}
 	switch s.run.Status {
 	case state.Waiting:
 		return piece{theme.Muted, "◌ STARTING"}

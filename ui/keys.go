@@ -61,8 +61,9 @@ func splitKeys(msg tea.KeyMsg) []string {
 	return keys
 }
 
-func live(a *App) bool   { return !a.scene.run.Status.Over() && a.scene.run.Status != state.Waiting }
-func paused(a *App) bool { return a.scene.run.Status == state.Paused }
+func live(a *App) bool   { return a.scene.steerable() && a.scene.run.Status != state.Waiting }
+func over(a *App) bool   { return a.scene.run.Status.Over() && a.shown.player == nil }
+func paused(a *App) bool { return live(a) && a.scene.run.Status == state.Paused }
 
 // call makes an action of a function that needs neither key nor command.
 func call(f func(a *App)) func(*App, string) tea.Cmd {
@@ -77,7 +78,9 @@ func call(f func(a *App)) func(*App, string) tea.Cmd {
 func bindings() []binding {
 	charts := []paneID{paneLoss}
 	var table []binding
+	table = append(table, replayBindings()...)
 	table = append(table, runBindings()...)
+	table = append(table, runsBindings()...)
 	table = append(table, paneBindings()...)
 	table = append(table, chartBindings(charts)...)
 	table = append(table, screenBindings()...)
@@ -87,7 +90,7 @@ func bindings() []binding {
 // runBindings steer the run.
 func runBindings() []binding {
 	return []binding{
-		{keys: []string{" "}, hint: "resume", when: func(a *App) bool { return live(a) && a.held() }, do: call(func(a *App) { a.command(pipeline.Resume) })},
+		{keys: []string{" "}, hint: "resume", when: func(a *App) bool { return live(a) && a.shown.held() }, do: call(func(a *App) { a.command(pipeline.Resume) })},
 		{keys: []string{" "}, hint: "pause", asks: true, help: "pause after the step in progress; again: go on", do: call(func(a *App) { a.command(pipeline.Pause) })},
 		{keys: []string{"."}, hint: "one step", help: "run one step while paused", when: paused, do: call(func(a *App) { a.command(pipeline.Step) })},
 		{keys: []string{"a"}, help: "attach a note to this step", when: live, do: call(func(a *App) { a.askNote() })},
@@ -95,13 +98,51 @@ func runBindings() []binding {
 	}
 }
 
+// replayBindings replay a run that is over.
+func replayBindings() []binding {
+	replays := func(a *App) bool { return a.shown.player != nil }
+	playing := func(a *App) bool {
+		if a.shown.player == nil {
+			return false
+		}
+		moves, _, _ := a.shown.player.status()
+		return moves
+	}
+	return []binding{
+		{keys: []string{" "}, hint: "pause", help: "pause the replay; again: go on", when: playing, do: call(func(a *App) { a.shown.player.toggle() })},
+		{keys: []string{" "}, hint: "play", help: "go on with the replay", when: replays, do: call(func(a *App) { a.shown.player.toggle() })},
+		{keys: []string{"."}, hint: "one step", help: "replay one step, then pause", when: replays, do: call(func(a *App) { a.shown.player.one() })},
+		{keys: []string{"<"}, label: "< >", hint: "speed", help: "replay slower or faster", when: replays, do: call(func(a *App) { a.shown.player.faster(0.5) })},
+		{keys: []string{">"}, when: replays, do: call(func(a *App) { a.shown.player.faster(2) })},
+		{keys: []string{"R"}, hint: "end replay", help: "end the replay and show the whole run", when: replays, do: func(a *App, _ string) tea.Cmd { return a.replay() }},
+		{keys: []string{"R"}, hint: "replay", help: "replay the run from its beginning", when: over, do: func(a *App, _ string) tea.Cmd { return a.replay() }},
+	}
+}
+
+// runsBindings are about other runs.
+func runsBindings() []binding {
+	in := []paneID{paneRuns}
+	listed := func(a *App) bool {
+		_, ok := a.runs.current()
+		return ok && a.runs.comparison == nil
+	}
+	return []binding{
+		{keys: []string{"enter"}, hint: "open", help: "show the selected run in all panes", in: in, when: listed, do: func(a *App, _ string) tea.Cmd {
+			l, _ := a.runs.current()
+			return a.visit(l)
+		}},
+		{keys: []string{"v"}, hint: "mark", help: "mark the run to compare with, or take the mark away", in: in, when: listed, do: call(func(a *App) { a.runs.mark() })},
+		{keys: []string{"c"}, hint: "compare", help: "compare this run with the marked ones, or the selected one", in: in, when: listed, do: func(a *App, _ string) tea.Cmd { return a.compare() }},
+	}
+}
+
 // paneBindings move in panes and between them.
 func paneBindings() []binding {
-	lists := []paneID{paneLayers, paneScales, paneLog, paneRounds}
+	lists := []paneID{paneLayers, paneScales, paneLog, paneRounds, paneRuns}
 	return []binding{
 		{keys: []string{"tab"}, hint: "pane", help: "next pane", do: call(func(a *App) { a.setFocus((a.focus + 1) % paneCount) })},
 		{keys: []string{"shift+tab"}, help: "previous pane", do: call(func(a *App) { a.setFocus((a.focus + paneCount - 1) % paneCount) })},
-		{keys: []string{"1", "2", "3", "4", "5", "6"}, label: "1-6", help: "pane of that number", do: func(a *App, key string) tea.Cmd {
+		{keys: []string{"1", "2", "3", "4", "5", "6", "7"}, label: "1-7", help: "pane of that number", do: func(a *App, key string) tea.Cmd {
 			a.setFocus(paneID(key[0] - '1'))
 			return nil
 		}},
@@ -117,9 +158,9 @@ func paneBindings() []binding {
 		{keys: []string{"H"}, label: "H L", help: "move the cursor by ten", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-10, 0) })},
 		{keys: []string{"L"}, in: []paneID{paneLoss}, do: call(func(a *App) { a.move(10, 0) })},
 		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", hint: "layer", help: "next or previous layer", in: []paneID{paneLayers, paneScales}, do: call(func(a *App) { a.move(0, 1) })},
-		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", hint: "line", help: "next or previous line", in: []paneID{paneLog, paneRounds}, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", hint: "line", help: "next or previous line", in: []paneID{paneLog, paneRounds, paneRuns}, do: call(func(a *App) { a.move(0, 1) })},
 		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", help: "next or previous observer", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(0, 1) })},
-		{keys: []string{"k", "up"}, in: []paneID{paneLayers, paneScales, paneLog, paneRounds, paneCalibration}, do: call(func(a *App) { a.move(0, -1) })},
+		{keys: []string{"k", "up"}, in: []paneID{paneLayers, paneScales, paneLog, paneRounds, paneRuns, paneCalibration}, do: call(func(a *App) { a.move(0, -1) })},
 		{keys: []string{"ctrl+d", "pgdown"}, label: "pgdn pgup", also: "ctrl+d ctrl+u", help: "ten lines down or up", in: lists, do: call(func(a *App) { a.move(0, 10) })},
 		{keys: []string{"ctrl+u", "pgup"}, in: lists, do: call(func(a *App) { a.move(0, -10) })},
 		{keys: []string{"g", "home"}, label: "g G", also: "home end", help: "first or last line", in: lists, do: call(func(a *App) { a.move(0, -far) })},
@@ -164,7 +205,7 @@ func screenBindings() []binding {
 		{keys: []string{"?"}, hint: "help", help: "this help", do: call(func(a *App) { a.overlay, a.helpScroll = overlayHelp, 0 })},
 		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
 		{keys: []string{"e"}, hint: "export", help: "export what is shown: CSV, JSON, text, SVG, PNG", do: call(func(a *App) { a.overlay = overlayExport })},
-		{keys: []string{"esc"}, help: "one step back: filter, cursor, maximised pane", do: call(func(a *App) { a.back() })},
+		{keys: []string{"esc"}, help: "one step back: filter, cursor, comparison, maximised pane, replay, other run", do: func(a *App, _ string) tea.Cmd { return a.back() }},
 		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
 		{keys: []string{"T"}, help: "colours for dark or light terminals", do: call(func(a *App) { a.setMode(a.mode.Next()) })},
 		{keys: []string{"M"}, help: "leave the mouse to the terminal, to select text, or take it back", do: func(a *App, _ string) tea.Cmd { return a.toggleMouse() }},

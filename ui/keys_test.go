@@ -14,12 +14,11 @@ import (
 // Every key of the table is shown by the help of some pane, and every key that
 // help or hints show does something there.
 func TestNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
-	signs := map[string]string{"space": " ", "←": "left", "→": "right", "↓": "down", "↑": "up", "−": "-", "pgdn": "pgdown", "1-6": "4"}
+	signs := map[string]string{"space": " ", "←": "left", "→": "right", "↓": "down", "↑": "up", "−": "-", "pgdn": "pgdown", "1-7": "4"}
 	shown := map[string]bool{}
 	for focus := range paneCount {
-		for _, keys := range []string{"", " "} { // running and paused
-			a := newTestApp(t, during(2, 10), 120, 40)
-			press(a, strings.Split(keys, "")...)
+		for _, state := range []string{"running", "paused", "over", "replayed", "replay paused"} {
+			a := inState(t, state)
 			a.setFocus(focus)
 			for i := range a.table {
 				b := &a.table[i]
@@ -44,11 +43,29 @@ func TestNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 	}
 	for _, b := range bindings() {
 		for _, k := range b.keys {
-			if b.label != "1-6" && !shown[k] {
+			if b.label != "1-7" && !shown[k] {
 				t.Errorf("the key %q works but no help shows it", k)
 			}
 		}
 	}
+}
+
+// inState returns a screen of a run in a state.
+func inState(t *testing.T, state string) *App {
+	src := during(2, 10)
+	if state != "running" && state != "paused" {
+		src = sample.Finished(sample.Journal())
+	}
+	a := newTestApp(t, src, 120, 40)
+	switch state {
+	case "paused":
+		press(a, " ")
+	case "replayed":
+		press(a, "R")
+	case "replay paused":
+		press(a, "R", " ")
+	}
+	return a
 }
 
 // bound tells whether a key does something in the focused pane now.

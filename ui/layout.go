@@ -12,6 +12,7 @@ const (
 	paneScales
 	paneLog
 	paneRounds
+	paneRuns
 	paneCount
 )
 
@@ -67,7 +68,7 @@ func arrange(width, height int, focus paneID, maximised bool) layout {
 	case width < 160 || height < 45:
 		l.twoColumns(screen, focus)
 	default:
-		l.threeColumns(screen)
+		l.threeColumns(screen, focus)
 	}
 	return l
 }
@@ -141,15 +142,20 @@ func (l *layout) twoColumns(r grid.Rect, focus paneID) {
 	left, right := r.Left(r.W * 58 / 100)
 	upper, lower := left.Top(left.H * 57 / 100)
 	second := paneCalibration
-	if focus == paneRounds {
-		second = paneRounds
+	if focus == paneRounds || focus == paneRuns {
+		second = focus
 	}
 	layers, scales := right.Top(max(right.H-max(right.H*36/100, 10), 4))
 	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {second, lower}, {paneScales, scales}, {paneLog, bottom}}
 }
 
-// threeColumns shows everything.
-func (l *layout) threeColumns(r grid.Rect) {
+// threeColumns shows everything but the list of runs, which takes the place of
+// the calibration while it has the focus.
+func (l *layout) threeColumns(r grid.Rect, focus paneID) {
+	second := paneCalibration
+	if focus == paneRuns {
+		second = paneRuns
+	}
 	log, r := r.Bottom(max(r.H/9, 6))
 	left, r := r.Left(max(r.W/5, 40))
 	middle, right := r.Left(r.W * 3 / 5)
@@ -157,7 +163,7 @@ func (l *layout) threeColumns(r grid.Rect) {
 	upper, lower := middle.Top(middle.H * 55 / 100)
 	layers, scales := right.Top(max(right.H-max(right.H*2/5, 11), min(right.H-11, 27)))
 	l.facts = facts
-	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {paneCalibration, lower}, {paneScales, scales}, {paneLog, log}, {paneRounds, rounds}}
+	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {second, lower}, {paneScales, scales}, {paneLog, log}, {paneRounds, rounds}}
 }
 
 // at returns the pane at a cell.

@@ -35,7 +35,7 @@ func ways() []way {
 // quit leaves, or asks how while the run is in progress. A second ctrl+c within
 // two seconds saves and stops.
 func (a *App) quit(key string) tea.Cmd {
-	if a.scene.run.Status.Over() {
+	if a.home.run.Status.Over() {
 		return a.leave(a.outcomeOver())
 	}
 	if key == "ctrl+c" {
@@ -58,8 +58,8 @@ func (a *App) outcomeOver() Outcome {
 
 // leave ends the screen.
 func (a *App) leave(o Outcome) tea.Cmd {
-	if o == StopNow && !a.scene.run.Status.Over() && !a.leaving {
-		a.command(pipeline.StopNow)
+	if o == StopNow && !a.home.run.Status.Over() && !a.leaving {
+		a.sendTo(a.home, pipeline.Command{Do: pipeline.StopNow})
 	}
 	a.outcome = o
 	return tea.Quit
@@ -72,10 +72,10 @@ func (a *App) stop(do pipeline.Action, o Outcome) tea.Cmd {
 	if a.leaving && a.outcome == o && o == StopNow {
 		return tea.Quit
 	}
-	if do == pipeline.StopAfter && a.held() { // a paused run would never reach the end of its round
-		a.command(pipeline.Resume)
+	if do == pipeline.StopAfter && a.home.held() { // a paused run would never reach the end of its round
+		a.sendTo(a.home, pipeline.Command{Do: pipeline.Resume})
 	}
-	a.command(do)
+	a.sendTo(a.home, pipeline.Command{Do: do})
 	a.leaving, a.outcome = true, o
 	if do == pipeline.StopAfter {
 		a.say("the run ends after this round, and the screen closes then; x in the leave dialog ends it sooner")
@@ -87,7 +87,7 @@ func (a *App) stop(do pipeline.Action, o Outcome) tea.Cmd {
 
 // leaveKey answers the question how to leave.
 func (a *App) leaveKey(key string) tea.Cmd {
-	if a.scene.run.Status.Over() {
+	if a.home.run.Status.Over() {
 		a.overlay = overlayNone
 		if key == "esc" {
 			return nil
@@ -114,16 +114,16 @@ func (a *App) leaveKey(key string) tea.Cmd {
 // drawLeave draws the question.
 func (a *App) drawLeave(g *grid.Grid) {
 	right := "the run is over"
-	if !a.scene.run.Status.Over() {
+	if !a.home.run.Status.Over() {
 		right = "the run is in progress"
-		if round, ok := a.scene.run.Round(); ok {
-			right += fmt.Sprintf(" · round %d/%d", round.Round, a.scene.run.RoundCount())
+		if round, ok := a.home.run.Round(); ok {
+			right += fmt.Sprintf(" · round %d/%d", round.Round, a.home.run.RoundCount())
 		}
 	}
 	r := g.Bounds().Centre(66, len(ways())+6)
 	g.Fill(r, ' ', 0)
 	inside := box(g, r, true, []piece{{0, "Leave"}}, right)
-	if a.scene.run.Status.Over() {
+	if a.home.run.Status.Over() {
 		centred(g, inside, theme.Plain, "any key leaves, esc stays")
 		return
 	}

@@ -21,6 +21,8 @@ type Options struct {
 	Glyphs string
 	// NoMouse leaves the mouse to the terminal.
 	NoMouse bool
+	// Runs tells of other runs; nil: the screen shows this one alone.
+	Runs Runs
 	// ExportFolder is where exports are written; empty: the working directory.
 	ExportFolder string
 	// ExitWhenDone leaves the screen as soon as the run is over.

@@ -81,6 +81,11 @@ func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
 		lo, hi = min(lo, point.Top1, point.Float), max(hi, point.Top1, point.Float)
 		float = point.Float
 	}
+	for _, other := range s.others {
+		for _, point := range other.run.Curve(s.selectedObserver()) {
+			lo, hi = min(lo, point.Min), max(hi, point.Max)
+		}
+	}
 	lo, hi = chart.Nice(100*lo, 100*hi)
 	x := chart.NewAxis(float64(sizes[0]), float64(sizes[len(sizes)-1]), true)
 	var ticks []chart.Tick
@@ -109,6 +114,13 @@ func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
 			}
 			g.Set(area.Column(float64(point.Images)), area.Row(100*point.Mean), glyph, curve.Style)
 		}
+	}
+	for i, other := range s.others {
+		curve := chart.Curve{Style: contenderStyle(i + 1), Glyph: rune('a' + i)}
+		for _, point := range other.run.Curve(s.selectedObserver()) {
+			curve.Spans = append(curve.Spans, series.Point(float64(point.Images), 100*point.Mean))
+		}
+		s.canvas.Draw(g, area, curve)
 	}
 	labelLevel(g, area.Rect, area.Row(100*float), '╌', fmt.Sprintf("fp32 %.2f", 100*float))
 }

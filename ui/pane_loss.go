@@ -51,6 +51,9 @@ func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		train, val = "*", "o"
 	}
 	left := []piece{{0, "1 Loss"}, {theme.Series1, "train " + train}, {theme.Series2, "val " + val}}
+	for i, other := range s.others {
+		left = append(left, piece{contenderStyle(i + 1), other.name})
+	}
 	inside := box(g, r, focused, left, p.settings(s))
 	first, last, ok := s.run.Train.Extent()
 	if !ok {
@@ -58,6 +61,11 @@ func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		return
 	}
 	lo, hi := first-1, math.Max(last, first)
+	for _, other := range s.others {
+		if _, end, ok := other.run.Train.Extent(); ok {
+			hi = max(hi, end)
+		}
+	}
 	if p.pinned {
 		lo, hi = p.lo, p.hi
 	} else if step := (hi - lo) / 10; step > 0 { // room at the right, so that the axis moves seldom
@@ -97,14 +105,21 @@ func (p *lossPane) curves(s *scene, g *grid.Grid, r grid.Rect, lo, hi float64) {
 	if f := smoothings[p.smoothing]; f > 0 {
 		smooth = s.run.Train.Window(lo, hi, n, f)
 	}
+	curves, compared := [][]series.Span{raw, validation}, [][]series.Span(nil)
+	for _, other := range s.others {
+		compared = append(compared, other.run.Train.Window(lo, hi, n, smoothings[max(p.smoothing, 2)]))
+	}
 	x := p.xAxis(s, lo, hi)
-	p.fitY(raw, validation)
+	p.fitY(append(curves, compared...)...)
 	area := chart.Axes(g, r, x, chart.NewAxis(p.y[0], p.y[1], p.logY), p.xTicks(x, r.W), nil)
 	p.area = area
 	p.rounds(s, g, area)
-	place := func(spans []series.Span) []series.Span { return p.place(s, spans) }
+	place := func(spans []series.Span) []series.Span { return p.place(s.run, spans) }
 	if smoothings[p.smoothing] > 0 && s.tier != theme.ASCII {
 		s.canvas.Draw(g, area, chart.Curve{Spans: place(raw), Style: theme.Raw, Glyph: '.'})
+	}
+	for i, other := range s.others {
+		s.canvas.Draw(g, area, chart.Curve{Spans: p.place(other.run, compared[i]), Style: contenderStyle(i + 1), Glyph: rune('a' + i), Over: true})
 	}
 	s.canvas.Draw(g, area, chart.Curve{Spans: place(smooth), Style: theme.Series1, Glyph: '*', Over: true})
 	for _, round := range byRound(s.run, validation) {
@@ -165,7 +180,7 @@ func (p *lossPane) xAxis(s *scene, lo, hi float64) chart.Axis {
 	case byLogStep:
 		return chart.NewAxis(max(lo, 1), max(hi, 2), true)
 	case byTime:
-		return chart.NewAxis(p.seconds(s, lo), p.seconds(s, hi), false)
+		return chart.NewAxis(seconds(s.run, lo), seconds(s.run, hi), false)
 	}
 	return chart.NewAxis(lo, hi, false)
 }
@@ -181,23 +196,23 @@ func (p *lossPane) xTicks(x chart.Axis, width int) []chart.Tick {
 	return ticks
 }
 
-// seconds returns the time after the start at which a global step was done.
-func (p *lossPane) seconds(s *scene, step float64) float64 {
-	at, ok := s.run.Clock.At(step)
+// seconds returns the time after a run's start at which a global step was done.
+func seconds(run *state.Run, step float64) float64 {
+	at, ok := run.Clock.At(step)
 	if !ok {
 		return 0
 	}
 	return at.Mean()
 }
 
-// place moves spans of global steps to where they lie on the axis in use.
-func (p *lossPane) place(s *scene, spans []series.Span) []series.Span {
+// place moves spans of a run's global steps to where they lie on the axis in use.
+func (p *lossPane) place(run *state.Run, spans []series.Span) []series.Span {
 	if p.x != byTime {
 		return spans
 	}
 	moved := make([]series.Span, len(spans))
 	for i, span := range spans {
-		span.First, span.Last = p.seconds(s, span.First), p.seconds(s, span.Last)
+		span.First, span.Last = seconds(run, span.First), seconds(run, span.Last)
 		moved[i] = span
 	}
 	return moved
@@ -206,7 +221,7 @@ func (p *lossPane) place(s *scene, spans []series.Span) []series.Span {
 // value returns where a global step lies on the axis in use.
 func (p *lossPane) value(s *scene, step float64) float64 {
 	if p.x == byTime {
-		return p.seconds(s, step)
+		return seconds(s.run, step)
 	}
 	return step
 }

@@ -51,6 +51,7 @@ func Run(ctx context.Context, src pipeline.Source, o Options) (Outcome, error) {
 	_, err = program.Run()
 	cancel()
 	<-stopped
+	app.goHome() // closes what was opened
 	switch {
 	case app.crash != nil:
 		return Detach, app.crash

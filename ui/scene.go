@@ -21,6 +21,9 @@ type scene struct {
 	tier   theme.Tier
 	canvas chart.Canvas
 
+	player *player     // replays the run, nil where it is not replayed
+	others []contender // compared with the run
+
 	cursorOn bool
 	cursor   float64 // global step under the cursor
 
@@ -49,6 +52,9 @@ type pane interface {
 	// data returns all that the pane shows a part of, for export.
 	data(s *scene) table
 }
+
+// steerable tells whether the run can be asked for something.
+func (s *scene) steerable() bool { return !s.run.Status.Over() && s.player == nil }
 
 // asOf returns the global step that panes show: the cursor's, or the newest.
 func (s *scene) asOf() int {
@@ -87,7 +93,7 @@ func (s *scene) inspect() {
 	}
 	s.open(paneScales)
 	_, known := s.run.Scales(layer.Name, state.Now)
-	if !s.run.Status.Over() || !known {
+	if s.steerable() || !known {
 		s.send(pipeline.Command{Do: pipeline.Inspect, Layer: layer.Name})
 	}
 }

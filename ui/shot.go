@@ -44,7 +44,7 @@ func Draw(src pipeline.Source, o Options, shot ShotOptions) (*Shot, error) {
 	}
 	a.readUntil(shot.Step)
 	now = a.scene.run.Latest // so that a run looks the same whenever it is drawn
-	a.scene.now, a.scene.heard = now, now
+	a.scene.now, a.scene.heard, a.home.heard = now, now, now
 	if a.scene.run.Events == 0 {
 		return nil, errors.New("the run has no events yet: wait for its first step")
 	}
@@ -66,7 +66,7 @@ func Draw(src pipeline.Source, o Options, shot ShotOptions) (*Shot, error) {
 func (a *App) readUntil(step int) {
 	run := a.scene.run
 	for {
-		events := a.src.Since(run.Seq, batch)
+		events := a.home.src.Since(run.Seq, batch)
 		for _, e := range events {
 			if done, ok := e.Body.(pipeline.StepDone); ok && step > 0 && done.GlobalStep > step {
 				return

@@ -2,6 +2,9 @@ package ui
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/muesli/termenv"
 
 	"espalier/compress/pipeline"
+	"espalier/configs"
 	"espalier/ui/grid"
 	"espalier/ui/internal/sample"
 	"espalier/ui/theme"
@@ -31,10 +35,74 @@ func newTestApp(t testing.TB, src pipeline.Source, width, height int) *App {
 		t.Fatal(err)
 	}
 	plain(a)
+	a.options.Runs, a.runs.known = testShelf(), true
+	listings, _ := a.options.Runs.List()
+	a.Update(listedMsg{listings: listings})
 	a.Update(tea.WindowSizeMsg{Width: width, Height: height})
 	pull(a)
 	return a
 }
+
+// A shelf is a folder of invented runs.
+type shelf map[string][]pipeline.Event
+
+// testShelf holds the sample's run, and one that ended after two rounds and
+// learned less.
+func testShelf() shelf {
+	journal := sample.Journal()
+	first := journal[0].Body.(pipeline.RunStarted)
+	var other []pipeline.Event
+	for _, e := range journal {
+		switch b := e.Body.(type) {
+		case pipeline.RunStarted:
+			b.Name, b.Seed = "quick-other", 8
+			e.Body = b
+		case pipeline.StepDone:
+			b.Loss += 0.5
+			e.Body = b
+		case pipeline.RoundStarted:
+			if b.Round == 3 {
+				e.Body = pipeline.RunDone{Status: pipeline.StatusStopped, Reason: "by hand", Seconds: 60}
+				return shelf{first.Name: journal, "quick-other": append(other, e)}
+			}
+		}
+		other = append(other, e)
+	}
+	return nil
+}
+
+func (s shelf) List() ([]pipeline.Listing, error) {
+	var all []pipeline.Listing
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		l := pipeline.Listing{Folder: pipeline.Folder(name), Status: pipeline.StatusDone}
+		for _, e := range s[name] {
+			l.State.Apply(e)
+		}
+		l.Status = l.State.Done.Status
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+func (s shelf) Open(f pipeline.Folder) (OpenRun, error) {
+	journal, ok := s[f.Name()]
+	if !ok {
+		return nil, errors.New("there is no such run")
+	}
+	return opened{sample.Finished(journal)}, nil
+}
+
+func (s shelf) Experiment(f pipeline.Folder) (configs.Experiment, error) {
+	e, err := configs.Load("quick", nil)
+	if f.Name() == "quick-other" {
+		e.Seed, e.FineTune.LearningRate = 8, 0.5
+	}
+	return e, err
+}
+
+type opened struct{ *sample.Source }
+
+func (opened) Close() error { return nil }
 
 // plain makes the screen write no escape sequences.
 func plain(a *App) { a.palette = grid.Palette{Rune: a.scene.tier.Fold()} }
@@ -50,8 +118,8 @@ func useTier(a *App, t theme.Tier) {
 // pull hands the screen all events that its source has told.
 func pull(a *App) {
 	for {
-		events := a.src.Since(a.scene.run.Seq, batch)
-		a.Update(eventsMsg(events))
+		events := a.shown.src.Since(a.scene.run.Seq, batch)
+		a.Update(eventsMsg{a.shown, events})
 		if len(events) < batch {
 			return
 		}

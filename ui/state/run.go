@@ -25,6 +25,10 @@ const (
 	Failed                // it ended with an error
 )
 
+func (s Status) String() string {
+	return [...]string{"waiting", "running", "pausing", "paused", "done", "stopped", "failed"}[s]
+}
+
 // Over tells whether nothing will happen any more.
 func (s Status) Over() bool { return s >= Done }
 

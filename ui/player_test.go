@@ -1,0 +1,138 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/google/go-cmp/cmp"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/internal/sample"
+)
+
+// A run told after one second, two more, a pause of an hour and one more.
+func slowRun() []pipeline.Event {
+	at := testTime
+	var events []pipeline.Event
+	for i, seconds := range []float64{0, 1, 2, 3600, 1} {
+		at = at.Add(time.Duration(seconds * float64(time.Second)))
+		events = append(events, pipeline.Event{Seq: int64(i + 1), Time: at, Body: pipeline.StepDone{Step: i + 1, GlobalStep: 10 * (i + 1)}})
+	}
+	return events
+}
+
+func TestAReplayKeepsTheRhythmOfItsJournal(t *testing.T) {
+	now := testTime
+	p := newPlayer(sample.Finished(slowRun()), func() time.Time { return now })
+	p.faster(1.0 / firstSpeed)
+	told := func(after time.Duration) int {
+		now = now.Add(after)
+		return len(p.Since(0, batch))
+	}
+	for _, c := range []struct {
+		name  string
+		after time.Duration
+		want  int
+	}{
+		{"the first event comes at once", 0, 1},
+		{"too early for the second", 900 * time.Millisecond, 1},
+		{"the second after its second", 100 * time.Millisecond, 2},
+		{"the third after two", 2 * time.Second, 3},
+		{"an hour is shortened", longestGap, 4},
+		{"the end", 5 * time.Second, 5},
+	} {
+		if got := told(c.after); got != c.want {
+			t.Errorf("%s: %d events are told, want %d", c.name, got, c.want)
+		}
+	}
+	if playing, ended, _ := p.status(); playing || !ended {
+		t.Errorf("at the end: playing %v, ended %v", playing, ended)
+	}
+}
+
+func TestAReplayPausesStepsSeeksAndChangesItsSpeed(t *testing.T) {
+	now := testTime
+	p := newPlayer(sample.Finished(slowRun()), func() time.Time { return now })
+	p.Since(0, batch)
+	p.toggle()
+	now = now.Add(time.Hour)
+	if n := len(p.Since(0, batch)); n != 1 {
+		t.Errorf("paused, %d events are told", n)
+	}
+	p.one()
+	if n := len(p.Since(0, batch)); n != 2 {
+		t.Errorf("after one step %d events are told", n)
+	}
+	p.seek(35)
+	if events := p.Since(0, batch); len(events) != 4 || len(p.Since(2, 1)) != 1 {
+		t.Errorf("at step 35, %d events are told", len(events))
+	}
+	for range 30 {
+		p.faster(2)
+	}
+	if _, _, speed := p.status(); speed != "×1024" {
+		t.Errorf("the speed is %s", speed)
+	}
+	if err := p.Send(pipeline.Command{Do: pipeline.Pause}); err == nil {
+		t.Error("a replay took a command")
+	}
+}
+
+// run does what commands ask for until they ask for nothing but waiting.
+func run(a *App, cmd tea.Cmd) {
+	for _, c := range cmds(cmd) {
+		msg := c()
+		switch m := msg.(type) {
+		case openedMsg, comparedMsg:
+			_, next := a.Update(m)
+			run(a, next)
+		case eventsMsg:
+			a.Update(m)
+		}
+	}
+	pull(a)
+}
+
+// A replay at its end shows what the finished run shows, and on the way what it
+// showed then.
+func TestAReplayShowsWhatTheRunShowed(t *testing.T) {
+	a := newTestApp(t, sample.Finished(sample.Journal()), 120, 36)
+	now := testTime
+	a.clock = func() time.Time { return now }
+	whole := a.View()
+	run(a, press(a, "R"))
+	if !strings.Contains(a.View(), "↺ REPLAY ×16") {
+		t.Errorf("the header does not say so:\n%s", a.View())
+	}
+	run(a, a.playFrom(200))
+	if got := a.scene.run.Step.GlobalStep; got != 200 {
+		t.Errorf("step %d, want 200", got)
+	}
+	shot, err := Draw(a.home.src, Options{Theme: "dark"}, ShotOptions{Width: 120, Height: 36, Step: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	below := func(frame string) string { // the header tells of the replay, the last rows of its keys
+		lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
+		for i := range lines {
+			lines[i] = strings.TrimRight(lines[i], " ")
+		}
+		return strings.Join(lines[1:len(lines)-2], "\n")
+	}
+	if diff := cmp.Diff(below(shot.Text()), below(a.View())); diff != "" {
+		t.Errorf("at step 200 (−then +replayed):\n%s", diff)
+	}
+	for range 200 {
+		now = now.Add(time.Minute)
+		pull(a)
+	}
+	if diff := cmp.Diff(below(whole), below(a.View())); diff != "" {
+		t.Errorf("at the end (−run +replay):\n%s", diff)
+	}
+	run(a, press(a, "R"))
+	if a.shown != a.home || !strings.Contains(a.View(), "✓ DONE") {
+		t.Errorf("R does not end the replay:\n%s", a.View())
+	}
+}

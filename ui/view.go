@@ -1,0 +1,133 @@
+package ui
+
+import (
+	"fmt"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/state"
+)
+
+// A view is a run that the screen shows, or could go back to: what tells of it
+// and what that adds up to.
+type view struct {
+	src    pipeline.Source
+	run    *state.Run
+	heard  time.Time    // when the newest events arrived
+	player *player      // where the run is replayed; it is src then
+	shut   func() error // ends what was opened for the view; nil for none
+}
+
+func newView(src pipeline.Source) *view { return &view{src: src, run: &state.Run{}} }
+
+// held tells whether the run is paused or about to be.
+func (v *view) held() bool { return v.run.Status == state.Paused || v.run.Status == state.Pausing }
+
+// show shows a view in all panes and returns the command that brings its events.
+func (a *App) show(v *view) tea.Cmd {
+	a.shown = v
+	s := &a.scene
+	if s.run != nil && s.run.Info.Name != v.run.Info.Name {
+		s.cursorOn, s.others = false, nil
+		s.layer, s.channel, s.images, s.observer = 0, 0, 0, 0
+	}
+	s.run, s.heard, s.player = v.run, v.heard, v.player
+	a.loss.y = [2]float64{} // chosen anew
+	a.loss.pinned, a.log.back, a.stale = false, 0, true
+	if v == a.home {
+		return nil // its events never ceased to come
+	}
+	return guard(fetch(v))
+}
+
+// replay plays the shown run from its beginning, or ends that.
+func (a *App) replay() tea.Cmd {
+	if a.shown.player != nil {
+		return a.endReplay()
+	}
+	a.say("space pauses, < and > change the speed, :goto 1200 goes to a step, R ends the replay")
+	return a.playFrom(0)
+}
+
+// playFrom shows the run anew as it was after a global step: playing, or
+// paused if it was.
+func (a *App) playFrom(step int) tea.Cmd {
+	old := a.shown
+	p := newPlayer(old.src, a.clock)
+	if old.player != nil {
+		p = old.player.again()
+	}
+	if old.player == nil && step > 0 {
+		p.playing = false
+	}
+	v := newView(p)
+	v.player, v.shut = p, old.shut
+	// What is known of the run stays on the screen until the first events come.
+	v.run.Info = old.run.Info
+	cmd := a.show(v)
+	if step <= 0 {
+		return cmd
+	}
+	return guard(func() tea.Msg {
+		p.seek(step)
+		return fetch(v)()
+	})
+}
+
+// endReplay shows the whole run again.
+func (a *App) endReplay() tea.Cmd {
+	old := a.shown
+	if old.player.src == a.home.src {
+		return a.show(a.home)
+	}
+	v := newView(old.player.src)
+	v.shut, v.run.Info = old.shut, old.run.Info
+	return a.show(v)
+}
+
+// visit shows a run of the list.
+func (a *App) visit(l pipeline.Listing) tea.Cmd {
+	if l.Err != nil {
+		a.say(l.Err.Error())
+		return nil
+	}
+	if l.Folder.Name() == a.home.run.Info.Name {
+		return a.goHome()
+	}
+	runs := a.options.Runs
+	return guard(func() tea.Msg {
+		src, err := runs.Open(l.Folder)
+		if err != nil {
+			return openedMsg{err: fmt.Errorf("opening the run %s: %w", l.Folder.Name(), err)}
+		}
+		v := newView(src)
+		v.shut = src.Close
+		return openedMsg{view: v}
+	})
+}
+
+// openedMsg brings a run that was opened, or why it was not.
+type openedMsg struct {
+	view *view
+	err  error
+}
+
+func (a *App) opened(msg openedMsg) tea.Cmd {
+	if msg.err != nil {
+		a.say(msg.err.Error())
+		return nil
+	}
+	a.goHome()
+	a.say("esc goes back to the run that the screen was started for")
+	return a.show(msg.view)
+}
+
+// goHome shows the run that the screen was started for.
+func (a *App) goHome() tea.Cmd {
+	if a.shown.shut != nil {
+		_ = a.shown.shut() // it was only read
+	}
+	return a.show(a.home)
+}
