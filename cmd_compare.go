@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"espalier/compress/compare"
+	"espalier/compress/measure"
+	"espalier/dataset"
+)
+
+func newCompareLayers() *cobra.Command {
+	var f compareFlags
+	cmd := &cobra.Command{
+		Use:   "compare-layers A B",
+		Short: "Say where two networks differ, layer by layer",
+		Long: `Compare-layers runs the networks in A and B, in fp32 or int8, over the same test
+images and prints for every layer the signal-to-noise ratio of B against A, the
+largest difference with its image, channel and position, the share of int8 codes
+at the limits of their range, and the dead channels: those that never change.
+Behind a ReLU the lower limit is zero, and codes there lose nothing. It names the
+first layer whose signal-to-noise ratio is below --min-snr.`,
+		Example:           `  espalier compare-layers round-6.safetensors round-6-int8.safetensors --images 200`,
+		Args:              two("A", "B"),
+		ValidArgsFunction: weightFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := f.compare(cmd.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return answer(cmd.OutOrStdout(), f.asJSON, r, r.String())
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// compareFlags say what to compare on.
+type compareFlags struct {
+	engineFlags
+	data, dataset string
+	mean, std     string
+	images        int
+	limit         float64
+	asJSON        bool
+}
+
+func (f *compareFlags) add(cmd *cobra.Command) {
+	f.engineFlags.add(cmd)
+	cmd.Flags().IntVar(&f.images, "images", 100, "test images to run, the first ones")
+	cmd.Flags().Float64Var(&f.limit, "min-snr", 20, "signal-to-noise ratio below which a layer disagrees, in dB")
+	cmd.Flags().StringVar(&f.data, "data", "", "folder or archive of CIFAR-10 (default: $"+dataset.EnvData+", then the user's cache)")
+	cmd.Flags().StringVar(&f.dataset, "dataset", "", "cifar10 or shapes10 (default: the one that A names, else cifar10)")
+	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: each file's)")
+	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: each file's)")
+	addJSON(cmd, &f.asJSON)
+	sets := cobra.FixedCompletions([]string{dataset.CIFAR10, dataset.Shapes10}, cobra.ShellCompDirectiveNoFileComp)
+	cmd.RegisterFlagCompletionFunc("dataset", sets)
+}
+
+// compare opens both files and the images.
+func (f *compareFlags) compare(ctx context.Context, pathA, pathB string) (r compare.Result, err error) {
+	if f.images < 1 {
+		return r, fmt.Errorf("--images %d: want at least one", f.images)
+	}
+	engine, err := f.engine()
+	if err != nil {
+		return r, err
+	}
+	defer engine.Close()
+	a, err := measure.Open(pathA, f.mean, f.std)
+	if err != nil {
+		return r, err
+	}
+	b, err := measure.Open(pathB, f.mean, f.std)
+	if err != nil {
+		return r, err
+	}
+	options, err := a.Data(f.dataset, f.data)
+	if err != nil {
+		return r, err
+	}
+	options.TestOnly, options.TestLimit = true, f.images
+	images, err := dataset.Open(options)
+	if err != nil {
+		return r, err
+	}
+	return compare.Files(ctx, engine, a, b, images, f.limit)
+}
+
+// two wants exactly two arguments.
+func two(first, second string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 2 {
+			return fmt.Errorf("%s takes %s and %s and got %d arguments; see %[1]s --help", cmd.CommandPath(), first, second, len(args))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,52 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+
+	"espalier/compress/measure"
+	"espalier/compress/quantize"
+	"espalier/dataset"
+	"espalier/model"
+)
+
+// Files compares the networks in two files over the test images of d, each
+// with the normalisation that its file names. Limit is in dB, see Run.
+func Files(ctx context.Context, e *model.Engine, a, b *measure.File, d *dataset.Data, limit float64) (Result, error) {
+	if d.Test.Len() == 0 {
+		return Result{}, fmt.Errorf("comparing %s and %s: %s holds no test images", a.Path, b.Path, d.Source)
+	}
+	na, ofA := open(a, e, d)
+	nb, ofB := open(b, e, d)
+	r, err := Run(ctx, na, nb, func(do func(xa, xb []float32) error) error {
+		var labels [Batch]uint8
+		xa, xb := make([]float32, Batch*dataset.ImageBytes), make([]float32, Batch*dataset.ImageBytes)
+		for i := range ofA.Batches() {
+			n := ofA.Load(0, i, xa, labels[:]) * dataset.ImageBytes
+			ofB.Load(0, i, xb, labels[:])
+			if err := do(xa[:n], xb[:n]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, limit)
+	if err != nil {
+		return r, fmt.Errorf("comparing %s and %s: %w", a.Path, b.Path, err)
+	}
+	r.A, r.B, r.Note = a.Path, b.Path, d.Note
+	return r, nil
+}
+
+// open returns a file's network and the images as it wants them.
+func open(f *measure.File, e *model.Engine, d *dataset.Data) (Network, *dataset.Loader) {
+	images := *d
+	var n Network
+	if f.Float != nil {
+		n = Float(f.Float, e)
+		images.Mean, images.Std = f.Float.Mean, f.Float.Std
+	} else {
+		n = quantize.NewEvaluator(f.Integer, e)
+		images.Mean, images.Std = f.Integer.Mean, f.Integer.Std
+	}
+	return n, images.NewLoader(images.Test, dataset.LoaderOptions{Batch: Batch})
+}

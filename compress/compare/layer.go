@@ -1,0 +1,132 @@
+package compare
+
+import (
+	"math"
+
+	"espalier/compress/quantize"
+)
+
+// A Layer is what was measured at one point. A is the first network, which the
+// second one, B, is held against.
+type Layer struct {
+	Point string `json:"point"`
+	// SNR is the signal-to-noise ratio in dB: 10·log₁₀(Σa² / Σ(b−a)²); nil
+	// where the two are the same.
+	SNR     *float64   `json:"snr_db"`
+	Largest Difference `json:"largest_difference"`
+	// Saturated is of each network that has codes.
+	SaturatedA *Saturation `json:"saturated_a,omitempty"`
+	SaturatedB *Saturation `json:"saturated_b,omitempty"`
+	// Dead channels have the same value everywhere in all images.
+	DeadA []int `json:"dead_channels_a"`
+	DeadB []int `json:"dead_channels_b"`
+}
+
+// A Difference says where two activations are farthest apart.
+type Difference struct {
+	Value   float64 `json:"value"` // b − a
+	A       float32 `json:"a"`
+	B       float32 `json:"b"`
+	Image   int     `json:"image"`
+	Channel int     `json:"channel"`
+	Y       int     `json:"y"`
+	X       int     `json:"x"`
+}
+
+// Saturation is the share of codes at the limits of the range. Behind a ReLU
+// the lower limit is the real zero, and codes there are no loss.
+type Saturation struct {
+	Min float64 `json:"at_min"` // share of codes 0
+	Max float64 `json:"at_max"` // share of codes 255
+}
+
+// A meter measures one point, batch by batch.
+type meter struct {
+	point         string
+	images        int
+	signal, noise float64
+	largest       Difference
+	a, b          side
+}
+
+// A side is what is kept of one network.
+type side struct {
+	low, high       []float32 // of every channel
+	codes, min, max int       // all codes, those at 0, those at 255
+}
+
+// add measures one batch.
+func (m *meter) add(a, b quantize.Activation) {
+	for i, x := range a.Values {
+		y := b.Values[i]
+		d := float64(y) - float64(x)
+		m.signal += float64(x) * float64(x)
+		m.noise += d * d
+		if math.Abs(d) > math.Abs(m.largest.Value) {
+			plane := a.H * a.W
+			m.largest = Difference{
+				Value: d, A: x, B: y, Image: m.images + i/(a.C*plane),
+				Channel: i / plane % a.C, Y: i % plane / a.W, X: i % a.W,
+			}
+		}
+	}
+	m.images += len(a.Values) / (a.C * a.H * a.W)
+	m.a.add(a)
+	m.b.add(b)
+}
+
+func (s *side) add(a quantize.Activation) {
+	if s.low == nil {
+		for c := range a.C {
+			first := a.Values[c*a.H*a.W]
+			s.low, s.high = append(s.low, first), append(s.high, first)
+		}
+	}
+	for i, v := range a.Values {
+		c := i / (a.H * a.W) % a.C
+		s.low[c], s.high[c] = min(s.low[c], v), max(s.high[c], v)
+	}
+	s.codes += len(a.Codes)
+	for _, code := range a.Codes {
+		switch code {
+		case 0:
+			s.min++
+		case 255:
+			s.max++
+		}
+	}
+}
+
+// dead returns the channels that never change.
+func (s *side) dead() []int {
+	dead := []int{} // an empty list in JSON
+	for c := range s.low {
+		if s.low[c] == s.high[c] {
+			dead = append(dead, c)
+		}
+	}
+	return dead
+}
+
+// saturation is nil where there are no codes.
+func (s *side) saturation() *Saturation {
+	if s.codes == 0 {
+		return nil
+	}
+	return &Saturation{float64(s.min) / float64(s.codes), float64(s.max) / float64(s.codes)}
+}
+
+// layer returns what was measured.
+func (m *meter) layer() Layer {
+	l := Layer{
+		Point: m.point, Largest: m.largest, SaturatedA: m.a.saturation(), SaturatedB: m.b.saturation(),
+		DeadA: m.a.dead(), DeadB: m.b.dead(),
+	}
+	if m.noise > 0 {
+		// JSON has no infinity: where there is noise alone, the ratio is as
+		// small as any real one could be.
+		snr := max(10*math.Log10(m.signal/m.noise), -400)
+		l.SNR = &snr
+	}
+	return l
+}
