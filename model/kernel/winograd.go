@@ -63,7 +63,7 @@ func NewWinograd(c Conv) Winograd {
 	p.chunkRows = max(1, tiles/(c.In.W/4))
 	p.group = max(1, p.chunkRows/(c.In.H/4))
 	p.chunkRows = min(p.chunkRows, p.group*c.In.H/4)
-	// Products work on 8 tiles at a time. The odd line keeps the positions of
+	// Products work on up to 8 tiles at a time. The odd line keeps the positions of
 	// a tile out of each other's cache sets.
 	p.plane = ((p.chunkRows*c.In.W/4+7)/8*8 + 1) * Lanes
 	return p
@@ -121,7 +121,7 @@ type winogradProduct struct {
 	v, m         []float32 // tiles at the first position; m is M or E
 	u            []float32 // weights at the first position, or their gradient
 	channels     int
-	tiles        int // a multiple of 8 in multiply, of 2 in accumulate
+	tiles        int // a multiple of 8 in multiply with 16 channels, of 4 with more, of 2 in accumulate
 	positions    int
 	plane, block int       // of v and m: distances between positions and between blocks of channels
 	next         []float32 // memory to fetch for reading meanwhile
@@ -168,7 +168,7 @@ func (s *Set) WinogradForward(p Winograd, y, x []float32, images int, u []float3
 			s.winograd.input(a)
 		})
 		a := p.product(v, m, u, (end-first)*p.image.W/4)
-		a.tiles = (a.tiles + 7) / 8 * 8
+		a.tiles = p.whole(a.tiles)
 		a.next, a.own = share(next, first, end, rows), share(y[:images*p.image.Len()], first, end, rows)
 		p.eachPosition(a, s.winograd.multiply)
 		p.eachPart(first, end, func(at, b, img, row, n int) {
@@ -282,6 +282,16 @@ func (p Winograd) eachPosition(a winogradProduct, f func(winogradProduct)) {
 		part.own = share(a.own, pos, end, winogradPositions)
 		f(part)
 	}
+}
+
+// whole rounds a number of tiles up to one that multiply takes. What the
+// further tiles hold does not matter.
+func (p Winograd) whole(tiles int) int {
+	unit := 4
+	if p.image.C == Lanes {
+		unit = 8
+	}
+	return (tiles + unit - 1) / unit * unit
 }
 
 // clearTile writes zeros to one tile of every position.

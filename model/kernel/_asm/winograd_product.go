@@ -80,14 +80,14 @@ func (w winograd) multiply512() {
 	w.nextPosition()
 }
 
-// multiplyPairs512 writes M = Σ U∘V for multiples of 32 channels: 8 tiles times
-// two blocks of output channels stay in registers while the input channels pass.
+// multiplyPairs512 writes M = Σ U∘V for multiples of 32 channels: 8 tiles, and
+// the last 4 if there are so many, times two blocks of output channels stay in
+// registers while the input channels pass.
 func (w winograd) multiplyPairs512() {
 	w.begin("MultiplyPairs", "winogradProduct", 0, winogradProductSize)
 	const lines = 6 // to fetch per block of input channels
 	next := winogradFetch{w, "next", "R13", "R10", false}
 	own := winogradFetch{w, "own", "R14", "BX", true}
-	m := w.rs(0, 16)
 	broadcasts := w.rs(20, 10)
 	v, blocks, pairs := "R15", "R12", "winogradProduct_own+16(AX)" // the slice's capacity is not needed
 	w.product()
@@ -105,38 +105,50 @@ func (w winograd) multiplyPairs512() {
 	w.arg("winogradProduct_channels", blocks)
 	w.p("\tSHRQ $4, %s", blocks)
 	w.p("\tMOVQ %s, %s", pV, v)
-	for _, r := range m {
-		w.p("\tVPXORD %s, %s, %s", r, r, r)
-	}
-	w.p("block:")
-	for c := range 16 {
-		if c/2 < lines {
-			[]winogradFetch{next, own}[c%2].line(c / 2)
+	w.p("\tCMPQ %s, $4", pTiles)
+	w.p("\tJEQ four")
+	for _, n := range []int{8, 4} {
+		if n == 4 {
+			w.p("four:")
 		}
-		u := w.rs(16+c%2*2, 2)
-		w.load(u[0], fmt.Sprintf("%d(%s)", 128*c, pU))
-		w.load(u[1], fmt.Sprintf("%d(%s)", 128*c+64, pU))
-		for t := range 8 {
-			b := broadcasts[(8*c+t)%len(broadcasts)]
-			w.p("\tVBROADCASTSS %d(%s), %s", 64*t+4*c, v, b)
-			w.addProduct(m[t], b, u[0])
-			w.addProduct(m[8+t], b, u[1])
+		m := w.rs(0, 2*n)
+		for _, r := range m {
+			w.p("\tVPXORD %s, %s, %s", r, r, r)
+		}
+		w.p("block%d:", n)
+		for c := range 16 {
+			if c/2 < lines {
+				[]winogradFetch{next, own}[c%2].line(c / 2)
+			}
+			u := w.rs(16+c%2*2, 2)
+			w.load(u[0], fmt.Sprintf("%d(%s)", 128*c, pU))
+			w.load(u[1], fmt.Sprintf("%d(%s)", 128*c+64, pU))
+			for t := range n {
+				b := broadcasts[(n*c+t)%len(broadcasts)]
+				w.p("\tVBROADCASTSS %d(%s), %s", 64*t+4*c, v, b)
+				w.addProduct(m[t], b, u[0])
+				w.addProduct(m[n+t], b, u[1])
+			}
+		}
+		next.advance(lines)
+		own.advance(lines)
+		w.p("\tADDQ $2048, %s", pU)
+		w.p("\tADDQ %s, %s", pBlock, v)
+		w.p("\tDECQ %s", blocks)
+		w.p("\tJNZ block%d", n)
+		for t := range n {
+			w.store(fmt.Sprintf("%d(%s)", 64*t, pM), m[t])
+			w.store(fmt.Sprintf("%d(%s)(%s*1)", 64*t, pM, pBlock), m[n+t])
+		}
+		w.p("\tADDQ $%d, %s", 64*n, pV)
+		w.p("\tADDQ $%d, %s", 64*n, pM)
+		w.p("\tSUBQ $%d, %s", n, pTiles)
+		if n == 8 {
+			w.p("\tJNZ tiles")
+			w.p("\tJMP done")
 		}
 	}
-	next.advance(lines)
-	own.advance(lines)
-	w.p("\tADDQ $2048, %s", pU)
-	w.p("\tADDQ %s, %s", pBlock, v)
-	w.p("\tDECQ %s", blocks)
-	w.p("\tJNZ block")
-	for t := range 8 {
-		w.store(fmt.Sprintf("%d(%s)", 64*t, pM), m[t])
-		w.store(fmt.Sprintf("%d(%s)(%s*1)", 64*t, pM, pBlock), m[8+t])
-	}
-	w.p("\tADDQ $512, %s", pV)
-	w.p("\tADDQ $512, %s", pM)
-	w.p("\tSUBQ $8, %s", pTiles)
-	w.p("\tJNZ tiles")
+	w.p("done:")
 	w.p("\t// the next two blocks of output channels")
 	w.p("\tMOVQ %s, winogradProduct_u(AX)", pU)
 	w.arg("winogradProduct_tiles", pTiles)
