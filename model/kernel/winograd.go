@@ -241,16 +241,17 @@ func (p Winograd) check(images int, scratch []float32) {
 }
 
 // eachPart calls f for every block of channels b of every image img that rows
-// [first, end) of tiles touch, rows being counted through all images: n rows
-// from the image's row on, whose tiles begin at float at of each plane.
+// [first, end) of tiles touch, in the order of memory, rows being counted through
+// all images: n rows from the image's row on, whose tiles begin at float at of
+// each plane.
 func (p Winograd) eachPart(first, end int, f func(at, b, img, row, n int)) {
 	perImage, perRow := p.image.H/4, p.image.W/4*Lanes
-	for b := range p.blocks() {
-		for r := first; r < end; {
-			n := min(perImage-r%perImage, end-r)
+	for r := first; r < end; {
+		n := min(perImage-r%perImage, end-r)
+		for b := range p.blocks() {
 			f((r-first)*perRow, b, r/perImage, r%perImage, n)
-			r += n
 		}
+		r += n
 	}
 }
 

@@ -41,6 +41,7 @@ func (w winograd) input256() {
 		w.broadcast(four, constFour)
 	}, func() {
 		w.p("\tLEAQ (%s)(%s*1), %s", wImage, wRow3, lower)
+		w.fetchBelow(lower)
 		for half := range 2 {
 			for j := range 6 {
 				for i, row := range strided(wImage, lower, wRow) {

@@ -39,6 +39,7 @@ func (w winograd) input512() {
 		w.broadcast(four, constFour)
 	}, func() {
 		w.p("\tLEAQ (%s)(%s*1), %s", wImage, wRow3, lower)
+		w.fetchBelow(lower)
 		w.p("\t// rows 1 and 2")
 		for j := range 6 {
 			a, b, d1, d2 := upper[j], t[0], t[1+j%2*2], t[2+j%2*2]

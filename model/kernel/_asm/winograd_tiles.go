@@ -112,3 +112,14 @@ func (w winograd) epilogue(label string, first int, y []string, residual, sum, s
 	w.add(squares, squares, t[1])
 	w.p("unsummed%s:", label)
 }
+
+// fetchBelow fetches the rows that the tile below will add to this one's, or
+// that begin the next block of channels. lower is row 3 of the tile.
+func (w winograd) fetchBelow(lower string) {
+	w.p("\tLEAQ (%s)(%s*1), R14", lower, wRow3)
+	for _, row := range []string{"(R14)", "(R14)(" + wRow + "*1)", "(R14)(" + wRow + "*2)", "(R14)(" + wRow3 + "*1)"} {
+		for j := range 4 {
+			w.p("\tPREFETCHT0 %d%s", 64*j, row)
+		}
+	}
+}
