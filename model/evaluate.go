@@ -43,7 +43,7 @@ type inferSpace struct {
 	image    []float32 // also an image as planes
 	winograd []float32
 	split    []float32       // one image's planes sorted by parity
-	dense    [2][]float32    // by layer group: a dense layer's input and output among sparse ones
+	dense    [2][]float32    // a group of images before and after a dense layer among sparse ones
 	maps     [3][3][]float32 // by stage: three maps of a part's images, used in turn
 	pooled   []float32
 }
