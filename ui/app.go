@@ -42,6 +42,7 @@ type App struct {
 	home     *view // the run that the screen was started for
 	shown    *view // the run in the panes
 	loss     *lossPane
+	layers   *layersPane
 	scales   *scalesPane
 	log      *logPane
 	runs     *runsPane
@@ -60,6 +61,7 @@ type App struct {
 
 	width, height int
 	maximised     bool
+	pauseAt       int // the global step to pause at, 0 for none
 	helpScroll    int
 
 	said      string // a message in the readout row
@@ -83,10 +85,10 @@ func newApp(ctx context.Context, src pipeline.Source, o Options, r *lipgloss.Ren
 	}
 	a := &App{
 		ctx: ctx, options: o, renderer: r, clock: clock,
-		loss: &lossPane{smoothing: 2}, scales: &scalesPane{}, log: &logPane{}, runs: &runsPane{known: o.Runs != nil},
+		loss: &lossPane{smoothing: 2}, layers: &layersPane{}, scales: &scalesPane{}, log: &logPane{}, runs: &runsPane{known: o.Runs != nil},
 		table: bindings(), grid: grid.New(0, 0), mode: mode, mouseOff: o.NoMouse, stale: true,
 	}
-	a.panes = []pane{a.loss, &layersPane{}, &calibrationPane{}, a.scales, a.log, &roundsPane{}, a.runs}
+	a.panes = []pane{a.loss, a.layers, &calibrationPane{}, a.scales, a.log, &roundsPane{}, a.runs}
 	a.home = newView(src)
 	a.scene = scene{now: clock(), send: a.send, open: a.setFocus}
 	a.show(a.home)
@@ -186,6 +188,7 @@ func (a *App) events(msg eventsMsg) tea.Cmd {
 			a.stale = true // the header counts the seconds
 		}
 	}
+	a.pauseIfDue()
 	if a.home.run.Status.Over() && (a.leaving || a.options.ExitWhenDone) {
 		return tea.Quit
 	}
@@ -211,8 +214,7 @@ func (a *App) key(key string, msg tea.KeyMsg) tea.Cmd {
 		return a.exportKey(key)
 	case overlayPrompt:
 		if key != "ctrl+c" {
-			a.promptKey(key, msg)
-			return nil
+			return a.promptKey(key, msg)
 		}
 	}
 	for i := range a.table {
@@ -280,8 +282,8 @@ func (a *App) toggleCursor() {
 // back goes one step back.
 func (a *App) back() tea.Cmd {
 	switch {
-	case a.log.filter != "":
-		_ = a.log.setFilter("") // the empty filter is valid
+	case a.filter() != nil && a.filter().text != "":
+		*a.filter() = filter{}
 	case a.scene.cursorOn:
 		a.scene.cursorOn = false
 	case a.runs.comparison != nil:

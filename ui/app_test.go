@@ -209,7 +209,7 @@ func TestANoteIsAttachedToTheStep(t *testing.T) {
 func TestAFilterThatIsNoExpressionIsExplained(t *testing.T) {
 	a := newTestApp(t, sample.Finished(sample.Journal()), 100, 30)
 	press(a, "5", "/", "(", "enter")
-	if a.log.match != nil || !strings.Contains(a.View(), "write a regular expression") {
+	if a.log.filter.match != nil || !strings.Contains(a.View(), "write a regular expression") {
 		t.Errorf("the screen does not explain:\n%s", a.View())
 	}
 	press(a, "/", "!", "e", "p", "o", "c", "h", "enter")

@@ -51,7 +51,11 @@ func stripLayers(s *scene, g *grid.Grid, r grid.Rect) {
 // stripCalibration tells the selected calibration size in one line.
 func stripCalibration(s *scene, w *pen) {
 	if len(s.run.Points) == 0 {
-		w.put(theme.Muted, "int8: not measured yet")
+		if q := s.run.Quantized; q != nil {
+			w.putf(theme.Muted, "int8 n=%s  %s ", sizeLabel(q.Images), q.Observer).putf(theme.Strong, "%.2f (%s)", 100*q.Top1, points(q.Top1-q.Float, 2))
+		} else {
+			w.put(theme.Muted, "int8: not measured yet")
+		}
 		if d := s.run.Dense; d != nil {
 			w.put(theme.Muted, "   dense top-1 ").putf(theme.Strong, "%.2f", 100*d.Top1)
 		}

@@ -113,6 +113,9 @@ func results(r *state.Run) []string {
 	}
 	took := duration(r.Latest.Sub(r.Started).Seconds())
 	if r.Result != nil {
+		if r.Result.Top1 > 0 {
+			zero, top1 = fmt.Sprintf("%.2f%%", 100*r.Result.Sparsity), fmt.Sprintf("%.2f", 100*r.Result.Top1)
+		}
 		took = duration(r.Result.Seconds)
 	}
 	return []string{r.Status.String(), fmt.Sprint(r.Step.GlobalStep), dense, fmt.Sprintf("%d of %d", passed, r.RoundCount()), zero, top1, int8, size, took}
@@ -129,7 +132,11 @@ func (c *comparison) draw(g *grid.Grid, r grid.Rect, first int) {
 	put := func(style grid.Style, cells []string, styleOf func(i int) grid.Style) {
 		if y >= 0 && y < r.H {
 			x := r.X + 1
-			g.Text(x, r.Y+y, cells[0], style, label-1)
+			room := label - 1
+			if len(cells) == 1 {
+				room = r.W - 2
+			}
+			g.Text(x, r.Y+y, cells[0], style, room)
 			for i, cell := range cells[1:] {
 				g.Text(x+label+i*column, r.Y+y, cell, styleOf(i), column-1)
 			}

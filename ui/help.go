@@ -37,6 +37,10 @@ func (a *App) helpLines(width int) [][]piece {
 	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in != nil })...)
 	lines = append(lines, nil, []piece{{theme.Focus, "Everywhere"}})
 	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in == nil })...)
+	lines = append(lines, nil, []piece{{theme.Focus, "Command line"}})
+	for _, c := range colons() {
+		lines = append(lines, []piece{{theme.Key, fmt.Sprintf("%-23s ", ":"+strings.TrimSpace(c.name+" "+c.argument))}, {theme.Plain, c.help}})
+	}
 	lines = append(lines, nil)
 	for _, text := range wrap("Glyphs: braille ⣿⡇⠤, blocks ▁▃▅█░▒▓, lines ╭─┊┆. If these look wrong, press #. "+
 		"Zero is the share of weights that are zero, points (pt) are percentage points, one MAC is one multiply-add.", width) {

@@ -172,7 +172,8 @@ func paneBindings() []binding {
 		{keys: []string{"m"}, hint: "observer", help: "next observer", in: []paneID{paneCalibration}, when: func(a *App) bool { return len(a.scene.run.Observers()) > 1 }, do: call(func(a *App) { a.move(0, 1) })},
 		{keys: []string{","}, hint: "weights/activations", help: "weights or activations", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.activations = !a.scales.activations })},
 		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale stands out", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
-		{keys: []string{"/"}, hint: "filter", help: "show only matching lines", in: []paneID{paneLog}, do: call(func(a *App) { a.askFilter() })},
+		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept or MACs", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
+		{keys: []string{"/"}, hint: "filter", help: "show only what matches a regular expression, or after ! what does not", in: []paneID{paneLog, paneLayers, paneRuns}, do: call(func(a *App) { a.askFilter() })},
 	}
 }
 
@@ -192,7 +193,7 @@ func chartBindings(charts []paneID) []binding {
 		})},
 		{keys: []string{"f"}, help: "pin the view or follow the run", in: charts, do: call(func(a *App) { a.loss.freeze(&a.scene) })},
 		{keys: []string{"y"}, hint: "log y", help: "logarithmic or linear loss", in: charts, do: call(func(a *App) { a.loss.logY = !a.loss.logY })},
-		{keys: []string{"x"}, help: "over steps, steps on a logarithmic axis, or time", in: charts, do: call(func(a *App) { a.loss.x = (a.loss.x + 1) % xAxes })},
+		{keys: []string{"x"}, help: "over steps, log of steps, epochs or time", in: charts, do: call(func(a *App) { a.loss.x = (a.loss.x + 1) % xAxes })},
 		{keys: []string{"S"}, hint: "smooth", help: "smoothing: none, 0.6, 0.9, 0.99", in: charts, do: call(func(a *App) {
 			a.loss.smoothing = (a.loss.smoothing + 1) % len(smoothings)
 		})},
@@ -204,6 +205,7 @@ func screenBindings() []binding {
 	return []binding{
 		{keys: []string{"?"}, hint: "help", help: "this help", do: call(func(a *App) { a.overlay, a.helpScroll = overlayHelp, 0 })},
 		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
+		{keys: []string{":"}, help: "command line: " + colonNames(), do: call(func(a *App) { a.askCommand() })},
 		{keys: []string{"e"}, hint: "export", help: "export what is shown: CSV, JSON, text, SVG, PNG", do: call(func(a *App) { a.overlay = overlayExport })},
 		{keys: []string{"esc"}, help: "one step back: filter, cursor, comparison, maximised pane, replay, other run", do: func(a *App, _ string) tea.Cmd { return a.back() }},
 		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"espalier/ui/grid"
@@ -11,8 +12,10 @@ import (
 
 // layersPane shows how sparse every layer is.
 type layersPane struct {
-	first int // layer in the top row
-	rows  int // drawn last, for moving by pages
+	first  int // place of the layer in the top row
+	order  layerOrder
+	filter filter
+	rows   int // drawn last, for moving by pages
 }
 
 func (*layersPane) name() string { return "Layers" }
@@ -62,18 +65,29 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	if s.cursorOn {
 		right = fmt.Sprintf("@%.0f · %s", s.cursor, right)
 	}
+	if p.filter.text != "" {
+		left = append(left, piece{theme.Warn, "/" + p.filter.text})
+	}
+	if p.order != byDepth {
+		left = append(left, piece{theme.Warn, "by " + p.order.String()})
+	}
 	inside := box(g, r, focused, left, right)
 	if len(layers) == 0 {
 		centred(g, inside, theme.Muted, "The layers appear when the run starts.")
 		return
 	}
 	c := p.columns(inside.W, s.run.RoundCount())
-	head := p.heading(g, inside, c, len(layers))
+	shown := p.shown(layers)
+	if len(shown) == 0 {
+		centred(g, inside, theme.Muted, "No layer passes /"+p.filter.text+"; esc clears the filter.")
+		return
+	}
+	head := p.heading(g, inside, c, len(shown))
 	body := inside
 	if head {
 		_, body = inside.Top(1)
 	}
-	if body.H > len(layers)+1 {
+	if body.H > len(shown)+1 {
 		var foot grid.Rect
 		foot, body = body.Bottom(1)
 		s.selectedLayer()
@@ -81,9 +95,10 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	}
 	s.selectedLayer()
 	p.rows = max(body.H, 1)
-	p.first = window(p.first, s.layer, len(layers), body.H)
-	for i := range min(body.H, len(layers)-p.first) {
-		p.row(s, g, body.Row(i), c, layers[p.first+i], p.first+i == s.layer, focused)
+	p.first = window(p.first, max(slices.Index(shown, s.layer), 0), len(shown), body.H)
+	for i := range min(body.H, len(shown)-p.first) {
+		layer := shown[p.first+i]
+		p.row(s, g, body.Row(i), c, layers[layer], layer == s.layer, focused)
 	}
 }
 
@@ -180,11 +195,16 @@ func describe(shape []int, stride int) string {
 }
 
 func (p *layersPane) move(s *scene, dx, dy int) {
-	s.layer += dy
-	if dy != 0 {
-		s.channel = 0
+	shown := p.shown(s.run.Layers(s.asOf()))
+	if dy == 0 || len(shown) == 0 {
+		return
 	}
-	s.selectedLayer()
+	if i := slices.Index(shown, s.layer); i >= 0 {
+		s.layer = shown[min(max(i+dy, 0), len(shown)-1)]
+	} else {
+		s.layer = shown[0]
+	}
+	s.channel = 0
 }
 
 func (*layersPane) enter(s *scene) { s.inspect() }

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -15,9 +14,7 @@ import (
 type logPane struct {
 	back   int // how many lines the selected line is above the newest; 0 follows
 	rows   int // drawn last
-	filter string
-	match  *regexp.Regexp
-	invert bool // show the lines that do not match
+	filter filter
 }
 
 func (*logPane) name() string { return "Log" }
@@ -31,8 +28,8 @@ func (*logPane) about() string {
 func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	lines := p.lines(s)
 	left := []piece{{0, "5 Log"}}
-	if p.filter != "" {
-		left = append(left, piece{theme.Warn, "/" + p.filter})
+	if p.filter.text != "" {
+		left = append(left, piece{theme.Warn, "/" + p.filter.text})
 	}
 	right := "follows"
 	switch {
@@ -45,8 +42,8 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	p.rows = max(inside.H, 1)
 	if len(lines) == 0 {
 		text := "Nothing was said yet."
-		if p.filter != "" {
-			text = "No line matches /" + p.filter + "; esc clears the filter."
+		if p.filter.text != "" {
+			text = "No line passes /" + p.filter.text + "; esc clears the filter."
 		}
 		centred(g, inside, theme.Muted, text)
 		return
@@ -66,12 +63,12 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 // lines returns the lines that pass the filter.
 func (p *logPane) lines(s *scene) []state.Line {
 	all := s.run.Log.Lines()
-	if p.match == nil {
+	if p.filter.match == nil {
 		return all
 	}
 	var passed []state.Line
 	for _, l := range all {
-		if p.match.MatchString(l.Text) != p.invert {
+		if p.filter.passes(l.Text) {
 			passed = append(passed, l)
 		}
 	}
@@ -90,22 +87,6 @@ func (p *logPane) selected(s *scene, lines []state.Line) int {
 		return 0
 	}
 	return len(lines) - 1 - min(p.back, len(lines)-1)
-}
-
-// setFilter shows only the lines that match a regular expression, or with a
-// leading exclamation mark those that do not.
-func (p *logPane) setFilter(text string) error {
-	p.filter, p.match, p.invert = "", nil, false
-	pattern, invert := strings.CutPrefix(text, "!")
-	if pattern == "" {
-		return nil
-	}
-	match, err := regexp.Compile("(?i)" + pattern)
-	if err != nil {
-		return fmt.Errorf("filter %q: %w; write a regular expression", pattern, err)
-	}
-	p.filter, p.match, p.invert, p.back = text, match, invert, 0
-	return nil
 }
 
 // logLine writes a line: its time, a mark for what needs a look, the sentence.

@@ -17,11 +17,12 @@ type xAxis int
 const (
 	byStep xAxis = iota
 	byLogStep
+	byEpoch
 	byTime
 	xAxes
 )
 
-func (x xAxis) String() string { return [...]string{"x step", "x log step", "x time"}[x] }
+func (x xAxis) String() string { return [...]string{"x step", "x log step", "x epoch", "x time"}[x] }
 
 // smoothings are the factors that a key steps through.
 var smoothings = [...]float64{0, 0.6, 0.9, 0.99}
@@ -179,8 +180,8 @@ func (p *lossPane) xAxis(s *scene, lo, hi float64) chart.Axis {
 	switch p.x {
 	case byLogStep:
 		return chart.NewAxis(max(lo, 1), max(hi, 2), true)
-	case byTime:
-		return chart.NewAxis(seconds(s.run, lo), seconds(s.run, hi), false)
+	case byEpoch, byTime:
+		return chart.NewAxis(p.value(s.run, lo), p.value(s.run, hi), false)
 	}
 	return chart.NewAxis(lo, hi, false)
 }
@@ -196,41 +197,41 @@ func (p *lossPane) xTicks(x chart.Axis, width int) []chart.Tick {
 	return ticks
 }
 
-// seconds returns the time after a run's start at which a global step was done.
-func seconds(run *state.Run, step float64) float64 {
-	at, ok := run.Clock.At(step)
-	if !ok {
-		return 0
-	}
-	return at.Mean()
-}
-
 // place moves spans of a run's global steps to where they lie on the axis in use.
 func (p *lossPane) place(run *state.Run, spans []series.Span) []series.Span {
-	if p.x != byTime {
+	if p.x == byStep || p.x == byLogStep {
 		return spans
 	}
 	moved := make([]series.Span, len(spans))
 	for i, span := range spans {
-		span.First, span.Last = seconds(run, span.First), seconds(run, span.Last)
+		span.First, span.Last = p.value(run, span.First), p.value(run, span.Last)
 		moved[i] = span
 	}
 	return moved
 }
 
-// value returns where a global step lies on the axis in use.
-func (p *lossPane) value(s *scene, step float64) float64 {
-	if p.x == byTime {
-		return seconds(s.run, step)
+// value returns where a run's global step lies on the axis in use.
+func (p *lossPane) value(run *state.Run, step float64) float64 {
+	var at series.Span
+	switch p.x {
+	case byEpoch:
+		at, _ = run.Epochs.At(step)
+	case byTime:
+		at, _ = run.Clock.At(step)
+	default:
+		return step
 	}
-	return step
+	if at.Count == 0 {
+		return 0 // before the first step
+	}
+	return at.Max
 }
 
 // rounds marks where pruning rounds begin.
 func (p *lossPane) rounds(s *scene, g *grid.Grid, a chart.Area) {
 	free := a.Rect.X
 	for _, round := range s.run.Rounds {
-		x := p.value(s, float64(round.Begin))
+		x := p.value(s.run, float64(round.Begin))
 		column := a.Column(x)
 		if column < a.Rect.X || column >= a.Rect.X+a.Rect.W {
 			continue
@@ -247,7 +248,7 @@ func (p *lossPane) rounds(s *scene, g *grid.Grid, a chart.Area) {
 
 // drawCursor draws the cursor line and what is under it.
 func (p *lossPane) drawCursor(s *scene, g *grid.Grid, a chart.Area) {
-	column := min(max(a.Column(p.value(s, s.cursor)), a.Rect.X), a.Rect.X+a.Rect.W-1)
+	column := min(max(a.Column(p.value(s.run, s.cursor)), a.Rect.X), a.Rect.X+a.Rect.W-1)
 	for y := a.Rect.Y; y < a.Rect.Y+a.Rect.H; y++ {
 		g.Set(column, y, '│', theme.Cursor)
 	}

@@ -20,7 +20,8 @@ type runsPane struct {
 	listings []pipeline.Listing
 	marked   map[pipeline.Folder]bool
 
-	first, selected int
+	first, selected int // places in the list of those shown
+	filter          filter
 	comparison      *comparison // shown instead of the list
 }
 
@@ -41,17 +42,32 @@ func (p *runsPane) reached(msg listedMsg, now time.Time) {
 		selected = l.Folder
 	}
 	p.listings = msg.listings
-	if i := slices.IndexFunc(p.listings, func(l pipeline.Listing) bool { return l.Folder == selected }); i >= 0 {
+	if i := slices.IndexFunc(p.shown(), func(l pipeline.Listing) bool { return l.Folder == selected }); i >= 0 {
 		p.selected = i
 	}
 }
 
 // current returns the selected run.
 func (p *runsPane) current() (pipeline.Listing, bool) {
-	if p.selected < 0 || p.selected >= len(p.listings) {
+	shown := p.shown()
+	if p.selected < 0 || p.selected >= len(shown) {
 		return pipeline.Listing{}, false
 	}
-	return p.listings[p.selected], true
+	return shown[p.selected], true
+}
+
+// shown returns the runs whose name or state passes the filter.
+func (p *runsPane) shown() []pipeline.Listing {
+	if p.filter.match == nil {
+		return p.listings
+	}
+	var shown []pipeline.Listing
+	for _, l := range p.listings {
+		if p.filter.passes(l.Folder.Name() + " " + l.Status) {
+			shown = append(shown, l)
+		}
+	}
+	return shown
 }
 
 // folder returns the folder of the run of that name.
@@ -90,7 +106,7 @@ func (p *runsPane) mark() {
 		} else {
 			p.marked[l.Folder] = true
 		}
-		p.selected = min(p.selected+1, len(p.listings)-1)
+		p.selected = min(p.selected+1, len(p.shown())-1)
 	}
 }
 
@@ -100,6 +116,9 @@ func (p *runsPane) compare(contenders []contender) {
 
 func (p *runsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	left, right := []piece{{0, "7 Runs"}}, ""
+	if p.filter.text != "" {
+		left = append(left, piece{theme.Warn, "/" + p.filter.text})
+	}
 	if n := len(p.marked); n > 0 {
 		right = fmt.Sprintf("%d marked · c compares", n)
 	}
@@ -119,6 +138,8 @@ func (p *runsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		centred(g, inside, theme.Muted, "Reading the list of runs.")
 	case len(p.listings) == 0:
 		centred(g, inside, theme.Muted, "There are no runs yet.")
+	case len(p.shown()) == 0:
+		centred(g, inside, theme.Muted, "No run passes /"+p.filter.text+"; esc clears the filter.")
 	default:
 		p.list(s, g, inside, focused)
 	}
@@ -151,10 +172,11 @@ func (p *runsPane) list(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	c := p.columns(r.W)
 	p.heading(row(g, r, 0), c)
 	_, body := r.Top(1)
-	p.selected = min(max(p.selected, 0), len(p.listings)-1)
-	p.first = window(p.first, p.selected, len(p.listings), body.H)
-	for i := range min(body.H, len(p.listings)-p.first) {
-		l := p.listings[p.first+i]
+	shown := p.shown()
+	p.selected = min(max(p.selected, 0), max(len(shown)-1, 0))
+	p.first = window(p.first, p.selected, len(shown), body.H)
+	for i := range min(body.H, len(shown)-p.first) {
+		l := shown[p.first+i]
 		w := row(g, body, i)
 		style := theme.Plain
 		if p.first+i == p.selected {
@@ -236,7 +258,7 @@ func (p *runsPane) move(_ *scene, _, dy int) {
 		p.first = min(max(p.first+dy, 0), far)
 		return
 	}
-	p.selected = min(max(p.selected+dy, 0), max(len(p.listings)-1, 0))
+	p.selected = min(max(p.selected+dy, 0), max(len(p.shown())-1, 0))
 }
 
 func (*runsPane) enter(*scene) {} // opening a run takes a command: see App.visit

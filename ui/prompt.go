@@ -14,28 +14,32 @@ type prompt struct {
 	mark string // shown before the text
 	hint string // shown behind it
 	text []rune
-	at   int                     // where the next rune goes
-	take func(text string) error // what enter does
+	at   int                                // where the next rune goes
+	take func(text string) (tea.Cmd, error) // what enter does
 }
 
 // ask takes a line of text, beginning with one that can be edited.
-func (a *App) ask(mark, hint, text string, take func(string) error) {
+func (a *App) ask(mark, hint, text string, take func(string) (tea.Cmd, error)) {
 	a.prompt = prompt{mark: mark, hint: hint, text: []rune(text), at: len([]rune(text)), take: take}
 	a.overlay = overlayPrompt
 }
 
-// askFilter takes the log's filter.
+// askFilter takes the focused pane's filter.
 func (a *App) askFilter() {
-	a.ask("/", "enter filters · ! inverts · esc gives up", a.log.filter, a.log.setFilter)
+	f := a.filter()
+	a.ask("/", "enter filters · ! inverts · esc gives up", f.text, func(text string) (tea.Cmd, error) {
+		a.log.back = 0
+		return nil, f.set(text)
+	})
 }
 
 // askNote takes a remark about the present step.
 func (a *App) askNote() {
-	a.ask("note: ", "enter attaches it to this step · esc gives up", "", func(text string) error {
+	a.ask("note: ", "enter attaches it to this step · esc gives up", "", func(text string) (tea.Cmd, error) {
 		if text != "" {
 			a.send(pipeline.Command{Do: pipeline.Remark, Text: text})
 		}
-		return nil
+		return nil, nil
 	})
 }
 
@@ -75,18 +79,26 @@ func (p *prompt) edit(key string, msg tea.KeyMsg) {
 }
 
 // promptKey edits the text, takes it over or gives it up.
-func (a *App) promptKey(key string, msg tea.KeyMsg) {
+func (a *App) promptKey(key string, msg tea.KeyMsg) tea.Cmd {
 	switch key {
 	case "enter":
 		a.overlay = overlayNone
-		if err := a.prompt.take(string(a.prompt.text)); err != nil {
+		cmd, err := a.prompt.take(string(a.prompt.text))
+		if err != nil {
 			a.say(err.Error())
+		}
+		return cmd
+	case "tab":
+		if a.prompt.mark == ":" {
+			a.prompt.text = []rune(complete(string(a.prompt.text)))
+			a.prompt.at = len(a.prompt.text)
 		}
 	case "esc":
 		a.overlay = overlayNone
 	default:
 		a.prompt.edit(key, msg)
 	}
+	return nil
 }
 
 // draw writes the text with its cursor.

@@ -59,6 +59,7 @@ type Run struct {
 	Validation   series.Series // loss after every epoch by global step
 	LearningRate series.Series // by global step
 	Clock        series.Series // seconds since Started by global step
+	Epochs       series.Series // epochs trained since the beginning by global step
 
 	Dense     *pipeline.Evaluated // the dense network on the split the gate looks at
 	Rounds    []Round
@@ -197,6 +198,10 @@ func (r *Run) step(b pipeline.StepDone, at time.Time) {
 	r.Train.Add(x, b.Loss)
 	r.LearningRate.Add(x, b.LearningRate)
 	r.Clock.Add(x, at.Sub(r.Started).Seconds())
+	if b.Steps > 0 {
+		before, _ := r.Epochs.At(x - 1)
+		r.Epochs.Add(x, before.Max+float64(b.Epochs)/float64(b.Steps))
+	}
 }
 
 func (r *Run) evaluated(b pipeline.Evaluated) {
@@ -247,7 +252,7 @@ func (r *Run) finish(b pipeline.RunDone) {
 // rewind forgets what came after a global step: the run goes on from there.
 func (r *Run) rewind(step int) {
 	after := float64(step) + 0.5
-	for _, s := range []*series.Series{&r.Train, &r.Validation, &r.LearningRate, &r.Clock} {
+	for _, s := range []*series.Series{&r.Train, &r.Validation, &r.LearningRate, &r.Clock, &r.Epochs} {
 		s.Truncate(after)
 	}
 	for len(r.Rounds) > 0 && r.Rounds[len(r.Rounds)-1].Begin > step {

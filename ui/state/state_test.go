@@ -188,3 +188,17 @@ func TestShort(t *testing.T) {
 		}
 	}
 }
+
+func TestEpochsCountOverRoundsAndAfterAnInterruption(t *testing.T) {
+	r := replay(sample.Journal()) // 6 rounds of 3 epochs of 60 steps
+	for step, want := range map[float64]float64{1: 1.0 / 60, 60: 1, 180: 3, 181: 3 + 1.0/60, 1080: 18} {
+		if v, ok := r.Epochs.At(step); !ok || math.Abs(v.Max-want) > 1e-9 {
+			t.Errorf("after step %v: %v epochs, want %v", step, v.Max, want)
+		}
+	}
+	r.Apply(pipeline.Event{Seq: r.Seq + 1, Body: pipeline.Continued{GlobalStep: 90}})
+	r.Apply(pipeline.Event{Seq: r.Seq + 1, Body: pipeline.StepDone{GlobalStep: 91, Step: 91, Steps: 180, Epochs: 3}})
+	if v, _ := r.Epochs.At(91); math.Abs(v.Max-91.0/60) > 1e-9 {
+		t.Errorf("after going on at step 90: %v epochs, want %v", v.Max, 91.0/60)
+	}
+}

@@ -1,0 +1,50 @@
+package ui
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// A filter passes the texts that match a regular expression, or with a leading
+// exclamation mark those that do not. The zero value passes all.
+type filter struct {
+	text   string
+	match  *regexp.Regexp
+	invert bool
+}
+
+// set takes a filter as it was typed; upper and lower case are the same. After
+// an error everything passes.
+func (f *filter) set(text string) error {
+	*f = filter{}
+	pattern, invert := strings.CutPrefix(text, "!")
+	if pattern == "" {
+		return nil
+	}
+	match, err := regexp.Compile("(?i)" + pattern)
+	if err != nil {
+		return fmt.Errorf("filter %q: %w; write a regular expression", pattern, err)
+	}
+	*f = filter{text, match, invert}
+	return nil
+}
+
+func (f *filter) passes(text string) bool {
+	return f.match == nil || f.match.MatchString(text) != f.invert
+}
+
+// A filterable pane shows only what passes its filter.
+type filterable interface{ filtering() *filter }
+
+func (p *logPane) filtering() *filter    { return &p.filter }
+func (p *layersPane) filtering() *filter { return &p.filter }
+func (p *runsPane) filtering() *filter   { return &p.filter }
+
+// filter returns the focused pane's filter, nil where it has none.
+func (a *App) filter() *filter {
+	if p, ok := a.panes[a.focus].(filterable); ok {
+		return p.filtering()
+	}
+	return nil
+}
