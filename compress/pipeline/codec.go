@@ -36,6 +36,9 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 	if err := json.Unmarshal(line, &v); err != nil {
 		return err
 	}
+	if v.Kind == "" || v.Data == nil {
+		return fmt.Errorf("event %d has no kind or no data", v.Seq)
+	}
 	body, err := decodeBody(v.Kind, v.Data)
 	if err != nil {
 		return fmt.Errorf("event %d (%s): %w", v.Seq, v.Kind, err)

@@ -114,3 +114,22 @@ func TestCommandsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseCommand(f *testing.F) {
+	f.Add([]byte(`{"do":"calibrate","images":5,"observer":"histogram"}`))
+	f.Add([]byte(`{"do":"note","text":"a"}`))
+	f.Add([]byte(`{"do":1}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		c, err := ParseCommand(line)
+		if err != nil {
+			return
+		}
+		again, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := ParseCommand(again); err != nil || d != c {
+			t.Errorf("%+v becomes %+v, %v", c, d, err)
+		}
+	})
+}

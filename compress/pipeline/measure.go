@@ -12,7 +12,7 @@ import (
 // progressEvery is the number of batches between two Progress events.
 const progressEvery = 8
 
-// tally evaluates a split, an image at a time as far as results go.
+// tally evaluates a split with the network that computes logits.
 func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind work) (model.Tally, error) {
 	loader := r.data.NewLoader(split, dataset.LoaderOptions{Batch: evaluationBatch})
 	classes := r.net.Arch.Classes

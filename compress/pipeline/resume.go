@@ -199,19 +199,18 @@ func (r *runner) continued() error {
 	return nil
 }
 
-// restore gives the stage of training that was interrupted its momentum and
-// position back, and reports whether t is that stage.
-func (r *runner) restore(t *training) bool {
+// restore gives a stage of training its momentum and position back when it is
+// the one that was interrupted.
+func (r *runner) restore(t *training) {
 	s := r.past.step
 	if s == nil {
-		return false
+		return
 	}
 	for _, v := range t.trainer.Velocity() {
 		copy(v.Data, r.past.velocity[v.Name])
 	}
 	t.step, t.tally = s.step, s.tally
 	r.past.step, r.past.velocity = nil, nil
-	return true
 }
 
 // estimateRest notes the work that lies behind a run that goes on.

@@ -99,7 +99,9 @@ func (r *runner) train(t *training) error {
 		}
 		if err := r.breathe(); err != nil {
 			if err == errSkipped && t.tally.Total > 0 {
-				return firstError(r.endEpoch(t), err)
+				if err := r.endEpoch(t); err != nil {
+					return err
+				}
 			}
 			return err
 		}
@@ -152,12 +154,4 @@ func (r *runner) endEpoch(t *training) error {
 	r.hub.Publish(e)
 	t.tally, t.began = model.Tally{}, time.Now()
 	return nil
-}
-
-// firstError returns the first of two errors that is one.
-func firstError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
