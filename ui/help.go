@@ -36,7 +36,15 @@ func (a *App) helpLines(width int) [][]piece {
 	lines = append(lines, nil)
 	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in != nil })...)
 	lines = append(lines, nil, []piece{{theme.Focus, "Everywhere"}})
-	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in == nil })...)
+	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in == nil && b.section == "" })...)
+	section := ""
+	for i := range a.table {
+		if s := a.table[i].section; s != section && s != "" {
+			section = s
+			lines = append(lines, nil, []piece{{theme.Focus, s}})
+			lines = append(lines, a.helpKeys(func(b *binding) bool { return b.section == s })...)
+		}
+	}
 	lines = append(lines, nil, []piece{{theme.Focus, "Command line"}})
 	for _, c := range colons() {
 		lines = append(lines, []piece{{theme.Key, fmt.Sprintf("%-23s ", ":"+strings.TrimSpace(c.name+" "+c.argument))}, {theme.Plain, c.help}})

@@ -12,15 +12,16 @@ import (
 // A binding is something that keys do. The table of bindings is the only place
 // that knows keys: it dispatches them, fills the hint line, and is the help.
 type binding struct {
-	keys  []string          // as Bubble Tea names them; the first is shown
-	label string            // how the keys are shown, where not as the first of them
-	also  string            // further keys that do the same, for the help
-	hint  string            // for the hint line; empty: only in the help
-	help  string            // empty where another binding's label shows the keys
-	in    []paneID          // the panes it works in; nil: all
-	when  func(a *App) bool // nil: always
-	asks  bool              // asks the run for something: not hinted at once it is over
-	do    func(a *App, key string) tea.Cmd
+	keys    []string          // as Bubble Tea names them; the first is shown
+	label   string            // how the keys are shown, where not as the first of them
+	also    string            // further keys that do the same, for the help
+	hint    string            // for the hint line; empty: only in the help
+	help    string            // empty where another binding's label shows the keys
+	section string            // of the help, where it is not about the pane or everything
+	in      []paneID          // the panes it works in; nil: all
+	when    func(a *App) bool // nil: always
+	asks    bool              // asks the run for something: not hinted at once it is over
+	do      func(a *App, key string) tea.Cmd
 }
 
 // shown returns how the binding's keys are shown.
@@ -108,15 +109,19 @@ func replayBindings() []binding {
 		moves, _, _ := a.shown.player.status()
 		return moves
 	}
-	return []binding{
-		{keys: []string{" "}, hint: "pause", help: "pause the replay; again: go on", when: playing, do: call(func(a *App) { a.shown.player.toggle() })},
-		{keys: []string{" "}, hint: "play", help: "go on with the replay", when: replays, do: call(func(a *App) { a.shown.player.toggle() })},
+	table := []binding{
+		{keys: []string{" "}, hint: "pause", help: "pause the replay, or go on", when: playing, do: call(func(a *App) { a.shown.player.toggle() })},
+		{keys: []string{" "}, hint: "play", when: replays, do: call(func(a *App) { a.shown.player.toggle() })},
 		{keys: []string{"."}, hint: "one step", help: "replay one step, then pause", when: replays, do: call(func(a *App) { a.shown.player.one() })},
 		{keys: []string{"<"}, label: "< >", hint: "speed", help: "replay slower or faster", when: replays, do: call(func(a *App) { a.shown.player.faster(0.5) })},
 		{keys: []string{">"}, when: replays, do: call(func(a *App) { a.shown.player.faster(2) })},
 		{keys: []string{"R"}, hint: "end replay", help: "end the replay and show the whole run", when: replays, do: func(a *App, _ string) tea.Cmd { return a.replay() }},
 		{keys: []string{"R"}, hint: "replay", help: "replay the run from its beginning", when: over, do: func(a *App, _ string) tea.Cmd { return a.replay() }},
 	}
+	for i := range table {
+		table[i].section = "A run that is over"
+	}
+	return table
 }
 
 // runsBindings are about other runs.

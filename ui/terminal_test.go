@@ -1,0 +1,281 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/internal/sample"
+)
+
+// These tests show the screen in a real terminal, that of tmux: a shell runs
+// this test binary once more, which then is a program that shows the sample run.
+
+// helperEnv chooses what the program does: "run", or how it is to fail.
+const helperEnv = "ESPALIER_UI_TERMINAL_TEST"
+
+func TestMain(m *testing.M) {
+	if mode := os.Getenv(helperEnv); mode != "" {
+		showSample(mode)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// A failing source panics where the screen asks it for events, or for a pause.
+type failing struct {
+	*sample.Source
+	mode string
+	asks atomic.Int64
+}
+
+func (f *failing) Since(after int64, limit int) []pipeline.Event {
+	if f.mode == "panic in a command" && f.asks.Add(1) > 12 {
+		panic("as the test wants it")
+	}
+	return f.Source.Since(after, limit)
+}
+
+func (f *failing) Send(c pipeline.Command) error {
+	if f.mode == "panic in update" {
+		panic("as the test wants it")
+	}
+	return f.Source.Send(c)
+}
+
+// counted is a terminal that counts what is written to it.
+type counted struct {
+	*os.File
+	writes, bytes atomic.Int64
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	c.bytes.Add(int64(len(b)))
+	return c.File.Write(b)
+}
+
+// showSample is the program in the terminal: a run in progress, a step every
+// tenth of a second.
+func showSample(mode string) {
+	src := &failing{Source: during(2, 10), mode: mode}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	out := &counted{File: os.Stdout}
+	var first, last [2]int64 // bytes and writes: when the first step was told, and now
+	go func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			time.Sleep(100 * time.Millisecond)
+			if n == 5 {
+				first = [2]int64{out.bytes.Load(), out.writes.Load()}
+			}
+			src.Tell(1)
+			last = [2]int64{out.bytes.Load(), out.writes.Load()}
+		}
+	}()
+	outcome, err := Run(ctx, src, Options{Theme: "dark", Output: out})
+	if err != nil {
+		text, _, _ := strings.Cut(err.Error(), "\n")
+		fmt.Println("ended by:", text)
+		return
+	}
+	fmt.Printf("left by: %v\n", outcome)
+	if n := last[1] - first[1]; n > 0 {
+		fmt.Printf("bytes a frame: %d over %d frames\n", (last[0]-first[0])/n, n)
+	}
+}
+
+// A terminal is a tmux server of its own with one window, in which a shell runs.
+type terminal struct {
+	t      *testing.T
+	socket string
+}
+
+// openTerminal starts the program in a terminal of a size and waits for its
+// screen.
+func openTerminal(t *testing.T, width, height int, mode string) *terminal {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a real terminal takes seconds")
+	}
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip("tmux is not installed: the screen is not tested in a real terminal")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
+	t.Cleanup(func() { _ = exec.Command("tmux", "-S", term.socket, "kill-server").Run() })
+	term.tmux("-u", "-f", os.DevNull, "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "env LC_ALL=C.UTF-8 sh")
+	term.keys(fmt.Sprintf("%s='%s' '%s'", helperEnv, mode, self), "Enter")
+	term.wait("● RUN")
+	return term
+}
+
+func (e *terminal) tmux(args ...string) string {
+	e.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-S", e.socket}, args...)...).CombinedOutput()
+	if err != nil {
+		e.t.Fatalf("tmux %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func (e *terminal) keys(keys ...string) {
+	e.t.Helper()
+	e.tmux(append([]string{"send-keys"}, keys...)...)
+}
+
+func (e *terminal) screen() string { return e.tmux("capture-pane", "-p") }
+
+// wait waits until the screen shows a text.
+func (e *terminal) wait(text string) string {
+	e.t.Helper()
+	var screen string
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if screen = e.screen(); strings.Contains(screen, text) {
+			return screen
+		}
+	}
+	e.t.Fatalf("%q did not come:\n%s", text, screen)
+	return ""
+}
+
+// modes returns whether the alternate screen is on, the mouse is taken, and the
+// cursor is shown.
+func (e *terminal) modes() string {
+	e.t.Helper()
+	return strings.TrimSpace(e.tmux("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"))
+}
+
+const (
+	screenModes = "1 1 0"
+	shellModes  = "0 0 1"
+)
+
+// restored waits for a text in the shell and fails unless the terminal is as it
+// was before.
+func (e *terminal) restored(text string) string {
+	e.t.Helper()
+	screen := e.wait(text)
+	if got := e.modes(); got != shellModes {
+		e.t.Errorf("alternate screen, mouse, cursor: %s, want %s", got, shellModes)
+	}
+	e.keys("echo typed $((6*7))", "Enter") // echoed, and taken by the shell
+	e.wait("typed 42")
+	return screen
+}
+
+// signal sends a signal to the program.
+func (e *terminal) signal(name string) {
+	e.t.Helper()
+	shell := strings.TrimSpace(e.tmux("display-message", "-p", "#{pane_pid}"))
+	out, err := exec.Command("pgrep", "-P", shell).Output()
+	if err != nil {
+		e.t.Skipf("pgrep does not find the program: %v", err)
+	}
+	if err := exec.Command("kill", "-"+name, strings.TrimSpace(string(out))).Run(); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// A session as a person has it: watch, pause, inspect, measure, go on, leave.
+func TestASessionInARealTerminal(t *testing.T) {
+	e := openTerminal(t, 80, 24, "run")
+	if got := e.modes(); got != screenModes {
+		t.Errorf("alternate screen, mouse, cursor: %s, want %s", got, screenModes)
+	}
+	e.wait("round 2/6")
+	e.keys("Space")
+	e.wait("‖ PAUSED")
+	e.keys("2", "j", "Enter")
+	e.wait("1.0.c1 conv")
+	e.wait("median")
+	e.keys("l", "l")
+	e.wait("ch 2")
+	e.keys("3", "]", "]")
+	e.wait("n=10 of")
+	e.keys("Enter")
+	e.wait("90.00 (−0.50)")
+	e.keys("?", "G")
+	e.wait("Command line")
+	e.keys("Escape")
+	e.keys("Space")
+	e.wait("● RUN")
+	e.keys("q")
+	e.wait("d    detach")
+	e.keys("d")
+	e.restored("left by: detach")
+}
+
+func TestTheTerminalIsRestored(t *testing.T) {
+	for _, c := range []struct {
+		name, mode string
+		leave      func(e *terminal)
+		want       string
+	}{
+		{"after SIGTERM", "run", func(e *terminal) { e.signal("TERM") }, "left by: stop now"},
+		{"after SIGHUP", "run", func(e *terminal) { e.signal("HUP") }, "left by: detach"},
+		{"after SIGINT", "run", func(e *terminal) { e.signal("INT") }, "left by: stop now"},
+		{"after two ctrl+c", "run", func(e *terminal) { e.keys("C-c", "C-c") }, "left by: stop now"},
+		{"after a panic in a command", "panic in a command", func(*terminal) {}, "ended by: the screen failed: as the test wants it"},
+		{"after a panic in Update", "panic in update", func(e *terminal) { e.keys("Space") }, "ended by: the screen failed: as the test wants it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := openTerminal(t, 80, 24, c.mode)
+			c.leave(e)
+			e.restored(c.want)
+		})
+	}
+}
+
+func TestASuspendedScreenComesBack(t *testing.T) {
+	e := openTerminal(t, 80, 24, "run")
+	e.keys("C-z")
+	e.wait("topped") // dash says [1] + Stopped, others stopped
+	if got := e.modes(); got != shellModes {
+		t.Errorf("suspended: alternate screen, mouse, cursor: %s, want %s", got, shellModes)
+	}
+	e.keys("fg", "Enter")
+	e.wait("● RUN")
+	for end := time.Now().Add(5 * time.Second); e.modes() != screenModes && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	}
+	if got := e.modes(); got != screenModes {
+		t.Errorf("back: alternate screen, mouse, cursor: %s, want %s", got, screenModes)
+	}
+	e.keys("q", "d")
+	e.restored("left by: detach")
+}
+
+// What a frame writes on average when one step was done. Bubble Tea writes whole
+// rows that changed: the header, the readout, and those of the chart that the
+// curve passes through, with the panes beside it. The others are not rewritten:
+// whole frames in colour have 5, 12 and 29 kilobytes.
+func TestBytesPerFrame(t *testing.T) {
+	for _, c := range []struct{ width, height, mostBytes int }{{80, 24, 1000}, {120, 36, 1600}, {200, 60, 4000}} {
+		t.Run(fmt.Sprintf("%dx%d", c.width, c.height), func(t *testing.T) {
+			e := openTerminal(t, c.width, c.height, "run")
+			time.Sleep(4 * time.Second)
+			e.keys("q", "d")
+			screen := e.wait("bytes a frame:")
+			_, text, _ := strings.Cut(screen, "bytes a frame:")
+			var got, frames int
+			if _, err := fmt.Sscanf(text, "%d over %d", &got, &frames); err != nil {
+				t.Fatal(errors.Join(err, errors.New(screen)))
+			}
+			t.Logf("%d bytes a frame, %d frames", got, frames)
+			if got > c.mostBytes || frames < 10 {
+				t.Errorf("%d bytes a frame over %d frames, want at most %d over at least 10", got, frames, c.mostBytes)
+			}
+		})
+	}
+}
