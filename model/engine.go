@@ -93,13 +93,17 @@ func (e *Engine) Threads() int { return e.threads }
 
 // Each calls run(worker, item) for every item from 0 to n−1 and returns when
 // all calls have. Items are split among the workers in contiguous ranges;
-// calls with the same worker never overlap.
+// calls with the same worker never overlap. Workers without items are not
+// woken, and a single item is the caller's.
 func (e *Engine) Each(n int, run func(worker, item int)) {
-	e.done.Add(len(e.jobs))
+	first := func(worker int) int { return (worker*n + e.threads - 1) / e.threads }
 	for i, jobs := range e.jobs {
-		jobs <- job{run, (i + 1) * n / e.threads, (i + 2) * n / e.threads}
+		if j := (job{run, first(i + 1), first(i + 2)}); j.a < j.b {
+			e.done.Add(1)
+			jobs <- j
+		}
 	}
-	e.do(0, job{run, 0, n / e.threads})
+	e.do(0, job{run, 0, first(1)})
 	e.done.Wait()
 	for worker, f := range e.failures {
 		if f != nil {

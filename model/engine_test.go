@@ -237,6 +237,31 @@ func TestLossThatIsNotFiniteChangesNoWeight(t *testing.T) {
 	}
 }
 
+// TestEach covers fewer items than workers, and numbers that do not divide.
+func TestEach(t *testing.T) {
+	e := model.NewEngine(kernel.All()[0], 4, model.Auto)
+	defer e.Close()
+	for n := range 10 {
+		workers := make([]int, n) // by item, plus 1
+		e.Each(n, func(worker, item int) { workers[item] += worker + 1 })
+		count := map[int]int{}
+		for item, w := range workers {
+			if w < 1 || w > 4 || item > 0 && w < workers[item-1] {
+				t.Fatalf("%d items went to workers %v", n, workers)
+			}
+			count[w]++
+		}
+		if n > 0 && count[1] == 0 {
+			t.Errorf("%d items: the caller has none", n)
+		}
+		for _, c := range count {
+			if c > (n+3)/4 {
+				t.Errorf("%d items: a worker has %d", n, c)
+			}
+		}
+	}
+}
+
 func TestWorkersPanicReachesTheCaller(t *testing.T) {
 	e := model.NewEngine(kernel.All()[0], 2, model.Auto)
 	defer e.Close()
