@@ -58,6 +58,9 @@ type App struct {
 	stale    bool // the frame no longer shows what is known
 	blurred  bool // the terminal is not looked at
 	mouseOff bool
+	bell     bool   // wanted while the terminal is not looked at
+	titled   bool   // the window's title tells news
+	noticed  string // the newest news
 
 	width, height int
 	maximised     bool
@@ -86,7 +89,7 @@ func newApp(ctx context.Context, src pipeline.Source, o Options, r *lipgloss.Ren
 	a := &App{
 		ctx: ctx, options: o, renderer: r, clock: clock,
 		loss: &lossPane{smoothing: 2}, layers: &layersPane{}, scales: &scalesPane{}, log: &logPane{}, runs: &runsPane{known: o.Runs != nil},
-		table: bindings(), grid: grid.New(0, 0), mode: mode, mouseOff: o.NoMouse, stale: true,
+		table: bindings(), grid: grid.New(0, 0), mode: mode, bell: o.Bell, mouseOff: o.NoMouse, stale: true,
 	}
 	a.panes = []pane{a.loss, a.layers, &calibrationPane{}, a.scales, a.log, &roundsPane{}, a.runs}
 	a.home = newView(src)
@@ -156,7 +159,7 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 	case tea.MouseMsg:
 		a.mouse(msg)
 	case tea.FocusMsg:
-		a.blurred = false
+		return a.looked()
 	case tea.BlurMsg:
 		a.blurred = true
 	case tea.ResumeMsg:
@@ -199,7 +202,7 @@ func (a *App) events(msg eventsMsg) tea.Cmd {
 	if a.blurred {
 		pause = slowTick
 	}
-	return guard(feed(a.ctx, v, pause))
+	return tea.Batch(a.notice(), guard(feed(a.ctx, v, pause)))
 }
 
 // key dispatches one key to the overlay or through the table.

@@ -112,7 +112,7 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	}
 	dense, left := run.MACs()
 	put("network", "%s", run.Info.Network)
-	put("data", "%s", run.Info.Dataset)
+	put("data", "%s", run.Dataset())
 	put("weights", "%d → %d", run.Info.Weights, kept)
 	put("MACs", "%s → %s kept", count(dense), count(left))
 	if d := run.Dense; d != nil {

@@ -86,10 +86,10 @@ func identity(s *scene, wide bool) []segment {
 		return nil
 	}
 	if !wide {
-		return []segment{{1, piece{theme.Strong, i.Experiment + "·" + i.Dataset}}}
+		return []segment{{1, piece{theme.Strong, i.Experiment + "·" + s.run.Dataset()}}}
 	}
 	return []segment{
-		{1, piece{theme.Strong, i.Experiment + " · " + i.Dataset}},
+		{1, piece{theme.Strong, i.Experiment + " · " + s.run.Dataset()}},
 		{8, piece{theme.Muted, fmt.Sprintf("%s · seed %d", i.Network, i.Seed)}},
 	}
 }

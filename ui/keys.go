@@ -216,6 +216,7 @@ func screenBindings() []binding {
 		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
 		{keys: []string{"T"}, help: "colours for dark or light terminals", do: call(func(a *App) { a.setMode(a.mode.Next()) })},
 		{keys: []string{"M"}, help: "leave the mouse to the terminal, to select text, or take it back", do: func(a *App, _ string) tea.Cmd { return a.toggleMouse() }},
+		{keys: []string{"B"}, help: "bell and window title when a round or the run ends unseen", do: call(func(a *App) { a.toggleBell() })},
 		{keys: []string{"ctrl+l"}, help: "repaint", do: func(*App, string) tea.Cmd { return tea.ClearScreen }},
 		{keys: []string{"ctrl+z"}, help: "suspend; the run stops computing as well", do: func(*App, string) tea.Cmd { return tea.Suspend }},
 	}

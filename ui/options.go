@@ -23,6 +23,9 @@ type Options struct {
 	NoMouse bool
 	// Runs tells of other runs; nil: the screen shows this one alone.
 	Runs Runs
+	// Bell rings the bell, and tells news in the window's title, when a round or
+	// the run ends while the terminal is not looked at.
+	Bell bool
 	// ExportFolder is where exports are written; empty: the working directory.
 	ExportFolder string
 	// ExitWhenDone leaves the screen as soon as the run is over.

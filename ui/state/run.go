@@ -6,6 +6,7 @@
 package state
 
 import (
+	"fmt"
 	"time"
 
 	"espalier/compress/pipeline"
@@ -36,6 +37,7 @@ func (s Status) Over() bool { return s >= Done }
 // which nothing was heard. It is not safe for concurrent use.
 type Run struct {
 	Info    pipeline.RunStarted
+	Data    pipeline.DataRead
 	Seq     int64 // of the newest event
 	Events  int64
 	Missed  int64     // events that never arrived
@@ -116,6 +118,15 @@ func (r *Run) RoundAt(step int) int {
 	return number
 }
 
+// Dataset names the images as they must be named beside every accuracy:
+// "cifar10 (JPEG copy)".
+func (r *Run) Dataset() string {
+	if r.Data.Note != "" {
+		return fmt.Sprintf("%s (%s)", r.Info.Dataset, r.Data.Note)
+	}
+	return r.Info.Dataset
+}
+
 // Apply folds one event. Events at or before the newest one are ignored.
 func (r *Run) Apply(e pipeline.Event) {
 	if e.Seq != 0 && e.Seq <= r.Seq {
@@ -141,6 +152,8 @@ func (r *Run) fold(e pipeline.Event) {
 	switch b := e.Body.(type) {
 	case pipeline.RunStarted:
 		r.Info = b
+	case pipeline.DataRead:
+		r.Data = b
 	case pipeline.Continued:
 		r.rewind(b.GlobalStep)
 	case pipeline.StageStarted:

@@ -202,3 +202,14 @@ func TestEpochsCountOverRoundsAndAfterAnInterruption(t *testing.T) {
 		t.Errorf("after going on at step 90: %v epochs, want %v", v.Max, 91.0/60)
 	}
 }
+
+func TestTheDataSetIsNamedWithItsNote(t *testing.T) {
+	r := replay(sample.Journal()[:1])
+	if got := r.Dataset(); got != "shapes10" {
+		t.Errorf("the data set is %q", got)
+	}
+	r.Apply(pipeline.Event{Seq: 2, Body: pipeline.DataRead{Dataset: "shapes10", Note: "JPEG copy"}})
+	if got := r.Dataset(); got != "shapes10 (JPEG copy)" {
+		t.Errorf("the data set is %q", got)
+	}
+}
