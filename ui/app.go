@@ -64,7 +64,9 @@ type App struct {
 
 	width, height int
 	maximised     bool
-	pauseAt       int // the global step to pause at, 0 for none
+	split         split
+	dragged       hold // the border that the mouse has hold of
+	pauseAt       int  // the global step to pause at, 0 for none
 	helpScroll    int
 
 	said      string // a message in the readout row

@@ -17,9 +17,14 @@ func (a *App) build() string {
 	return a.grid.Render(a.palette)
 }
 
+// layout says where everything is now.
+func (a *App) layout() layout {
+	return arrange(a.width, a.height, a.focus, a.maximised, a.split)
+}
+
 // paint draws panes and overlays into a grid of the screen's size.
 func (a *App) paint(g *grid.Grid) {
-	l := arrange(a.width, a.height, a.focus, a.maximised)
+	l := a.layout()
 	if l.tooSmall {
 		centred(g, g.Bounds(), theme.Plain,
 			fmt.Sprintf("%d×%d is too small: %d×%d needed", a.width, a.height, minWidth, minHeight), miniature(&a.scene))

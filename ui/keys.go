@@ -152,6 +152,8 @@ func paneBindings() []binding {
 			return nil
 		}},
 		{keys: []string{"z"}, hint: "zoom", help: "maximise the pane; again: restore", do: call(func(a *App) { a.maximised = !a.maximised })},
+		{keys: []string{"("}, label: "( )", help: "narrower or wider charts; dragging a border does the same", when: columns, do: call(func(a *App) { a.widen(-20) })},
+		{keys: []string{")"}, when: columns, do: call(func(a *App) { a.widen(20) })},
 		{keys: []string{"enter"}, hint: "scales", help: "show the scales that the layer would get now", in: []paneID{paneLayers, paneLog}, do: call(enter)},
 		{keys: []string{"enter"}, hint: "measure", asks: true, help: "measure int8 accuracy at the selected size now", in: []paneID{paneCalibration}, do: call(enter)},
 		{keys: []string{"enter"}, hint: "compute", asks: true, help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(enter)},

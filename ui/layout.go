@@ -38,12 +38,13 @@ type layout struct {
 	tail     grid.Rect // the newest lines of the log
 	readout  grid.Rect
 	hints    grid.Rect
+	holds    []hold // the borders that can be moved
 }
 
-// arrange computes the layout from nothing but the size, the focused pane and
-// whether that is maximised. Width and height decide independently: width how
+// arrange computes the layout from nothing but the size, the focused pane,
+// whether that is maximised, and where borders were moved to. Width and height decide independently: width how
 // many panes stand side by side, height how many stand on each other.
-func arrange(width, height int, focus paneID, maximised bool) layout {
+func arrange(width, height int, focus paneID, maximised bool, at split) layout {
 	screen := grid.Rect{W: width, H: height}
 	l := layout{wide: width >= 100}
 	if width < minWidth || height < minHeight {
@@ -66,9 +67,9 @@ func arrange(width, height int, focus paneID, maximised bool) layout {
 	case height < 30:
 		l.beside(screen, focus)
 	case width < 160 || height < 45:
-		l.twoColumns(screen, focus)
+		l.twoColumns(screen, focus, at)
 	default:
-		l.threeColumns(screen, focus)
+		l.threeColumns(screen, focus, at)
 	}
 	return l
 }
@@ -133,37 +134,52 @@ func withFocus(n int, focus paneID) []paneID {
 }
 
 // twoColumns shows charts at the left, layers and scales at the right.
-func (l *layout) twoColumns(r grid.Rect, focus paneID) {
+func (l *layout) twoColumns(r grid.Rect, focus paneID, at split) {
 	log := 4
 	if focus == paneLog {
 		log = r.H / 3
 	}
 	bottom, r := r.Bottom(log)
-	left, right := r.Left(r.W * 58 / 100)
-	upper, lower := left.Top(left.H * 57 / 100)
+	left, right := l.columns(r, at, r.W*58/100)
+	upper, lower := l.rows(seamCharts, left, at.charts, left.H*57/100)
 	second := paneCalibration
 	if focus == paneRounds || focus == paneRuns {
 		second = focus
 	}
-	layers, scales := right.Top(max(right.H-max(right.H*36/100, 10), 4))
+	layers, scales := l.rows(seamLayers, right, at.layers, max(right.H-max(right.H*36/100, 10), 4))
 	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {second, lower}, {paneScales, scales}, {paneLog, bottom}}
 }
 
 // threeColumns shows everything but the list of runs, which takes the place of
 // the calibration while it has the focus.
-func (l *layout) threeColumns(r grid.Rect, focus paneID) {
+func (l *layout) threeColumns(r grid.Rect, focus paneID, at split) {
 	second := paneCalibration
 	if focus == paneRuns {
 		second = paneRuns
 	}
 	log, r := r.Bottom(max(r.H/9, 6))
 	left, r := r.Left(max(r.W/5, 40))
-	middle, right := r.Left(r.W * 3 / 5)
+	middle, right := l.columns(r, at, r.W*3/5)
 	rounds, facts := left.Top(max(left.H*2/5, 14))
-	upper, lower := middle.Top(middle.H * 55 / 100)
-	layers, scales := right.Top(max(right.H-max(right.H*2/5, 11), min(right.H-11, 27)))
+	upper, lower := l.rows(seamCharts, middle, at.charts, middle.H*55/100)
+	layers, scales := l.rows(seamLayers, right, at.layers, max(right.H-max(right.H*2/5, 11), min(right.H-11, 27)))
 	l.facts = facts
 	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {second, lower}, {paneScales, scales}, {paneLog, log}, {paneRounds, rounds}}
+}
+
+// columns divides a rectangle into charts and layers, usual columns for the
+// charts unless their border was moved.
+func (l *layout) columns(r grid.Rect, at split, usual int) (left, right grid.Rect) {
+	n := share(r.W, at.column, usual, 30)
+	l.uprightHold(seamColumn, r, n)
+	return r.Left(n)
+}
+
+// rows divides a rectangle into two panes on each other.
+func (l *layout) rows(s seam, r grid.Rect, part, usual int) (upper, lower grid.Rect) {
+	n := share(r.H, part, usual, 5)
+	l.levelHold(s, r, n)
+	return r.Top(n)
 }
 
 // at returns the pane at a cell.

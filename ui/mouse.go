@@ -2,8 +2,8 @@ package ui
 
 import tea "github.com/charmbracelet/bubbletea"
 
-// mouse focuses the pane under a click and turns the wheel into moves: through
-// lists, and in and out of charts.
+// mouse focuses the pane under a click, drags the borders between panes, and
+// turns the wheel into moves: through lists, and in and out of charts.
 func (a *App) mouse(msg tea.MouseMsg) {
 	if a.overlay == overlayHelp {
 		switch msg.Button {
@@ -14,10 +14,21 @@ func (a *App) mouse(msg tea.MouseMsg) {
 		}
 		a.stale = true
 	}
-	if a.overlay != overlayNone || msg.Action != tea.MouseActionPress {
+	if a.overlay != overlayNone {
 		return
 	}
-	l := arrange(a.width, a.height, a.focus, a.maximised)
+	switch msg.Action {
+	case tea.MouseActionMotion:
+		a.drag(msg.X, msg.Y)
+		return
+	case tea.MouseActionRelease:
+		a.dragged = hold{}
+		return
+	}
+	l := a.layout()
+	if msg.Button == tea.MouseButtonLeft {
+		a.dragged, _ = l.holdAt(msg.X, msg.Y)
+	}
 	pane, _, ok := l.at(msg.X, msg.Y)
 	if !ok {
 		return

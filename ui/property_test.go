@@ -30,7 +30,7 @@ func TestAnyFrameHasTheScreensSize(t *testing.T) {
 		a := newTestApp(t, src, width, height)
 		useTier(a, rapid.SampledFrom(theme.Tiers()).Draw(rt, "tier"))
 		for range rapid.IntRange(1, 25).Draw(rt, "actions") {
-			switch rapid.IntRange(0, 5).Draw(rt, "action") {
+			switch rapid.IntRange(0, 6).Draw(rt, "action") {
 			case 0:
 				src.Tell(rapid.IntRange(0, 200).Draw(rt, "tell"))
 				pull(a)
@@ -40,6 +40,10 @@ func TestAnyFrameHasTheScreensSize(t *testing.T) {
 			case 2:
 				a.Update(tea.MouseMsg{X: rapid.IntRange(0, 320).Draw(rt, "x"), Y: rapid.IntRange(0, 110).Draw(rt, "y"), Action: tea.MouseActionPress,
 					Button: rapid.SampledFrom([]tea.MouseButton{tea.MouseButtonLeft, tea.MouseButtonWheelUp, tea.MouseButtonWheelDown}).Draw(rt, "button")})
+			case 3:
+				for _, action := range []tea.MouseAction{tea.MouseActionPress, tea.MouseActionMotion, tea.MouseActionRelease} {
+					a.Update(tea.MouseMsg{X: rapid.IntRange(0, 320).Draw(rt, "x"), Y: rapid.IntRange(0, 110).Draw(rt, "y"), Action: action, Button: tea.MouseButtonLeft})
+				}
 			default:
 				press(a, rapid.SampledFrom(keys).Draw(rt, "key"))
 			}
@@ -115,7 +119,8 @@ func TestLayout(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		width, height := rapid.IntRange(1, 300).Draw(t, "width"), rapid.IntRange(1, 100).Draw(t, "height")
 		focus := paneID(rapid.IntRange(0, int(paneCount)-1).Draw(t, "focus"))
-		l := arrange(width, height, focus, rapid.Bool().Draw(t, "maximised"))
+		l := arrange(width, height, focus, rapid.Bool().Draw(t, "maximised"),
+			split{rapid.IntRange(0, 1000).Draw(t, "column"), rapid.IntRange(0, 1000).Draw(t, "charts"), rapid.IntRange(0, 1000).Draw(t, "layers")})
 		if l.tooSmall {
 			if width >= minWidth && height >= minHeight {
 				t.Fatalf("%d×%d is said to be too small", width, height)
