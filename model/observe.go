@@ -53,16 +53,25 @@ type observer struct {
 	see func(string, Rows)
 }
 
+// conv computes a convolution and shows it. A 1×1 kernel adds up in PyTorch's
+// order anyway; for 3×3 see orderedConv.
 func (o *observer) conv(c *conv, x []float32, relu bool) []float32 {
 	m := c.geometry.Out
 	y := kernel.Floats(o.n * m.Len())
-	groups := (o.n + c.group - 1) / c.group
-	o.v.engine.Each(groups, func(worker, g int) {
-		first := g * c.group
-		n := min(c.group, o.n-first)
-		c.run(images(y, m.Len(), first, n), images(x, c.inLen(), first, n), n,
-			kernel.Epilogue{Bias: c.layer.Bias, ReLU: relu}, o.v.workers[worker].winograd, nil)
-	})
+	if c.layer.Kernel == 1 {
+		o.v.engine.Each(o.n, func(_, i int) {
+			c.run(images(y, m.Len(), i, 1), images(x, c.inLen(), i, 1), 1, kernel.Epilogue{Bias: c.layer.Bias, ReLU: relu}, nil, nil)
+		})
+	} else {
+		ordered := newOrderedConv(c)
+		spaces := make([]*orderedSpace, o.v.engine.Threads())
+		o.v.engine.Each(o.n, func(worker, i int) {
+			if spaces[worker] == nil {
+				spaces[worker] = ordered.space()
+			}
+			ordered.run(images(y, m.Len(), i, 1), images(x, c.inLen(), i, 1), relu, spaces[worker])
+		})
+	}
 	o.see(c.layer.Name, mapRows(m, y))
 	return y
 }

@@ -77,13 +77,15 @@ func spread(counts *[bins]float32, from, to Range) (wide [bins]float32) {
 }
 
 // linspace returns point i of n+1 at equal distances from r.Min to r.Max,
-// counted from the nearer end as torch.linspace does.
+// counted from the nearer end as torch.linspace does, whose multiplication and
+// addition are compiled to one fused operation. In float64 the product of two
+// float32 is exact.
 func linspace(r Range, i, n int) float32 {
-	step := (r.Max - r.Min) / float32(n)
+	step := float64((r.Max - r.Min) / float32(n))
 	if i < (n+1)/2 {
-		return r.Min + float32(step*float32(i))
+		return float32(float64(r.Min) + step*float64(i))
 	}
-	return r.Max - float32(step*float32(n-i))
+	return float32(float64(r.Max) - step*float64(n-i))
 }
 
 // Range runs the search, HistogramObserver._non_linear_param_search.
