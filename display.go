@@ -20,12 +20,17 @@ import (
 // displayFlags choose how a run is shown.
 type displayFlags struct {
 	tui, plain, asJSON bool
+	screen             ui.Options
 }
 
 func (f *displayFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.tui, "tui", false, "draw on the terminal, whatever stdout seems to be")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "print lines, even on a terminal")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print every event as a line of JSON")
+	cmd.Flags().StringVar(&f.screen.Theme, "theme", "auto", "colours of the screen: dark, light, or auto to ask $COLORFGBG")
+	cmd.Flags().StringVar(&f.screen.Glyphs, "glyphs", "braille", "glyphs of the screen: braille, lines or ascii")
+	cmd.Flags().BoolVar(&f.screen.NoMouse, "no-mouse", false, "leave the mouse to the terminal")
+	cmd.Flags().BoolVar(&f.screen.Bell, "bell", false, "ring when a round or the run ends while the terminal is not looked at")
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check() }
 }
 
@@ -118,7 +123,9 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 // draw shows a source on the terminal. Where that fails, the run is not
 // touched: the reason is printed, and lines follow instead.
 func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source, folder pipeline.Folder) (left ui.Outcome, shown bool) {
-	left, err := ui.Run(context.WithoutCancel(cmd.Context()), source, ui.Options{Runs: shelfOf(folder)})
+	options := f.screen
+	options.Runs = shelfOf(folder)
+	left, err := ui.Run(context.WithoutCancel(cmd.Context()), source, options)
 	if err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "espalier: %v\n", err)
 		return ui.Quit, false
