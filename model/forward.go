@@ -65,11 +65,11 @@ func (t *Trainer) addParts(run func(worker, part int), then func()) {
 // count returns the values that a channel's statistics are over.
 func (t *Trainer) count(c *trained) int { return t.n * c.out.H * c.out.W }
 
-// convolve computes c's outputs and their sums for n images from the first on.
-// ahead is memory that will be read next.
+// convolve computes c's outputs and their sums for n images from the first on,
+// whose inputs are x. ahead is memory that will be read next.
 func (t *Trainer) convolve(c *trained, x []float32, w *workspace, part, first, n int, ahead []float32) {
 	sums := w.sums[:2*c.out.C]
-	c.run(images(c.y, c.out.Len(), first, n), images(x, c.inLen(), first, n), n,
+	c.run(images(c.y, c.out.Len(), first, n), x, n,
 		kernel.Epilogue{Sums: sums}, w.winograd, ahead)
 	c.norm.add(part, sums)
 }
@@ -77,8 +77,9 @@ func (t *Trainer) convolve(c *trained, x []float32, w *workspace, part, first, n
 func (t *Trainer) forwardStem(worker, part int) {
 	w, s := t.workers[worker], t.stem
 	t.groups(part, 1, func(i, n, _ int) {
-		t.engine.Kernels.PackImage(images(s.image, imageLen, i, 1), images(t.input, pixels, i, 1))
-		t.convolve(s.trained, s.image, w, part, i, n, nil)
+		image := images(s.image, imageLen, i, n)
+		t.engine.Kernels.PackImage(image, images(t.input, pixels, i, n))
+		t.convolve(s.trained, image, w, part, i, n, nil)
 	})
 }
 
@@ -88,15 +89,15 @@ func (t *Trainer) forwardConv1(b *block, w *workspace, part int) {
 	t.groups(part, b.conv1.group, func(first, n, next int) {
 		for i := first; i < first+n; i++ {
 			if b.before == nil {
-				t.normalise(t.stem.trained, t.stem.a, nil, i)
+				t.normalise(t.stem.trained, images(t.stem.a, t.stem.out.Len(), i, 1), nil, i)
 			} else {
 				t.output(b.before, w, i)
 			}
 		}
-		t.convolve(b.conv1, b.x, w, part, first, n, images(b.source, b.in.Len(), first+n, next))
+		t.convolve(b.conv1, images(b.x, b.in.Len(), first, n), w, part, first, n, images(b.source, b.in.Len(), first+n, next))
 		if b.down != nil {
 			for i := first; i < first+n; i++ {
-				t.convolve(b.down, b.x, w, part, i, 1, nil)
+				t.convolve(b.down, images(b.x, b.in.Len(), i, 1), w, part, i, 1, nil)
 			}
 		}
 	})
@@ -104,18 +105,27 @@ func (t *Trainer) forwardConv1(b *block, w *workspace, part int) {
 
 func (t *Trainer) forwardConv2(b *block, w *workspace, part int) {
 	t.groups(part, b.conv2.group, func(first, n, next int) {
-		for i := first; i < first+n; i++ {
-			t.normalise(b.conv1, b.a1, nil, i)
-		}
-		t.convolve(b.conv2, b.a1, w, part, first, n, images(b.conv1.y, b.conv1.out.Len(), first+n, next))
+		t.convolve(b.conv2, t.middle(b, w, first, n), w, part, first, n, images(b.conv1.y, b.conv1.out.Len(), first+n, next))
 	})
 }
 
-// normalise computes a = relu(norm(y) + residual) for image i; residual is one
-// image or nil.
+// middle computes relu(norm(conv1)) of n images from the first on, in the
+// worker's memory. The backward pass computes it again: from the cache that is
+// faster than a way through memory and back.
+func (t *Trainer) middle(b *block, w *workspace, first, n int) []float32 {
+	size := b.conv1.out.Len()
+	a := w.middle[b.conv1.out.H][:n*size]
+	for i := range n {
+		t.normalise(b.conv1, images(a, size, i, 1), nil, first+i)
+	}
+	return a
+}
+
+// normalise computes a = relu(norm(y) + residual) from image i of y; a is one
+// image, residual one or nil.
 func (t *Trainer) normalise(c *trained, a, residual []float32, i int) {
 	size := c.out.Len()
-	t.engine.Kernels.NormApply(c.out, images(a, size, i, 1), images(c.y, size, i, 1), residual, c.norm.scale, c.norm.shift, true)
+	t.engine.Kernels.NormApply(c.out, a, images(c.y, size, i, 1), residual, c.norm.scale, c.norm.shift, true)
 }
 
 // output computes the block's output for image i.
@@ -132,7 +142,7 @@ func (t *Trainer) output(b *block, w *workspace, i int) {
 		padShortcut(m, w.shortcut[:m.Len()], b.in, residual)
 		residual = w.shortcut[:m.Len()]
 	}
-	t.normalise(b.conv2, b.a, residual, i)
+	t.normalise(b.conv2, images(b.a, b.conv2.out.Len(), i, 1), residual, i)
 }
 
 // loss computes the network's output, its loss, and the gradient of the last

@@ -29,9 +29,8 @@ type block struct {
 	x            []float32
 	source       []float32 // the convolution output that x is made from
 	in           kernel.Map
-	a1           []float32 // relu(norm(conv1))
 	a            []float32 // the block's output
-	g1, g, dx    []float32 // gradients of a1, a and x
+	g1, g, dx    []float32 // gradients of relu(norm(conv1)), a and x
 	before       *block    // nil for the first
 }
 
@@ -65,7 +64,7 @@ func (t *Trainer) plan() {
 		if layers.Downsample != nil {
 			b.down = t.trained(layers.Downsample)
 		}
-		b.a1, b.a = t.activation(m), t.activation(m)
+		b.a = t.activation(m)
 		t.blocks = append(t.blocks, b)
 		x, source, g, g1, before = b.a, b.conv2.y, b.g, b.g1, b
 	}
@@ -128,9 +127,10 @@ func (t *Trainer) workspace() *workspace {
 		shortcut: kernel.Floats(shortcut),
 		sums:     kernel.Floats(4 * channels),
 		dy:       map[int][]float32{},
+		middle:   map[int][]float32{},
 	}
 	for h, n := range dy {
-		w.dy[h] = kernel.Floats(n)
+		w.dy[h], w.middle[h] = kernel.Floats(n), kernel.Floats(n)
 	}
 	return w
 }
@@ -143,7 +143,7 @@ func (t *Trainer) Bytes() int64 {
 		floats += len(c.y) + len(c.forward) + len(c.backward)
 	}
 	for _, b := range t.blocks {
-		floats += len(b.a1) + len(b.a)
+		floats += len(b.a)
 		if b.before == nil || b.in != b.conv2.out {
 			floats += len(b.g) + len(b.g1)
 		}
@@ -154,7 +154,7 @@ func (t *Trainer) Bytes() int64 {
 	for _, w := range t.workers {
 		floats += len(w.winograd) + len(w.gradient) + len(w.shortcut) + len(w.sums)
 		for _, dy := range w.dy {
-			floats += len(dy)
+			floats += 2 * len(dy) // middle is as long
 		}
 	}
 	return 4 * int64(floats)

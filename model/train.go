@@ -55,6 +55,7 @@ type workspace struct {
 	winograd []float32
 	gradient []float32         // a part's weight gradient in the kernels' layout
 	dy       map[int][]float32 // by map height: one group's gradient, with border
+	middle   map[int][]float32 // likewise: a block's relu(norm(conv1))
 	shortcut []float32         // one image of a shortcut's output
 	sums     []float32
 }
