@@ -68,7 +68,8 @@ sizes. EXPERIMENT is a YAML file or one of ` + strings.Join(configs.Presets(), "
 is run. On a terminal it is shown live; elsewhere lines are printed.
 
 Everything goes into a folder of its own under --run-dir. A run that was
-interrupted goes on with --resume.`,
+interrupted goes on with --resume, with other --threads if you like. A terminal
+that is lost does not end it.`,
 		Example: `  espalier run cifar10 --data ~/cifar-10-batches-bin
   espalier run quick --set gate.max_drop=0.02 --seed 7 --plain
   espalier run --resume quick-20261122-140219`,
@@ -113,12 +114,16 @@ func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error 
 	return f.display.compute(cmd, run)
 }
 
-// goOn takes up a run that was interrupted.
+// goOn takes up a run that was interrupted. How it is shown and with how many
+// threads it goes on is free; all else is as it was.
 func (f *runFlags) goOn(cmd *cobra.Command) error {
-	for _, flag := range []string{"set", "seed", "threads", "kernel", "data"} {
+	for _, flag := range []string{"set", "seed", "kernel", "data"} {
 		if cmd.Flags().Changed(flag) {
 			return fmt.Errorf("--%s cannot change a run that has begun: edit its experiment.yaml, or begin another run", flag)
 		}
+	}
+	if f.threads < 0 {
+		return fmt.Errorf("--threads %d: want 0 for all cores, or more", f.threads)
 	}
 	folder, err := findRun(f.runDir, f.resume)
 	if err != nil {
@@ -127,6 +132,9 @@ func (f *runFlags) goOn(cmd *cobra.Command) error {
 	run, err := pipeline.Continue(folder)
 	if err != nil {
 		return err
+	}
+	if cmd.Flags().Changed("threads") {
+		run.Experiment.Engine.Threads = f.threads // which no result depends on
 	}
 	return f.display.compute(cmd, run)
 }

@@ -11,8 +11,8 @@ import (
 	"espalier/compress/pipeline"
 )
 
-// A runRow is a run in the answer of the command runs. Shares are 0 to 1, and
-// null where a run has not come so far.
+// A runRow is a run in the answer of the command runs. Shares are 0 to 1, top-1
+// on the test split, and null where a run has not come so far.
 type runRow struct {
 	Name       string     `json:"name"`
 	Folder     string     `json:"folder"`
@@ -35,7 +35,11 @@ func newRuns() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs",
 		Short: "List the runs, the newest first",
-		Args:  cobra.NoArgs,
+		Long: `Runs lists the runs under --run-dir, the newest first. A run is live while a
+process computes it, then done, stopped (somebody asked for it), failed, or
+interrupted. Accuracies are top-1 on the test split: of the dense network, at
+the sparsity of the last round that passed its gate, and in int8.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			listings, err := pipeline.ListRuns(dir)
 			if err != nil {

@@ -85,6 +85,8 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 		defer close(computed)
 		done, err = run.Do(ctx, parts())
 	}()
+	lost, found := terminalLost()
+	defer found()
 	left, shown := ui.Quit, f.onScreen(cmd)
 	if shown {
 		if left, shown = f.draw(cmd, run.Hub, run.Folder); left == ui.Abort {
@@ -94,11 +96,14 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 	undo := context.AfterFunc(cmd.Context(), stop)
 	defer undo()
 	if !shown {
-		if failed := f.print(cmd, run.Hub); failed != nil {
+		if failed := f.printUntil(lost, cmd, run.Hub); failed != nil && lost.Err() == nil && !errors.Is(failed, syscall.EIO) {
 			stop()
 			<-computed
 			run.Close()
 			return runError{fmt.Errorf("run %s: %w", run.Folder.Name(), failed)}
+		}
+		if lost.Err() != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), goesOn)
 		}
 	} else if left == ui.Detach {
 		// Where the terminal is gone, this fails, and the run goes on unseen.
@@ -132,9 +137,23 @@ func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source, folder p
 	}
 	if left == ui.Detach {
 		signal.Ignore(syscall.SIGHUP) // the terminal may be gone
-		fmt.Fprintln(cmd.ErrOrStderr(), "The run goes on without a screen; ctrl+c saves a checkpoint and stops it.")
+		fmt.Fprintln(cmd.ErrOrStderr(), goesOn)
 	}
 	return left, true
+}
+
+// goesOn tells whoever is there of a run that nobody looks at.
+const goesOn = "The run goes on without a screen; ctrl+c saves a checkpoint and stops it."
+
+// terminalLost returns a context that ends with SIGHUP, which a process gets
+// when its terminal is gone. Where the signal is ignored, as under nohup, it
+// stays so. Writing to such a terminal fails with EIO, before the signal or
+// after it.
+func terminalLost() (context.Context, context.CancelFunc) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return context.WithCancel(context.Background())
+	}
+	return signal.NotifyContext(context.Background(), syscall.SIGHUP)
 }
 
 // interrupted says how to go on.

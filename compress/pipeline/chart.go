@@ -32,7 +32,7 @@ type series struct {
 // number of calibration images. A curve needs two points.
 func charts(s *State) []chart {
 	var all []chart
-	pruned := series{name: "top-1 on test"}
+	pruned := series{name: "top-1"}
 	if dense := s.Evaluation("dense", "test"); dense != nil {
 		pruned.x, pruned.y = append(pruned.x, 0), append(pruned.y, 100*dense.Top1)
 	}
@@ -43,10 +43,10 @@ func charts(s *State) []chart {
 	}
 	if len(pruned.x) > 1 {
 		all = append(all, chart{
-			file: "pruning.png", title: "Top-1 against sparsity", x: "sparsity of all weights (%)", y: "top-1 (%)", series: []series{pruned},
+			file: "pruning.png", title: "Top-1 against sparsity", x: "sparsity of all weights (%)", y: "top-1 on test (%)", series: []series{pruned},
 		})
 	}
-	sweep := chart{file: "calibration.png", title: "Int8 top-1 against calibration images", x: "calibration images", y: "top-1 (%)", log: true}
+	sweep := chart{file: "calibration.png", title: "Int8 top-1 against calibration images", x: "calibration images", y: "top-1 on test (%)", log: true}
 	var float series
 	for _, m := range sizeMeans(s.Points) {
 		if n := len(sweep.series); n == 0 || sweep.series[n-1].name != m.observer {

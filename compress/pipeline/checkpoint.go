@@ -3,6 +3,9 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -12,6 +15,8 @@ import (
 
 // stepCheckpoints are written in turn, so that one whole checkpoint remains
 // whatever happens while the other is written. The newer of the two counts.
+// They are removed when the run is done; the checkpoints of the dense network
+// and of the rounds are kept for good.
 var stepCheckpoints = [2]string{"checkpoints/step-a.safetensors", "checkpoints/step-b.safetensors"}
 
 // A stepState is the metadata of a checkpoint inside a stage of training.
@@ -80,4 +85,38 @@ func (r *runner) saveStep() error {
 	meta := weights.Metadata(r.net, r.metadata(s.metadata()))
 	r.saved = time.Now()
 	return r.write(func() error { return weights.Write(r.folder.Path(s.file), tensors, meta) })
+}
+
+// removeSteps removes the checkpoints that no resume needs any more.
+func removeSteps(folder Folder) error {
+	var errs []error
+	for _, file := range stepCheckpoints {
+		if err := os.Remove(folder.Path(file)); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// temporary matches the names that a file has until it is complete.
+var temporary = regexp.MustCompile(`^\..+\.[0-9]+(\.tmp)?$`)
+
+// removeTemporary removes the files that a killed process was writing. The
+// caller holds the run's lock.
+func removeTemporary(folder Folder) error {
+	for _, path := range []string{string(folder), folder.Path("checkpoints")} {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return fmt.Errorf("remove unfinished files: %w", err)
+		}
+		for _, entry := range entries {
+			if !temporary.MatchString(entry.Name()) {
+				continue
+			}
+			if err := os.Remove(filepath.Join(path, entry.Name())); err != nil {
+				return fmt.Errorf("remove unfinished files: %w", err)
+			}
+		}
+	}
+	return nil
 }

@@ -167,8 +167,11 @@ func (r *runner) cached() (string, error) {
 // metadata describes how a checkpoint came about.
 func (r *runner) metadata(extra map[string]string) map[string]string {
 	m := map[string]string{
-		"dataset": r.e.Data.Set, "experiment": r.e.Name, "seed": fmt.Sprint(r.e.Seed), "run": r.folder.Name(),
+		weights.MetaDataset: r.e.Data.Set, "experiment": r.e.Name, "seed": fmt.Sprint(r.e.Seed), "run": r.folder.Name(),
 		"kernel": r.engine.Kernels.Name, "steps": fmt.Sprint(r.steps), "espalier": r.parts.Version,
+	}
+	if r.e.Data.Set == configs.Shapes10 {
+		m[weights.MetaDataSeed] = fmt.Sprint(r.e.Data.Seed)
 	}
 	if r.data.Note != "" {
 		m["dataset_note"] = r.data.Note

@@ -14,7 +14,8 @@
 //	experiment.yaml   the resolved experiment
 //	journal.jsonl     all events, one JSON object a line
 //	checkpoints/      safetensors: dense, round-1, round-2, …, and the latest
-//	                  two states inside a stage of training, step-a and step-b
+//	                  two states inside a stage of training, step-a and step-b,
+//	                  which are removed when the run is done
 //	quantized.safetensors
 //	result.json       the tables, when the run is over
 //	report.md         the same for people, with charts as text and PNG

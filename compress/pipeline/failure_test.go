@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"espalier/dataset"
 )
@@ -95,5 +97,61 @@ func TestFailuresAreOneSentence(t *testing.T) {
 				t.Errorf("the journal begins with %+v", events[0].Body)
 			}
 		})
+	}
+}
+
+// TestClockJumps sets the journal's clock forth and back by hours all the time:
+// the bits stay, and the time that the run worked is measured by another clock.
+func TestClockJumps(t *testing.T) {
+	want, _ := reference(t)
+	r := create(t, tiny(t))
+	calls := 0
+	r.Hub.journal.now = func() time.Time {
+		calls++
+		jump := time.Duration(calls%5-2) * 7 * time.Hour
+		return time.Now().Round(0).Add(jump) // Round strips the monotonic reading
+	}
+	done, events := do(t, r, tinyParts())
+	if hash := journalHash(t, r.Folder); hash != want {
+		t.Error("the journal differs from the undisturbed run's")
+	}
+	if done.Status != StatusDone || done.Seconds <= 0 || done.Seconds > 3600 {
+		t.Errorf("%+v", done)
+	}
+	for _, e := range of[StageDone](events) {
+		if e.Seconds < 0 || e.Seconds > 3600 {
+			t.Errorf("%+v", e)
+		}
+	}
+	if state, err := ReadState(r.Folder); err != nil || state.Seconds < 0 {
+		t.Errorf("%v, %v seconds", err, state.Seconds)
+	}
+}
+
+// TestUnfinishedFiles leaves what a process leaves that is killed while it
+// writes: going on removes it, and nothing else.
+func TestUnfinishedFiles(t *testing.T) {
+	r := create(t, tiny(t))
+	r.Close()
+	names := []string{".experiment.yaml.1234", ".keep", "checkpoints/.step-a.safetensors.567.tmp", "checkpoints/.mine.tmp"}
+	for _, name := range names {
+		if err := os.WriteFile(r.Folder.Path(name), []byte("half"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := Continue(r.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	do(t, again, tinyParts())
+	var left []string
+	for _, name := range names {
+		if _, err := os.Stat(r.Folder.Path(name)); err == nil {
+			left = append(left, name)
+		}
+	}
+	if !slices.Equal(left, []string{".keep", "checkpoints/.mine.tmp"}) {
+		t.Errorf("left are %v", left)
 	}
 }

@@ -62,7 +62,8 @@ type plainPrinter struct {
 func (p *plainPrinter) print(e Event) error {
 	text := line(e.Body)
 	if text == "" {
-		if e.Time.Sub(p.last) < heartbeat {
+		// A clock that was set back must not silence the printer.
+		if since := e.Time.Sub(p.last); 0 <= since && since < heartbeat {
 			return nil
 		}
 		if text = beat(e.Body); text == "" {
@@ -128,11 +129,11 @@ func line(body Body) string {
 		if !b.Passed {
 			verdict = "failed"
 		}
-		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 %s (%s)  %d epochs  %s  %s: %s  %s %.12s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), difference(-b.Drop), b.Epochs, duration(b.Seconds), verdict, b.Reason, b.Checkpoint, b.Hash)
+		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 on test %s (%s)  %d epochs  %s  %s: %s  %s %.12s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), difference(-b.Drop), b.Epochs, duration(b.Seconds), verdict, b.Reason, b.Checkpoint, b.Hash)
 	case CalibrationPoint:
-		return fmt.Sprintf("int8  %s  %d images  draw %d: top-1 %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, b.Images, b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
+		return fmt.Sprintf("int8  %s  %d images  draw %d: top-1 on test %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, b.Images, b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
 	case Quantized:
-		return fmt.Sprintf("quantized  recipe %s  %s on %d images: top-1 %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, b.Images, percent(b.Top1), percent(b.Float), thousands(int(b.Int8Bytes)), thousands(int(b.FloatBytes)))
+		return fmt.Sprintf("quantized  recipe %s  %s on %d images: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, b.Images, percent(b.Top1), percent(b.Float), thousands(int(b.Int8Bytes)), thousands(int(b.FloatBytes)))
 	case Scales:
 		if !b.Asked {
 			return ""
@@ -157,7 +158,7 @@ func line(body Body) string {
 	case Note:
 		return fmt.Sprintf("note at step %d: %s", b.GlobalStep, b.Text)
 	case RunDone:
-		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 dense %s, pruned %s, int8 %s", b.Status, duration(b.Seconds), percent(b.Sparsity), percent(b.Dense), percent(b.Top1), percent(b.Int8))
+		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 on test: dense %s, pruned %s, int8 %s", b.Status, duration(b.Seconds), percent(b.Sparsity), percent(b.Dense), percent(b.Top1), percent(b.Int8))
 		if b.Reason != "" {
 			text += ": " + b.Reason
 		}

@@ -38,6 +38,25 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
+// TestClockSetBack holds the printer to its heartbeat when the wall clock goes
+// back by an hour.
+func TestClockSetBack(t *testing.T) {
+	var out bytes.Buffer
+	p := plainPrinter{w: &out}
+	now := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
+	for second := range 20 {
+		if second == 10 {
+			now = now.Add(-time.Hour)
+		}
+		if err := p.print(Event{Time: now.Add(time.Duration(second) * time.Second), Body: StepDone{Step: second, Steps: 20}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(out.String(), "\n"); n != 2 || !strings.Contains(out.String(), "step 10/20") {
+		t.Errorf("%d lines:\n%s", n, out.String())
+	}
+}
+
 // TestEveryEventHasALine holds the printer to every metric: each kind gives a
 // line, now or as a heartbeat, but for those that only structure the journal.
 func TestEveryEventHasALine(t *testing.T) {

@@ -180,7 +180,7 @@ func quantizedTable(w io.Writer, s *State) {
 	if q == nil {
 		return
 	}
-	fmt.Fprint(w, "\n## Quantization\n\n| recipe | observer | images | fp32 top-1 | int8 top-1 | difference | fp32 bytes | int8 bytes |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
+	fmt.Fprint(w, "\n## Quantization\n\nTop-1 on the test split.\n\n| recipe | observer | images | fp32 top-1 | int8 top-1 | difference | fp32 bytes | int8 bytes |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
 	fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", q.Recipe, q.Observer, thousands(q.Images), percent(q.Float), percent(q.Top1), difference(q.Top1-q.Float), thousands(int(q.FloatBytes)), thousands(int(q.Int8Bytes)))
 }
 

@@ -79,6 +79,9 @@ func (r *Run) rewind() error {
 	if done := state.Done; done != nil && done.Status == StatusDone {
 		return fmt.Errorf("it is done already; see its report with: espalier report %s", r.Folder)
 	}
+	if err := removeTemporary(r.Folder); err != nil {
+		return err
+	}
 	if state.Started == nil {
 		r.resume = false // it did not come to its first event
 		return nil
@@ -136,7 +139,8 @@ func (r *Run) Do(ctx context.Context, p Parts) (RunDone, error) {
 	} else {
 		err = nil
 	}
-	if failed := r.guard(func() error { return worker.conclude(done) }); failed != nil {
+	conclude := func() error { return worker.conclude(done) }
+	if failed := r.guard(func() error { return worker.write(conclude) }); failed != nil {
 		worker.log("warn", "the report could not be written: %s", failed)
 	}
 	r.Hub.Publish(done)

@@ -258,8 +258,14 @@ func (r *runner) conclude(done RunDone) error {
 		return err
 	}
 	files, err := writeReport(r.folder, r.e, &state)
+	if err != nil {
+		return err
+	}
 	for _, file := range files {
 		r.saidSaved("report", file)
 	}
-	return err
+	if done.Status == StatusDone {
+		return removeSteps(r.folder)
+	}
+	return nil
 }

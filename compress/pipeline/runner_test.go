@@ -111,7 +111,7 @@ func journalHash(t *testing.T, f Folder) string {
 }
 
 func TestWholeExperiment(t *testing.T) {
-	r := create(t, tiny(t, "sweep.draws=2"))
+	r := create(t, tiny(t, "sweep.draws=2", "data.seed=5"))
 	done, events := do(t, r, tinyParts())
 	if done.Status != StatusDone {
 		t.Fatalf("%+v", done)
@@ -141,7 +141,7 @@ func TestWholeExperiment(t *testing.T) {
 		if zero, total := n.Sparsity(); float64(zero)/float64(total) != row.Sparsity {
 			t.Errorf("round %d: sparsity %v, in the file %d of %d", row.Round, row.Sparsity, zero, total)
 		}
-		if hash := weights.Hash(weights.FromNetwork(n)); hash != row.Hash || meta["round"] != fmt.Sprint(row.Round) || meta["dataset"] != "shapes10" {
+		if hash := weights.Hash(weights.FromNetwork(n)); hash != row.Hash || meta["round"] != fmt.Sprint(row.Round) || meta[weights.MetaDataset] != "shapes10" || meta[weights.MetaDataSeed] != "5" {
 			t.Errorf("round %d: hash %s, in the file %s, %v", row.Round, row.Hash, hash, meta)
 		}
 		// Candidates alone reach the target; the edge layers 0.3 of it, once.
@@ -173,6 +173,22 @@ func TestWholeExperiment(t *testing.T) {
 	if files, _ := os.ReadDir(string(r.Folder)); slices.ContainsFunc(files, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), ".") }) {
 		t.Error("a temporary file was left behind")
 	}
+	if files := checkpoints(t, r.Folder); !slices.Equal(files, []string{"dense.safetensors", "round-1.safetensors", "round-2.safetensors"}) {
+		t.Errorf("the checkpoints are %v", files)
+	}
+}
+
+// checkpoints lists the files in a run's folder of checkpoints.
+func checkpoints(t *testing.T, f Folder) (names []string) {
+	t.Helper()
+	files, err := os.ReadDir(f.Path("checkpoints"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		names = append(names, file.Name())
+	}
+	return names
 }
 
 // TestSameSeedSameJournal holds two runs to the same bits with different
