@@ -45,6 +45,7 @@ in --run-dir. The picture goes to standard output unless --output names a file.`
 			}
 			defer source.Close()
 			shot.Keys = strings.Fields(keys)
+			options.Runs = shelfOf(folder)
 			picture, err := ui.Draw(source, options, shot)
 			if err != nil {
 				return fmt.Errorf("draw run %s: %w", folder.Name(), err)

@@ -132,6 +132,15 @@ func TestAShotIsTheScreen(t *testing.T) {
 			t.Errorf("as of step 200, %q is not in\n%s", want, shot.Text())
 		}
 	}
+	shot, err = Draw(src, Options{Theme: "dark", Runs: testShelf()}, ShotOptions{Width: 100, Height: 30, Keys: []string{"7", "z", "G", "c"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"compared", "quick-other", "fine_tune.learning_rate"} {
+		if !strings.Contains(shot.Text(), want) {
+			t.Errorf("%q is not in the comparison\n%s", want, shot.Text())
+		}
+	}
 	for what, o := range map[string]ShotOptions{
 		"unknown pane": {Width: 80, Height: 24, Pane: "loos"}, "dead key": {Width: 80, Height: 24, Keys: []string{"!"}},
 	} {

@@ -48,6 +48,10 @@ func Draw(src pipeline.Source, o Options, shot ShotOptions) (*Shot, error) {
 	if a.scene.run.Events == 0 {
 		return nil, errors.New("the run has no events yet: wait for its first step")
 	}
+	if o.Runs != nil {
+		listings, err := o.Runs.List()
+		a.runs.reached(listedMsg{listings, err}, now)
+	}
 	a.take(tea.WindowSizeMsg{Width: shot.Width, Height: shot.Height})
 	if shot.Pane != "" {
 		i := slices.IndexFunc(a.panes, func(p pane) bool { return strings.EqualFold(p.name(), shot.Pane) })
@@ -89,10 +93,34 @@ func (a *App) pressAll(keys []string) error {
 		if a.overlay == overlayNone && !slices.ContainsFunc(a.table, bound) {
 			return fmt.Errorf("the key %q does nothing in the pane %s: see the help, ?", key, a.panes[a.focus].name())
 		}
-		a.key(key, tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(key)})
+		exports := a.overlay == overlayExport // a picture writes no other files
+		if cmd := a.key(key, tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(key)}); !exports {
+			a.settle(cmd)
+		}
 		a.build() // moving by cells and pages reads what was drawn
 	}
 	return nil
+}
+
+// settle does what keys asked for, such as reading another run, at once.
+func (a *App) settle(cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	switch msg := cmd().(type) {
+	case tea.BatchMsg:
+		for _, c := range msg {
+			a.settle(c)
+		}
+	case openedMsg:
+		a.settle(a.opened(msg))
+	case comparedMsg:
+		a.compared(msg)
+	case eventsMsg:
+		if next := a.events(msg); len(msg.events) == batch {
+			a.settle(next)
+		}
+	}
 }
 
 // shot draws the screen anew, with overlays and messages or without.
