@@ -158,7 +158,7 @@ func (l *layout) threeColumns(r grid.Rect, focus paneID, at split) {
 		second = paneRuns
 	}
 	log, r := r.Bottom(max(r.H/9, 6))
-	left, r := r.Left(max(r.W/5, 40))
+	left, r := r.Left(max(r.W/5, 43))
 	middle, right := l.columns(r, at, r.W*3/5)
 	rounds, facts := left.Top(max(left.H*2/5, 14))
 	upper, lower := l.rows(seamCharts, middle, at.charts, middle.H*55/100)

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,11 +72,6 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 		text = fmt.Sprintf("%s network: top-1 %.2f%% on %s (%d of %d)", b.What, 100*b.Top1, b.Split, b.Correct, b.Total)
 	case pipeline.RoundStarted:
 		text = fmt.Sprintf("round %d of %d: target %.1f%%, %d epochs", b.Round, b.Rounds, 100*b.Target, b.Epochs)
-	case pipeline.Sparsity:
-		layer = l.deadChannels(r, b)
-		if layer != "" {
-			level, text = "warn", deadText(b)
-		}
 	case pipeline.RoundDone:
 		level, text = roundText(b)
 	case pipeline.CalibrationPoint:
@@ -99,7 +95,7 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.Saved:
 		text = fmt.Sprintf("%s saved: %s (%d bytes)", b.What, b.Path, b.Bytes)
 	case pipeline.Log:
-		level, text = b.Level, b.Text
+		level, text, layer = b.Level, b.Text, r.layerOf(b.Text)
 	case pipeline.Note:
 		text = "note: " + b.Text
 	case pipeline.RunDone:
@@ -108,6 +104,16 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	if text != "" {
 		l.Add(Line{Time: e.Time, Level: level, Text: text, Step: r.Step.GlobalStep, Layer: layer})
 	}
+}
+
+// layerOf returns the layer that a sentence begins with, as in "layer2.0.conv1:
+// 3 of its 32 output channels are all zero".
+func (r *Run) layerOf(text string) string {
+	name, _, ok := strings.Cut(text, ":")
+	if ok && slices.ContainsFunc(r.Info.Layers, func(l pipeline.LayerInfo) bool { return l.Name == name }) {
+		return name
+	}
+	return ""
 }
 
 func epochText(b pipeline.EpochDone) string {
@@ -124,32 +130,6 @@ func roundText(b pipeline.RoundDone) (level, text string) {
 		return "warn", text + ", gate failed: " + b.Reason
 	}
 	return "info", text
-}
-
-// deadChannels returns the first layer that lost channels in this census.
-func (l *Log) deadChannels(r *Run, b pipeline.Sparsity) string {
-	before := Census{}
-	if n := len(r.sparsity); n >= 2 {
-		before = r.sparsity[n-2]
-	}
-	for _, s := range b.Layers {
-		if old, _ := before.layer(s.Name); s.DeadChannels > old.DeadChannels {
-			return s.Name
-		}
-	}
-	return ""
-}
-
-func deadText(b pipeline.Sparsity) string {
-	var parts []string
-	channels := 0
-	for _, s := range b.Layers {
-		if s.DeadChannels > 0 {
-			channels += s.DeadChannels
-			parts = append(parts, fmt.Sprintf("%s %d", Short(s.Name), s.DeadChannels))
-		}
-	}
-	return fmt.Sprintf("%d output channels are now all zero: %s", channels, strings.Join(parts, ", "))
 }
 
 func commandText(b pipeline.Commanded) (level, text, layer string) {

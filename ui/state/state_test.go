@@ -213,3 +213,18 @@ func TestTheDataSetIsNamedWithItsNote(t *testing.T) {
 		t.Errorf("the data set is %q", got)
 	}
 }
+
+func TestALineOfTheRunLeadsToItsLayer(t *testing.T) {
+	r := replay(sample.Journal()[:1])
+	for text, want := range map[string]string{
+		"layer2.0.conv1: 3 of its 32 output channels are all zero": "layer2.0.conv1",
+		"layer9.0.conv1: there is none of that name":               "",
+		"disk full": "",
+	} {
+		r.Apply(pipeline.Event{Seq: r.Seq + 1, Body: pipeline.Log{Level: "warn", Text: text}})
+		lines := r.Log.Lines()
+		if last := lines[len(lines)-1]; last.Layer != want || last.Text != text {
+			t.Errorf("%q leads to %q, want %q", last.Text, last.Layer, want)
+		}
+	}
+}
