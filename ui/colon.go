@@ -22,7 +22,7 @@ type colon struct {
 func colons() []colon {
 	return []colon{
 		{"goto", "STEP", "put the cursor at a step; in a replay, go there", (*App).goTo},
-		{"pause-at", "STEP", "pause at the first step from there on that the screen hears of; 0: not any more", (*App).pauseFrom},
+		{"pause-at", "STEP", "pause when that step is seen; 0 takes the order back", (*App).pauseFrom},
 		{"calib", "N [OBSERVER]", "measure int8 accuracy at N calibration images", (*App).calibrate},
 		{"layer", "NAME", "select a layer", (*App).chooseLayer},
 		{"export", "FORMAT", "export what is shown: csv, json, text, svg, png", (*App).exportAs},

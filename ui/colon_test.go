@@ -58,6 +58,23 @@ func TestEveryCommandOfTheCommandLineIsInTheHelp(t *testing.T) {
 	}
 }
 
+func TestTheHelpIsNeverCut(t *testing.T) {
+	for focus := range paneCount {
+		a := newTestApp(t, during(2, 10), 80, 100)
+		a.setFocus(focus)
+		press(a, "?")
+		for _, line := range a.helpLines(76) {
+			n := 0
+			for _, p := range line {
+				n += a.grid.Width(p.text)
+			}
+			if n > 76 {
+				t.Errorf("pane %d: the help has a line of %d cells: %v", focus, n, line)
+			}
+		}
+	}
+}
+
 func TestNamesAreCompleted(t *testing.T) {
 	for text, want := range map[string]string{"g": "goto ", "p": "pause-at ", "q": "quit", "": "", "x": "x", "rep": "replay"} {
 		if got := complete(text); got != want {

@@ -34,20 +34,20 @@ func (a *App) helpLines(width int) [][]piece {
 		lines = append(lines, []piece{{theme.Plain, text}})
 	}
 	lines = append(lines, nil)
-	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in != nil })...)
+	lines = append(lines, a.helpKeys(width, func(b *binding) bool { return b.in != nil })...)
 	lines = append(lines, nil, []piece{{theme.Focus, "Everywhere"}})
-	lines = append(lines, a.helpKeys(func(b *binding) bool { return b.in == nil && b.section == "" })...)
+	lines = append(lines, a.helpKeys(width, func(b *binding) bool { return b.in == nil && b.section == "" })...)
 	section := ""
 	for i := range a.table {
 		if s := a.table[i].section; s != section && s != "" {
 			section = s
 			lines = append(lines, nil, []piece{{theme.Focus, s}})
-			lines = append(lines, a.helpKeys(func(b *binding) bool { return b.section == s })...)
+			lines = append(lines, a.helpKeys(width, func(b *binding) bool { return b.section == s })...)
 		}
 	}
 	lines = append(lines, nil, []piece{{theme.Focus, "Command line"}})
 	for _, c := range colons() {
-		lines = append(lines, []piece{{theme.Key, fmt.Sprintf("%-23s ", ":"+strings.TrimSpace(c.name+" "+c.argument))}, {theme.Plain, c.help}})
+		lines = append(lines, entry(width, ":"+strings.TrimSpace(c.name+" "+c.argument), c.help)...)
 	}
 	lines = append(lines, nil)
 	for _, text := range wrap("Glyphs: braille ⣿⡇⠤, blocks ▁▃▅█░▒▓, lines ╭─┊┆. If these look wrong, press #. "+
@@ -74,15 +74,28 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// helpKeys returns a line for each binding of the focused pane that passes.
-func (a *App) helpKeys(pass func(*binding) bool) [][]piece {
+// entry returns the lines of something to press or type, and what it does.
+func entry(width int, what, does string) [][]piece {
+	const column = 24
+	var lines [][]piece
+	for i, text := range wrap(does, max(width-column, 10)) {
+		if i > 0 {
+			what = ""
+		}
+		lines = append(lines, []piece{{theme.Key, fmt.Sprintf("%-*s", column, what)}, {theme.Plain, text}})
+	}
+	return lines
+}
+
+// helpKeys returns the lines for each binding of the focused pane that passes.
+func (a *App) helpKeys(width int, pass func(*binding) bool) [][]piece {
 	var lines [][]piece
 	for i := range a.table {
 		b := &a.table[i]
 		if b.help == "" || !pass(b) || !(b.in == nil || b.works(a, a.focus)) {
 			continue
 		}
-		lines = append(lines, []piece{{theme.Key, fmt.Sprintf("%-23s ", b.listed())}, {theme.Plain, b.help}})
+		lines = append(lines, entry(width, b.listed(), b.help)...)
 	}
 	return lines
 }
