@@ -49,3 +49,32 @@ func TestScriptingPage(t *testing.T) {
 		t.Errorf("%d variables, %v", found, err)
 	}
 }
+
+// TestReliabilityPage holds docs/reliability.md to naming tests that exist.
+func TestReliabilityPage(t *testing.T) {
+	page, err := os.ReadFile("docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := map[string]bool{}
+	for _, name := range regexp.MustCompile("(?:Test|Fuzz)[A-Z]\\w+").FindAllString(string(page), -1) {
+		missing[name] = true
+	}
+	if len(missing) < 20 {
+		t.Fatalf("the page names %d tests", len(missing))
+	}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
+	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, match := range declared.FindAllStringSubmatch(string(source), -1) {
+			delete(missing, match[1])
+		}
+		return err
+	})
+	if err != nil || len(missing) > 0 {
+		t.Errorf("the page names tests that there are not: %v, %v", missing, err)
+	}
+}
