@@ -208,7 +208,8 @@ func TestASessionInARealTerminal(t *testing.T) {
 	e.wait("90.00 (−0.50)")
 	e.keys("?", "G")
 	e.wait("Command line")
-	e.keys("Escape")
+	e.keys("Escape") // alone: together with the next key it would be alt and that key
+	e.wait("Sparsity by layer")
 	e.keys("Space")
 	e.wait("● RUN")
 	e.keys("q")
