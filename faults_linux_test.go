@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -146,6 +147,11 @@ func TestHangUp(t *testing.T) {
 	}
 	dir := t.TempDir()
 	p := program(t, dir, short...)
+	// Under nohup the signal is ignored, and a process inherits that; it does
+	// not inherit that somebody listens.
+	listen := make(chan os.Signal, 1)
+	signal.Notify(listen, syscall.SIGHUP)
+	defer signal.Stop(listen)
 	lines := start(t, p)
 	until(t, lines, "run smoke-")
 	p.Process.Signal(syscall.SIGHUP)
