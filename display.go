@@ -106,8 +106,7 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 			fmt.Fprintln(cmd.ErrOrStderr(), goesOn)
 		}
 	} else if left == ui.Detach {
-		// Where the terminal is gone, this fails, and the run goes on unseen.
-		f.print(cmd, newer{run.Hub, run.Hub.Seq()})
+		f.printRest(cmd, run.Hub)
 	}
 	<-computed
 	if shown && left != ui.Detach {
@@ -123,6 +122,15 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 		return interrupted(run.Folder)
 	}
 	return nil
+}
+
+// printRest prints what comes from now on, unless the run is over. Where the
+// terminal is gone, this fails, and the run goes on unseen.
+func (f *displayFlags) printRest(cmd *cobra.Command, hub *pipeline.Hub) {
+	now := hub.Seq()
+	if hub.State().Done == nil {
+		f.print(cmd, newer{hub, now})
+	}
 }
 
 // draw shows a source on the terminal. Where that fails, the run is not

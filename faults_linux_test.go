@@ -89,6 +89,37 @@ func TestLostTerminal(t *testing.T) {
 	}
 }
 
+// TestLostTerminalAfterTheEnd closes the terminal of a screen whose run is
+// over: nothing is left to wait for, and the process ends.
+func TestLostTerminalAfterTheEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	dir := t.TempDir()
+	tty, person := terminal(t)
+	p := program(t, dir, append(short[:len(short):len(short)], "--plain=false", "--tui")...)
+	p.Stdin, p.Stdout, p.Stderr = tty, tty, tty
+	p.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tty.Close()
+	var seen strings.Builder
+	for buffer := make([]byte, 4096); !strings.Contains(seen.String(), "DONE"); {
+		n, err := person.Read(buffer)
+		if err != nil {
+			t.Fatalf("%v after %q", err, seen.String())
+		}
+		seen.Write(buffer[:n])
+	}
+	person.Close()
+	stuck := time.AfterFunc(time.Minute, func() { p.Process.Kill() })
+	defer stuck.Stop()
+	if err := p.Wait(); err != nil {
+		t.Errorf("the process ends with %v", err)
+	}
+}
+
 // TestSecondInterrupt stops a process that then cannot end, since nobody reads
 // its lines: the second ctrl+c ends it at once, and nothing is lost.
 func TestSecondInterrupt(t *testing.T) {
