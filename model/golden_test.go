@@ -159,6 +159,9 @@ func TestStepsAreAsCloseToFloat64AsPyTorch(t *testing.T) {
 	images, labels := goldenImages(t)
 	losses := g.float64s("loss64")
 	// Metadata pytorch_fp32_channels_last, the layout nearest to the engine's.
+	// PyTorch's other layout, pytorch_fp32_nchw, lands at 0.0019 and 0.0679: it
+	// flips one ReLU fewer, and most paths here stay within three times that
+	// too.
 	gradBound, updateBound := 3*0.00313, 3*0.101
 	lossBound := []float64{3 * 7.1e-7, 3 * 4e-5, 3 * 7.6e-4}
 	start := g.network("before.")
