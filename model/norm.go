@@ -68,7 +68,9 @@ func (b *norm) statistics(count int) {
 		rstd := 1 / math.Sqrt(variance+NormEpsilon)
 		scale := float64(b.Gamma[c]) * rstd
 		b.mean[c], b.rstd[c] = float32(mean), rstd
-		b.scale[c], b.shift[c] = float32(scale), float32(float64(b.Beta[c])-mean*scale)
+		// The shift belongs to the scale as rounded: the mean itself maps to beta.
+		b.scale[c] = float32(scale)
+		b.shift[c] = float32(float64(b.Beta[c]) - mean*float64(b.scale[c]))
 		b.Mean[c] += NormMomentum * (float32(mean) - b.Mean[c])
 		b.Var[c] += NormMomentum * (float32(variance*n/math.Max(1, n-1)) - b.Var[c])
 	}
@@ -88,7 +90,7 @@ func (b *norm) gradients(count int) {
 		scale := float64(b.Gamma[c]) * rstd
 		slope := -scale * rstd * dGamma / n
 		b.c0[c], b.c1[c] = float32(scale), float32(slope)
-		b.c2[c] = float32(-scale*sum/n - slope*mean)
+		b.c2[c] = float32(-scale*sum/n - float64(b.c1[c])*mean)
 		b.gamma.gradient[c], b.beta.gradient[c] = float32(dGamma), float32(sum)
 	}
 	clear(b.sums)
