@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,9 +160,9 @@ func TestStepsAreAsCloseToFloat64AsPyTorch(t *testing.T) {
 	images, labels := goldenImages(t)
 	losses := g.float64s("loss64")
 	// Metadata pytorch_fp32_channels_last, the layout nearest to the engine's.
-	// PyTorch's other layout, pytorch_fp32_nchw, lands closer: 0.0019, 0.0679,
-	// and 1.7e-6 for the second loss. Three times that is not reached by every
-	// path, least of all in the second loss.
+	// In its other layout (pytorch_fp32_nchw: 0.0019, 0.0679, second loss 1.7e-6)
+	// PyTorch was luckier in which masks moved: see
+	// TestOneRoundingOfTheWeightsMovesTheSecondLoss.
 	gradBound, updateBound := 3*0.00313, 3*0.101
 	lossBound := []float64{3 * 7.1e-7, 3 * 4e-5, 3 * 7.6e-4}
 	start := g.network("before.")
@@ -211,6 +212,36 @@ func TestStepsAreAsCloseToFloat64AsPyTorch(t *testing.T) {
 			t.Logf("updates are off by %.2g", off)
 		}
 	})
+}
+
+// TestOneRoundingOfTheWeightsMovesTheSecondLoss shows how little the golden
+// steps' second loss says about rounding below 1e-5: in exact arithmetic (float64)
+// on weights moved by at most half a unit in the last place of float32, one
+// ReLU mask moves, the gradients are off by 0.1 % and the second loss by more
+// than three times what PyTorch's float32 is off in its luckier layout. An engine
+// cannot be held to that one: whether this mask moves is a toss of a coin.
+func TestOneRoundingOfTheWeightsMovesTheSecondLoss(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two steps in float64 take some seconds")
+	}
+	g := openGolden(t, "train.safetensors")
+	images, labels := goldenImages(t)
+	ref := reference.From(g.network("before."))
+	r := rand.New(rand.NewPCG(4, 1)) // the first of eight seeds 0, 1, … that moves a mask
+	for _, p := range ref.Parameters() {
+		for i := range p.Data {
+			p.Data[i] *= 1 + (2*r.Float64()-1)*0x1p-24
+		}
+	}
+	var off float64
+	for s, want := range g.float64s("loss64")[:2] {
+		x, y := goldenStep(images, labels, s)
+		off = math.Abs(ref.Backward(goldenBatch, x, y) - want)
+		ref.Update(0.01, 0.9, 5e-4)
+	}
+	if luckier := 1.7e-6; off < 3*luckier {
+		t.Errorf("the second loss is off by %.2g: hold the engine to %.2g, too", off, 3*luckier)
+	}
 }
 
 func TestLogitsAreAsPyTorch(t *testing.T) {
