@@ -10,6 +10,7 @@ import (
 
 	"espalier/dataset"
 	"espalier/model/kernel"
+	"espalier/ui/cli"
 )
 
 // TestScriptingPage holds docs/scripting.md to the program's exit codes and to
@@ -20,7 +21,7 @@ func TestScriptingPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(content)
-	if _, codes, _ := strings.Cut(exitCodes, "\n"); !strings.Contains(page, codes) {
+	if _, codes, _ := strings.Cut(cli.ExitCodes, "\n"); !strings.Contains(page, codes) {
 		t.Errorf("the page does not have the exit codes as the help has them:\n%s", codes)
 	}
 	read := regexp.MustCompile(`os\.(?:Getenv|LookupEnv)\(([^)]+)\)`)

@@ -16,10 +16,13 @@ import (
 // folder: the longest prefix of a folder counts. A folder may always import
 // what lies below it.
 var mayImport = map[string][]string{
-	"":                  {"ui", "compress", "configs", "dataset", "model"},
+	"":                  {"ui/cli"},
+	"ui/cli":            {"ui", "compress", "configs", "dataset", "model"},
 	"ui":                {"compress/pipeline", "configs", "ui"},
 	"compress/pipeline": {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
 	"compress/measure":  {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
+	"compress/bench":    {"compress/prune", "compress/quantize", "model"},
+	"compress/compare":  {"compress/measure", "compress/quantize", "model", "dataset"},
 	"compress/prune":    {"model"},
 	"compress/quantize": {"model"},
 	"model/weights":     {"model"},
@@ -109,7 +112,9 @@ func TestAllowed(t *testing.T) {
 		folder, imported string
 		want             bool
 	}{
-		{"", "ui", true},
+		{"", "ui/cli", true},
+		{"", "model", false},
+		{"ui/cli", "model", true},
 		{"ui", "ui/theme", true},
 		{"ui/theme", "ui/grid", true},
 		{"ui", "model", false},

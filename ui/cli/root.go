@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -42,7 +42,7 @@ func describeExits(cmd *cobra.Command) {
 	if text == "" {
 		text = cmd.Short + "."
 	}
-	cmd.Long = text + "\n\n" + exitCodes
+	cmd.Long = text + "\n\n" + ExitCodes
 	for _, c := range cmd.Commands() {
 		describeExits(c)
 	}

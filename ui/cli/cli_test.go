@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -257,7 +257,7 @@ func TestTrain(t *testing.T) {
 func TestHelp(t *testing.T) {
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
-		if !strings.Contains(cmd.Long, exitCodes) || cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+		if !strings.Contains(cmd.Long, ExitCodes) || cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
 			t.Errorf("%s: help is not as that of the others", cmd.CommandPath())
 		}
 		if cmd.Runnable() && cmd.Flags().Lookup("json") == nil && cmd.Name() != "screenshot" { // which answers with a picture
