@@ -90,13 +90,28 @@ func convWeightGrad(c Conv, dw, x, dy []float32) {
 // addProducts adds Σ a[i·aStep]·b[i·bStep+l], i from 0 to n−1, to every lane l
 // of acc.
 func addProducts(acc *[Lanes]float32, a []float32, aStep int, b []float32, bStep, n int) {
-	for i := range n {
-		v := a[i*aStep]
-		p := (*[Lanes]float32)(b[i*bStep:])
-		for l := range acc {
-			acc[l] += v * p[l]
-		}
+	a, b = a[:(n-1)*aStep+1], b[:(n-1)*bStep+Lanes]
+	addEight((*[8]float32)(acc[:]), a, aStep, b, bStep)
+	addEight((*[8]float32)(acc[8:]), a, aStep, b[8:], bStep)
+}
+
+// addEight is addProducts for eight lanes, whose sums stay in registers. The
+// loop's condition tells the compiler that nothing in it needs a bounds check.
+func addEight(acc *[8]float32, a []float32, aStep int, b []float32, bStep int) {
+	s0, s1, s2, s3, s4, s5, s6, s7 := acc[0], acc[1], acc[2], acc[3], acc[4], acc[5], acc[6], acc[7]
+	for len(a) > 0 && len(b) >= 8 {
+		v, p := a[0], (*[8]float32)(b)
+		s0 += v * p[0]
+		s1 += v * p[1]
+		s2 += v * p[2]
+		s3 += v * p[3]
+		s4 += v * p[4]
+		s5 += v * p[5]
+		s6 += v * p[6]
+		s7 += v * p[7]
+		a, b = a[min(aStep, len(a)):], b[min(bStep, len(b)):]
 	}
+	*acc = [8]float32{s0, s1, s2, s3, s4, s5, s6, s7}
 }
 
 // An epilogue is an Epilogue at work on one block of output channels.

@@ -306,7 +306,7 @@ func TestConvPanicsOnShortSlices(t *testing.T) {
 }
 
 func BenchmarkConv(b *testing.B) {
-	for _, s := range All() {
+	for _, s := range setsUnderTest(b) {
 		for _, c := range resnetConvs {
 			x, y := Floats(c.source().len()), Floats(c.Out.Len())
 			w := fillNormal(newRand(1), Floats(c.PackedLen()))

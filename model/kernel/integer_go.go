@@ -101,18 +101,37 @@ func (c *IntegerConv) sum(sums *[Lanes]int32, src []uint8, k, y, x int) {
 		plane := src[b*(c.In.H+2)*row:]
 		for ky := range c.Kernel {
 			at := (y+ky+edge)*row + (x+edge)*lanes
-			for _, q := range plane[at:][:c.Kernel*lanes] {
-				w := (*[Lanes]int8)(weight)
-				weight = weight[Lanes:]
-				if q == 0 { // half of all activations after a ReLU
-					continue
-				}
-				for i := range sums {
-					sums[i] += int32(q) * int32(w[i])
-				}
-			}
+			taps := plane[at:][:c.Kernel*lanes]
+			addCodes(sums, taps, weight)
+			weight = weight[len(taps)*Lanes:]
 		}
 	}
+}
+
+// addCodes adds Σ q[i]·weight[16i+l] to every lane l of sums.
+func addCodes(sums *[Lanes]int32, q []uint8, weight []int8) {
+	weight = weight[:len(q)*Lanes]
+	addEightCodes((*[8]int32)(sums[:]), q, weight)
+	addEightCodes((*[8]int32)(sums[8:]), q, weight[8:])
+}
+
+// addEightCodes is addCodes for eight lanes, whose sums stay in registers. The
+// loop's condition tells the compiler that nothing in it needs a bounds check.
+func addEightCodes(sums *[8]int32, q []uint8, weight []int8) {
+	s0, s1, s2, s3, s4, s5, s6, s7 := sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]
+	for i := 0; i < len(q) && len(weight) >= 8; i++ {
+		v, w := int32(q[i]), (*[8]int8)(weight)
+		s0 += v * int32(w[0])
+		s1 += v * int32(w[1])
+		s2 += v * int32(w[2])
+		s3 += v * int32(w[3])
+		s4 += v * int32(w[4])
+		s5 += v * int32(w[5])
+		s6 += v * int32(w[6])
+		s7 += v * int32(w[7])
+		weight = weight[min(Lanes, len(weight)):]
+	}
+	*sums = [8]int32{s0, s1, s2, s3, s4, s5, s6, s7}
 }
 
 // addIntegerGo is the definition of AddInteger.
@@ -163,14 +182,7 @@ func poolIntegerGo(sums []int32, src []uint8, m Map) {
 func linearIntegerGo(sums []int32, src []uint8, l *IntegerLinear) {
 	for k := 0; k < l.Sums(); k += Lanes {
 		var total [Lanes]int32
-		weight := l.weight.bytes[k*l.In:]
-		for _, q := range src[:l.In] {
-			w := (*[Lanes]int8)(weight)
-			weight = weight[Lanes:]
-			for i := range total {
-				total[i] += int32(q) * int32(w[i])
-			}
-		}
+		addCodes(&total, src[:l.In], l.weight.bytes[k*l.In:])
 		copy(sums[k:], total[:])
 	}
 }

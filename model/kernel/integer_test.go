@@ -342,7 +342,7 @@ func BenchmarkConvInteger(b *testing.B) {
 		settings, weight := randomConv(r, conv)
 		src := randomBytes(r, conv.inputBytes())
 		dst := make([]uint8, conv.Out.Len())
-		for _, s := range All() {
+		for _, s := range setsUnderTest(b) {
 			c := s.NewIntegerConv(settings, weight, 0)
 			b.Run(fmt.Sprintf("in=%v/out=%v/kernel=%d/%s", conv.In, conv.Out, conv.Kernel, s.Name), func(b *testing.B) {
 				for b.Loop() {

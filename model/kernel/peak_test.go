@@ -25,7 +25,7 @@ func TestPeak(t *testing.T) {
 
 // BenchmarkPeak runs the loops that peaks are made of, on one thread.
 func BenchmarkPeak(b *testing.B) {
-	for _, s := range All() {
+	for _, s := range setsUnderTest(b) {
 		for _, c := range []struct {
 			name     string
 			run      func(rounds int)

@@ -233,7 +233,7 @@ func TestSparseAllocatesNothing(t *testing.T) {
 func BenchmarkSparse(b *testing.B) {
 	for _, c := range resnetConvs {
 		for _, density := range []float64{0.3, 0.2, 0.1, 0.08, 0.05, 0.02} {
-			for _, s := range All() {
+			for _, s := range setsUnderTest(b) {
 				b.Run(fmt.Sprintf("%v/%v/%s", c, density, s.Name), func(b *testing.B) {
 					p := NewSparse(c, prune(newRand(1), c, density))
 					const images = 8
@@ -256,7 +256,7 @@ func BenchmarkSparse(b *testing.B) {
 }
 
 func BenchmarkPlanes(b *testing.B) {
-	for _, s := range All() {
+	for _, s := range setsUnderTest(b) {
 		for _, m := range elementwiseMaps[:3] {
 			p := m.Planes()
 			x, y, z := Floats(m.Len()), Floats(p.Len()), Floats(p.Split().Len())

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,9 +12,24 @@ import (
 // sets out, guardedFloats finds accesses outside of buffers, and within holds
 // results to a bound derived from the number of terms that were added up.
 
-// eachSet runs f as a subtest for every set that this machine can run.
+var kernelFlag = flag.String("kernel", "", "test and measure only this set: avx512, avx2 or go")
+
+// setsUnderTest returns the sets that this machine can run, or the one that
+// -kernel names.
+func setsUnderTest(t testing.TB) []*Set {
+	if *kernelFlag == "" {
+		return All()
+	}
+	s, err := Select(*kernelFlag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*Set{s}
+}
+
+// eachSet runs f as a subtest for every set under test.
 func eachSet(t *testing.T, f func(t *testing.T, s *Set)) {
-	for _, s := range All() {
+	for _, s := range setsUnderTest(t) {
 		t.Run(s.Name, func(t *testing.T) { f(t, s) })
 	}
 }
