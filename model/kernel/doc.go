@@ -14,8 +14,11 @@
 // caller's business (package model).
 //
 // Float kernels promise an error bound relative to the sum of absolute
-// products, integer kernels promise equality with the Go version, and all of
-// them let NaN and Inf through. Results never depend on the number of threads.
+// products, and all of them let NaN and Inf through. Elementwise kernels and
+// integer kernels promise more, the bits of the Go version, on every machine:
+// they round after each operation. Convolutions in floating point fuse products
+// and sums where an instruction set has an instruction for it, also in Go on
+// arm64. Results never depend on the number of threads.
 package kernel
 
 //go:generate go run -C _asm . ..

@@ -54,7 +54,7 @@ func (a Affine) Quantize(x float32) uint8 {
 
 // Dequantize returns the real value of the code q.
 func (a Affine) Dequantize(q uint8) float32 {
-	return a.Scale * float32(int32(q)-int32(a.Zero))
+	return float32(a.Scale * float32(int32(q)-int32(a.Zero))) // rounded: no sum may be fused with it
 }
 
 // An IntegerConv is a convolution of uint8 activations with int8 weights,
