@@ -19,11 +19,12 @@ const (
 	Float    = "fp32"
 	Integer  = "int8"
 	Sparse   = "sparse"
+	Epochs   = "epoch" // of CIFAR-10, with what loading takes of it
 	Delay    = "delay" // of a goroutine while training runs
 )
 
 // Tasks returns all tasks.
-func Tasks() []string { return []string{Training, Float, Integer, Sparse, Delay} }
+func Tasks() []string { return []string{Training, Float, Integer, Sparse, Epochs, Delay} }
 
 // Batch is the number of images of a training step and of a large batch of
 // inference.
@@ -60,6 +61,7 @@ type Report struct {
 	// number.
 	Scaling float64 `json:"scaling"`
 	Rows    []Row   `json:"rows"`
+	Epoch   *Epoch  `json:"epoch,omitempty"`
 	Delay   *Late   `json:"delay,omitempty"`
 }
 
@@ -192,6 +194,8 @@ func (b *bench) plan() {
 		switch task {
 		case Training:
 			b.addRows(task, Batch)
+		case Epochs:
+			b.add("an epoch's loading", b.epoch)
 		case Delay:
 			b.add("delay of other goroutines during training", b.delay)
 		default:

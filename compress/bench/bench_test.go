@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 	before := o.Network.Clone()
 	var told []string
 	o.Progress = func(done, total int, what string) {
-		if done != len(told) || total != 2+2+3*4+1 {
+		if done != len(told) || total != 2+2+3*4+1+1 {
 			t.Errorf("%s is number %d of %d", what, done, total)
 		}
 		told = append(told, what)
@@ -87,6 +87,9 @@ func TestRun(t *testing.T) {
 		if !slices.Equal(tensor.Data, before.Tensors()[i].Data) {
 			t.Errorf("measuring changed %s", tensor.Name)
 		}
+	}
+	if e := r.Epoch; e == nil || e.Batches < minRepetitions || !(e.Loading > 0 && e.Loading < 1) || !(e.Overhead > -1) || !(e.Seconds > 0) {
+		t.Errorf("epoch %+v", e)
 	}
 	if r.Delay == nil || r.Delay.Wakeups < 1 || r.Delay.Max < r.Delay.Median {
 		t.Errorf("delay %+v", r.Delay)

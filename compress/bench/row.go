@@ -62,18 +62,23 @@ func (b *bench) peak(threads int) Peak {
 
 // training returns one training step and the bytes that training takes.
 func (b *bench) training(e *model.Engine, x []float32) (step func(), bytes int64, err error) {
-	n := b.Network.Clone() // steps change running statistics
-	t, err := model.NewTrainer(n, e, Batch, model.SGD{Momentum: 0.9, WeightDecay: 5e-4})
+	t, err := b.trainer(e)
 	if err != nil {
 		return nil, 0, err
 	}
 	labels := make([]uint8, Batch)
 	for i := range labels {
-		labels[i] = uint8(i % n.Arch.Classes)
+		labels[i] = uint8(i % b.Network.Arch.Classes)
 	}
 	// With a learning rate of 0 the same work is done, and the last step meets
 	// the same values as the first.
 	return func() { t.Step(x, labels, 0) }, t.Bytes(), nil
+}
+
+// trainer plans training of a copy of the network, as steps change running
+// statistics.
+func (b *bench) trainer(e *model.Engine) (*model.Trainer, error) {
+	return model.NewTrainer(b.Network.Clone(), e, Batch, model.SGD{Momentum: 0.9, WeightDecay: 5e-4})
 }
 
 // trainingMACs returns the multiply-adds of one image's training: forward,

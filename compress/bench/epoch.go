@@ -1,0 +1,119 @@
+package bench
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"espalier/dataset"
+	"espalier/model"
+)
+
+// The parts of CIFAR-10 that an epoch passes: it trains on the first and
+// evaluates the second.
+const (
+	epochTrain      = 45_000
+	epochValidation = 5_000
+)
+
+// An Epoch is what an epoch of CIFAR-10 takes: every training image once, in
+// another order and augmented, and an evaluation of the validation images.
+// Batches are measured in turn and extrapolated.
+type Epoch struct {
+	Batches int     `json:"batches"` // measured, of each kind
+	Seconds float64 `json:"seconds"` // of the whole epoch
+	// Loading is the share of the epoch that making batches takes: shuffling,
+	// cropping, mirroring and normalising.
+	Loading float64 `json:"loading"`
+	// Overhead is how much longer the epoch takes than the same steps and the
+	// same evaluation on one batch that lies in memory: besides loading, what
+	// it drives out of the caches.
+	Overhead float64 `json:"overhead"`
+}
+
+// epoch measures, one after the other and again and again: loading a training
+// batch, a step on it, a step on a batch that never changes, loading a
+// validation batch, and evaluating it.
+func (b *bench) epoch() error {
+	e := model.NewEngine(b.Kernels, b.Threads, b.Algorithm)
+	defer e.Close()
+	trainer, err := b.trainer(e)
+	if err != nil {
+		return err
+	}
+	v := model.NewEvaluator(b.Network, e, Batch)
+	logits := make([]float32, Batch*v.Classes())
+
+	data := noise(epochTrain, epochValidation)
+	train := data.NewLoader(data.Train, dataset.LoaderOptions{Batch: Batch, Shuffle: true, Augment: true})
+	validation := data.NewLoader(data.Validation, dataset.LoaderOptions{Batch: Batch})
+	x, labels := make([]float32, Batch*dataset.ImageBytes), make([]uint8, Batch)
+	fixed, fixedLabels := randomImages(Batch), make([]uint8, Batch)
+
+	index := 0
+	parts := []func(){
+		func() { train.Load(index/(train.Batches()-1), index%(train.Batches()-1), x, labels) },
+		func() { trainer.Step(x, labels, 0) },
+		func() { trainer.Step(fixed, fixedLabels, 0) },
+		func() { validation.Load(0, index%(validation.Batches()-1), x, labels) },
+		func() { v.Logits(logits, x) },
+	}
+	times, err := b.inTurn(parts, func() { index++ })
+	if err != nil {
+		return err
+	}
+	const steps, evaluations = float64(epochTrain) / Batch, float64(epochValidation) / Batch
+	loading := steps*times[0] + evaluations*times[3]
+	evaluating := evaluations * times[4]
+	total := loading + steps*times[1] + evaluating
+	b.report.Epoch = &Epoch{
+		Batches: index, Seconds: total,
+		Loading: loading / total, Overhead: total/(steps*times[2]+evaluating) - 1,
+	}
+	return nil
+}
+
+// inTurn runs all parts in turn for the time of a row, after one round that
+// does not count, and returns each part's median in seconds. It calls next
+// after each round that counts.
+func (b *bench) inTurn(parts []func(), next func()) ([]float64, error) {
+	times := make([][]time.Duration, len(parts))
+	for start, round := time.Now(), -1; round < minRepetitions || time.Since(start) < b.Time; round++ {
+		for i, part := range parts {
+			if err := b.ctx.Err(); err != nil {
+				return nil, err
+			}
+			began := time.Now()
+			part()
+			if round >= 0 {
+				times[i] = append(times[i], time.Since(began))
+			}
+		}
+		if round >= 0 {
+			next()
+		}
+	}
+	medians := make([]float64, len(parts))
+	for i, t := range times {
+		slices.Sort(t)
+		medians[i] = t[len(t)/2].Seconds()
+	}
+	return medians, nil
+}
+
+// noise returns a data set of random bytes: what images show changes no speed,
+// and its size is that of CIFAR-10, which no cache holds.
+func noise(train, validation int) *dataset.Data {
+	split := func(n int, seed uint64) *dataset.Split {
+		s := &dataset.Split{Images: make([]uint8, n*dataset.ImageBytes), Labels: make([]uint8, n)}
+		g := rand.NewPCG(seed, 0)
+		for i := 0; i < len(s.Images); i += 8 {
+			binary.LittleEndian.PutUint64(s.Images[i:], g.Uint64())
+		}
+		return s
+	}
+	d := &dataset.Data{Train: split(train, 1), Validation: split(validation, 2)}
+	d.Mean, d.Std = d.Train.Statistics()
+	return d
+}
