@@ -270,9 +270,9 @@ func (p Winograd) product(v, m, u []float32, tiles int) winogradProduct {
 }
 
 // eachPosition calls f for all of a's positions, as many at a time as keep one
-// call below 100 µs on a slow core: 2 million products.
+// call well below 100 µs on a slow core: a million products.
 func (p Winograd) eachPosition(a winogradProduct, f func(winogradProduct)) {
-	step := max(1, 2<<20/(a.channels*a.channels*a.tiles))
+	step := max(1, 1<<20/(a.channels*a.channels*a.tiles))
 	for pos := 0; pos < winogradPositions; pos += step {
 		end := min(pos+step, winogradPositions)
 		part := a
