@@ -94,7 +94,7 @@ func unpacked(t testing.TB, m Map, b []float32, border float32) []float32 {
 
 // packedWeights returns guarded packed weights.
 func packedWeights(t testing.TB, c Conv, pack func(c Conv, dst, oihw []float32), plain []float32) []float32 {
-	b := guardedFloats(t, c.PackedLen(), 0)
+	b := guardedFloats(t, c.PackedLen(), c.In.W%Lanes)
 	pack(c, b, plain)
 	return b
 }
@@ -129,7 +129,7 @@ func TestConvForward(t *testing.T) {
 				e := Epilogue{ReLU: test.relu}
 				y := packedMap(t, c.Out, residual, untouched, i)
 				if test.bias {
-					e.Bias = append(guardedFloats(t, c.Out.C, 0)[:0], bias...)
+					e.Bias = append(guardedFloats(t, c.Out.C, i)[:0], bias...)
 				}
 				if test.residual {
 					e.Residual = y
@@ -138,7 +138,7 @@ func TestConvForward(t *testing.T) {
 					}
 				}
 				if test.sum {
-					e.Sums = append(guardedFloats(t, 2*c.Out.C, 0)[:0], sums0...)
+					e.Sums = append(guardedFloats(t, 2*c.Out.C, i)[:0], sums0...)
 				}
 				s.ConvForward(c, y, packedInput(t, c, x, i), packedWeights(t, c, s.PackWeights, w), e)
 				got := unpacked(t, c.Out, y, untouched)
@@ -164,8 +164,8 @@ func TestConvDataGrad(t *testing.T) {
 			}
 			want := exactDataGrad(c, from, dy, w)
 			eachSet(t, func(t *testing.T, s *Set) {
-				dx := packedMap(t, c.In, dx0, untouched, 0)
-				s.ConvDataGrad(c, dx, packedMap(t, c.Out, dy, 0, 0), packedWeights(t, c, s.PackWeightsTransposed, w), add)
+				dx := packedMap(t, c.In, dx0, untouched, 3)
+				s.ConvDataGrad(c, dx, packedMap(t, c.Out, dy, 0, 5), packedWeights(t, c, s.PackWeightsTransposed, w), add)
 				within(t, fmt.Sprintf("add %v: dx", add), unpacked(t, c.In, dx, untouched), want, 1)
 			})
 		}
@@ -178,7 +178,7 @@ func TestConvWeightGrad(t *testing.T) {
 		want := exactWeightGrad(c, dw0, x, dy)
 		eachSet(t, func(t *testing.T, s *Set) {
 			dw := packedWeights(t, c, s.PackWeights, dw0)
-			s.ConvWeightGrad(c, dw, packedInput(t, c, x, 0), packedMap(t, c.Out, dy, 0, 0))
+			s.ConvWeightGrad(c, dw, packedInput(t, c, x, 3), packedMap(t, c.Out, dy, 0, 5))
 			got := make([]float32, c.PackedLen())
 			s.UnpackWeightGrad(c, got, dw)
 			within(t, "dw", got, want, 1)

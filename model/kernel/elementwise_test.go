@@ -35,7 +35,7 @@ func sprinkle(r *rand.Rand, b []float32) []float32 {
 // should look at or change, and a check that the border is as it was.
 func randomMap(t *testing.T, r *rand.Rand, m Map) (s []float32, check func()) {
 	const border = -12345
-	s = guardedFloats(t, m.Len(), 0)
+	s = guardedFloats(t, m.Len(), m.W%Lanes) // 0, 8, and odd numbers
 	for i := range s {
 		s[i] = border
 	}

@@ -57,7 +57,7 @@ type images struct {
 
 // newImages returns n images of zeros whose borders hold border.
 func newImages(t testing.TB, m Map, n int, border float32) images {
-	b := images{m: m, n: n, laid: guardedFloats(t, n*m.Len(), 0), plain: make([]float32, n*m.C*m.H*m.W)}
+	b := images{m: m, n: n, laid: guardedFloats(t, n*m.Len(), n%4), plain: make([]float32, n*m.C*m.H*m.W)}
 	for i := range b.laid {
 		b.laid[i] = border
 	}
@@ -134,7 +134,7 @@ func TestWinogradForward(t *testing.T) {
 			products = append(products, exactForward(c, x.one(i), w, nil, nil, false)...)
 		}
 		eachSet(t, func(t *testing.T, s *Set) {
-			u := guardedFloats(t, p.WeightsLen(), 0)
+			u := guardedFloats(t, p.WeightsLen(), n%3)
 			s.WinogradWeights(p, u, w, false)
 			for name, e := range map[string]Epilogue{
 				"plain":    {},
@@ -187,7 +187,7 @@ func TestWinogradDataGradAccumulates(t *testing.T) {
 			want = append(want, exactDataGrad(c, before.one(i), dy.one(i), w)...)
 		}
 		eachSet(t, func(t *testing.T, s *Set) {
-			u := guardedFloats(t, p.WeightsLen(), 0)
+			u := guardedFloats(t, p.WeightsLen(), n%3)
 			s.WinogradWeights(p, u, w, true)
 			dx := normalImages(t, c.In, n, 2)
 			s.WinogradForward(p, dx.laid, dy.laid, n, u, Epilogue{Residual: dx.laid}, leftovers(t, p), nil)
@@ -210,11 +210,11 @@ func TestWinogradWeightGrad(t *testing.T) {
 			}
 		}
 		eachSet(t, func(t *testing.T, s *Set) {
-			du := guardedFloats(t, p.WeightsLen(), 0)
+			du := guardedFloats(t, p.WeightsLen(), n%3)
 			for round := range rounds {
 				s.WinogradWeightGrad(p, du, x[round].laid, dy[round].laid, n, leftovers(t, p), make([]float32, 5))
 			}
-			dw := guardedFloats(t, len(want), 0)
+			dw := guardedFloats(t, len(want), n%5)
 			for i := range dw {
 				dw[i] = 5 // is overwritten
 			}
@@ -226,7 +226,7 @@ func TestWinogradWeightGrad(t *testing.T) {
 
 // leftovers returns scratch memory whose contents must not matter.
 func leftovers(t testing.TB, p Winograd) []float32 {
-	b := guardedFloats(t, p.ScratchLen(), 0)
+	b := guardedFloats(t, p.ScratchLen(), 7)
 	for i := range b {
 		b[i] = float32(math.NaN())
 	}
