@@ -38,7 +38,7 @@ func exactSparse(c Conv, x, w, bias, residual []float32, relu bool) []exact {
 
 // planesOf returns plain [C][H][W] between guards, laid out as p.
 func planesOf(t testing.TB, p Planes, plain []float32) []float32 {
-	s := guardedFloats(t, p.Len(), 0)
+	s := guardedFloats(t, p.Len(), p.W%5)
 	p.Pack(s, plain)
 	return s
 }
@@ -47,8 +47,8 @@ func planesOf(t testing.TB, p Planes, plain []float32) []float32 {
 // residual, and checks that the rows of zeros stay as they are.
 func runSparse(t testing.TB, s *Set, p *Sparse, x []float32, images int, bias, residual []float32, relu, inPlace bool) []float32 {
 	in, out := Planes(p.conv.In), p.Output()
-	px := guardedFloats(t, images*p.Source().Len(), 0)
-	py, pr := guardedFloats(t, images*out.Len(), 0), guardedFloats(t, images*out.Len(), 0)
+	px := guardedFloats(t, images*p.Source().Len(), in.W%3)
+	py, pr := guardedFloats(t, images*out.Len(), in.W%4), guardedFloats(t, images*out.Len(), 1)
 	n, m := in.C*in.H*in.W, out.C*out.H*out.W
 	for i := range images {
 		at := px[i*p.Source().Len():][:p.Source().Len()]
@@ -174,7 +174,7 @@ func TestPlanesConversions(t *testing.T) {
 			plain := operand(4, m.values())
 			x := planesOf(t, p, plain)
 
-			planes := guardedFloats(t, p.Len(), 0)
+			planes := guardedFloats(t, p.Len(), p.W%5)
 			s.MapToPlanes(m, planes, packedMap(t, m, plain, nan, 0))
 			same(t, fmt.Sprintf("%v as planes", m), planes, x)
 
@@ -183,7 +183,7 @@ func TestPlanesConversions(t *testing.T) {
 			same(t, fmt.Sprintf("%v as map", m), back, packedMap(t, m, plain, 7, 0))
 
 			q := p.Split()
-			split := guardedFloats(t, q.Len(), 0)
+			split := guardedFloats(t, q.Len(), p.W%3)
 			s.SplitPlanes(p, split, x)
 			for c := range p.C {
 				for a := range 2 {
@@ -203,7 +203,7 @@ func TestPlanesConversions(t *testing.T) {
 				}
 			}
 
-			mean := make([]float32, p.C)
+			mean := guardedFloats(t, p.C, 1)
 			s.AveragePoolPlanes(p, mean, x)
 			want := make([]exact, p.C)
 			for i, v := range plain {
