@@ -150,14 +150,14 @@ func TestStepAgreesWithReference(t *testing.T) {
 	}
 }
 
+// TestThreadsDoNotChangeABit trains and infers, dense and pruned, with one, two
+// and three threads.
 func TestThreadsDoNotChangeABit(t *testing.T) {
 	start := testNetwork(t, model.Projection)
 	x, labels := batch(3, 27)
 	engines(t, 1, func(t *testing.T, one *model.Engine) {
-		three := model.NewEngine(one.Kernels, 3, one.Algorithm)
-		defer three.Close()
-		a, b := start.Clone(), start.Clone()
-		for net, e := range map[*model.Network]*model.Engine{a: one, b: three} {
+		compute := func(e *model.Engine) (results []model.Tensor) {
+			net := start.Clone()
 			trainer, err := model.NewTrainer(net, e, 32, model.SGD{Momentum: 0.9})
 			if err != nil {
 				t.Fatal(err)
@@ -165,11 +165,25 @@ func TestThreadsDoNotChangeABit(t *testing.T) {
 			for range 2 {
 				trainer.Step(x, labels, 0.1)
 			}
+			results = append(net.Tensors(), trainer.Velocity()...)
+			for _, what := range []string{"logits", "logits when pruned"} {
+				logits := make([]float32, 10*len(labels))
+				model.NewEvaluator(net, e, 32).Logits(logits, x)
+				results = append(results, model.Tensor{Name: what, Data: logits})
+				net = net.Clone()
+				prune(net, 0.9)
+			}
+			return results
 		}
-		for i, tensor := range a.Tensors() {
-			for j, v := range tensor.Data {
-				if w := b.Tensors()[i].Data[j]; math.Float32bits(v) != math.Float32bits(w) {
-					t.Fatalf("%s[%d]: %g with one thread, %g with three", tensor.Name, j, v, w)
+		want := compute(one)
+		for threads := 2; threads <= 3; threads++ {
+			e := model.NewEngine(one.Kernels, threads, one.Algorithm)
+			defer e.Close()
+			for i, have := range compute(e) {
+				for j, v := range have.Data {
+					if w := want[i].Data[j]; math.Float32bits(v) != math.Float32bits(w) {
+						t.Fatalf("%s[%d]: %g with one thread, %g with %d", have.Name, j, w, v, threads)
+					}
 				}
 			}
 		}
@@ -202,16 +216,16 @@ func TestMasksHold(t *testing.T) {
 }
 
 func TestStepAllocatesNothing(t *testing.T) {
-	e := model.NewEngine(kernel.All()[0], 2, model.Auto)
-	defer e.Close()
-	trainer, err := model.NewTrainer(testNetwork(t, model.Projection), e, 16, model.SGD{Momentum: 0.9})
-	if err != nil {
-		t.Fatal(err)
-	}
 	x, labels := batch(5, 16)
-	if n := testing.AllocsPerRun(3, func() { trainer.Step(x, labels, 0.01) }); n != 0 {
-		t.Errorf("a step allocates %g times", n)
-	}
+	engines(t, 2, func(t *testing.T, e *model.Engine) {
+		trainer, err := model.NewTrainer(testNetwork(t, model.Projection), e, 16, model.SGD{Momentum: 0.9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(2, func() { trainer.Step(x, labels, 0.01) }); n != 0 {
+			t.Errorf("a step allocates %g times", n)
+		}
+	})
 }
 
 func TestLossThatIsNotFiniteChangesNoWeight(t *testing.T) {
