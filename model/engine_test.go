@@ -68,86 +68,115 @@ func testNetwork(t testing.TB, shortcut model.Shortcut) *model.Network {
 
 func TestLogitsAgreeWithReference(t *testing.T) {
 	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
-		n := testNetwork(t, shortcut)
-		random := rand.New(rand.NewPCG(9, 9))
-		for _, l := range n.Layers() {
-			if b := l.Norm; b != nil {
-				for c := range b.Mean {
-					b.Mean[c], b.Var[c] = float32(random.NormFloat64()/4), 1+random.Float32()
-				}
-			}
-		}
-		x, _ := batch(1, 11)
-		want := reference.From(n).Logits(11, wide(x), nil)
-		engines(t, 2, func(t *testing.T, e *model.Engine) {
-			v := model.NewEvaluator(n, e, 16)
-			have := make([]float32, 110)
-			v.Logits(have, x)
-			if d := distance(have, want); !(d < 5e-6) {
-				t.Errorf("%s: logits are off by %.2g", shortcut, d)
-			}
-			observed := make([]float32, 0, 110)
-			var points []string
-			v.Observe(x, func(point string, rows model.Rows) {
-				points = append(points, point)
-				count := 0
-				for row := range rows {
-					count += len(row)
-					if point == "fc" {
-						observed = append(observed, row...)
-					}
-				}
-				if l := n.Layer(point); l != nil && count != 11*l.Out*l.Size*l.Size {
-					t.Errorf("%s: saw %d values, want %d", point, count, 11*l.Out*l.Size*l.Size)
-				}
-			})
-			if d := distance(observed, want); !(d < 5e-6) {
-				t.Errorf("%s: observed logits are off by %.2g at %v", shortcut, d, points)
-			}
-		})
+		holdLogits(t, testNetwork(t, shortcut), 11)
 	}
 }
 
 func TestStepAgreesWithReference(t *testing.T) {
-	const n, lr, momentum, decay = 21, 0.1, 0.9, 5e-4
 	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
-		start := testNetwork(t, shortcut)
-		ref := reference.From(start)
-		x, labels := batch(2, n)
-		wantLoss := ref.Backward(n, wide(x), labels)
-		ref.Update(lr, momentum, decay)
-		engines(t, 2, func(t *testing.T, e *model.Engine) {
-			net := start.Clone()
-			trainer, err := model.NewTrainer(net, e, 24, model.SGD{Momentum: momentum, WeightDecay: decay})
-			if err != nil {
-				t.Fatal(err)
+		holdStep(t, testNetwork(t, shortcut), 21)
+	}
+}
+
+// TestWiderNetworks: widths beyond the published networks'. 48 channels are an
+// odd number of blocks, which Winograd does not apply to.
+func TestWiderNetworks(t *testing.T) {
+	for _, a := range []model.Arch{
+		{Depth: 8, Shortcut: model.Projection, Classes: 10, Width: 32},
+		{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48},
+	} {
+		n := newNetwork(t, a)
+		n.Init(42)
+		pruned := n.Clone()
+		prune(pruned, 0.9, "layer1.0.conv2", "layer3.0.conv2")
+		holdLogits(t, pruned, 2)
+		if !testing.Short() {
+			holdLogits(t, n.Clone(), 2)
+			holdStep(t, n, 3)
+		}
+	}
+}
+
+// holdLogits compares a network's logits of random images, on every engine,
+// with the reference's. It changes n's statistics.
+func holdLogits(t *testing.T, n *model.Network, images int) {
+	random := rand.New(rand.NewPCG(9, 9))
+	for _, l := range n.Layers() {
+		if b := l.Norm; b != nil {
+			for c := range b.Mean {
+				b.Mean[c], b.Var[c] = float32(random.NormFloat64()/4), 1+random.Float32()
 			}
-			loss, _ := trainer.Step(x, labels, lr)
-			if math.Abs(loss-wantLoss) > 1e-5*wantLoss {
-				t.Errorf("%s: loss %.9g, want %.9g", shortcut, loss, wantLoss)
+		}
+	}
+	x, _ := batch(1, images)
+	want := reference.From(n).Logits(images, wide(x), nil)
+	engines(t, 2, func(t *testing.T, e *model.Engine) {
+		v := model.NewEvaluator(n, e, 16)
+		have := make([]float32, 10*images)
+		v.Logits(have, x)
+		if d := distance(have, want); !(d < 5e-6) {
+			t.Errorf("%s: logits are off by %.2g", n.Arch, d)
+		}
+		observed := make([]float32, 0, 10*images)
+		var points []string
+		v.Observe(x, func(point string, rows model.Rows) {
+			points = append(points, point)
+			count := 0
+			for row := range rows {
+				count += len(row)
+				if point == "fc" {
+					observed = append(observed, row...)
+				}
 			}
-			// Rounding flips a few ReLU masks: a wrong term in a gradient is
-			// off by far more than a hundredth.
-			for i, v := range trainer.Velocity() {
-				p := ref.Parameters()
-				j := 0
-				for p[j].Name != v.Name {
-					j++
-				}
-				if d := distance(v.Data, p[j].Velocity); !(d < 1e-2) {
-					t.Errorf("%s: %d %s: update is off by %.2g", shortcut, i, v.Name, d)
-				}
-			}
-			statistics := ref.Statistics()
-			for _, tensor := range net.Tensors() {
-				if want, ok := statistics[tensor.Name]; ok {
-					if d := distance(tensor.Data, want); !(d < 1e-5) {
-						t.Errorf("%s: %s is off by %.2g", shortcut, tensor.Name, d)
-					}
-				}
+			if l := n.Layer(point); l != nil && count != images*l.Out*l.Size*l.Size {
+				t.Errorf("%s: saw %d values, want %d", point, count, images*l.Out*l.Size*l.Size)
 			}
 		})
-	}
+		if d := distance(observed, want); !(d < 5e-6) {
+			t.Errorf("%s: observed logits are off by %.2g at %v", n.Arch, d, points)
+		}
+	})
+}
+
+// holdStep compares one training step from start, on every engine, with the
+// reference's.
+func holdStep(t *testing.T, start *model.Network, images int) {
+	const lr, momentum, decay = 0.1, 0.9, 5e-4
+	ref := reference.From(start)
+	x, labels := batch(2, images)
+	wantLoss := ref.Backward(images, wide(x), labels)
+	ref.Update(lr, momentum, decay)
+	engines(t, 2, func(t *testing.T, e *model.Engine) {
+		net := start.Clone()
+		trainer, err := model.NewTrainer(net, e, 24, model.SGD{Momentum: momentum, WeightDecay: decay})
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss, _ := trainer.Step(x, labels, lr)
+		if math.Abs(loss-wantLoss) > 1e-5*wantLoss {
+			t.Errorf("%s: loss %.9g, want %.9g", start.Arch, loss, wantLoss)
+		}
+		// Rounding flips a few ReLU masks: a wrong term in a gradient is
+		// off by far more than a hundredth.
+		for i, v := range trainer.Velocity() {
+			p := ref.Parameters()
+			j := 0
+			for p[j].Name != v.Name {
+				j++
+			}
+			if d := distance(v.Data, p[j].Velocity); !(d < 1e-2) {
+				t.Errorf("%s: %d %s: update is off by %.2g", start.Arch, i, v.Name, d)
+			}
+		}
+		statistics := ref.Statistics()
+		for _, tensor := range net.Tensors() {
+			if want, ok := statistics[tensor.Name]; ok {
+				if d := distance(tensor.Data, want); !(d < 1e-5) {
+					t.Errorf("%s: %s is off by %.2g", start.Arch, tensor.Name, d)
+				}
+			}
+		}
+	})
 }
 
 // TestThreadsDoNotChangeABit trains and infers, dense and pruned, with one, two

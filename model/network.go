@@ -8,9 +8,12 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+
+	"espalier/model/kernel"
 )
 
 // Shortcut says how a residual block whose map changes shape passes its input
@@ -26,15 +29,48 @@ const (
 )
 
 // Arch names a CIFAR ResNet (He et al. 2015, section 4.2): three stages of
-// (Depth−2)/6 blocks with 16, 32 and 64 channels.
+// (Depth−2)/6 blocks with Width, 2·Width and 4·Width channels.
 type Arch struct {
 	Depth    int // 20, 32, 44, 56
 	Shortcut Shortcut
 	Classes  int
+	// Width is a multiple of 16 up to MaxWidth; 0 stands for the published
+	// networks' 16, and in a Network it is what stands for it.
+	Width int
 }
 
-// String returns a name such as "resnet20 projection".
-func (a Arch) String() string { return fmt.Sprintf("resnet%d %s", a.Depth, a.Shortcut) }
+// The narrowest and the widest first stage. Kernels work on blocks of 16
+// channels; the other limit is that of what is tested.
+const (
+	MinWidth = kernel.Lanes
+	MaxWidth = 256
+)
+
+// String returns a name such as "resnet20 projection", or "resnet20 projection
+// width 32" of a network that is wider than the published ones.
+func (a Arch) String() string {
+	s := fmt.Sprintf("resnet%d %s", a.Depth, a.Shortcut)
+	if a.Width != 0 && a.Width != MinWidth {
+		s += fmt.Sprintf(" width %d", a.Width)
+	}
+	return s
+}
+
+// Weights returns the number of convolution and linear weights, as
+// Network.Weights, of a network that need not be made.
+func (a Arch) Weights() int {
+	w := cmp.Or(a.Width, MinWidth)
+	blocks := (a.Depth - 2) / 6
+	total := 9*3*w + 4*w*a.Classes
+	for stage, in := range []int{w, w, 2 * w} {
+		out := w << stage
+		total += 9 * (in*out + (2*blocks-1)*out*out)
+		if stage > 0 && a.Shortcut == Projection {
+			total += in * out
+		}
+	}
+	return total
+}
 
 // A Network is a ResNet's parameters. Layers are shared: Layers returns the
 // same pointers that Stem, Blocks and Classifier hold.
@@ -118,10 +154,17 @@ func New(a Arch) (*Network, error) {
 	if a.Classes < 2 {
 		return nil, fmt.Errorf("%d classes: want at least 2", a.Classes)
 	}
-	n := &Network{Arch: a, Stem: convolution("conv1", "bn1", 3, 16, 3, 1, 32)}
-	channels, size := 16, 32
+	width := cmp.Or(a.Width, MinWidth)
+	if width < MinWidth || width > MaxWidth || width%kernel.Lanes != 0 {
+		return nil, fmt.Errorf("width %d: want a multiple of %d up to %d", a.Width, kernel.Lanes, MaxWidth)
+	}
+	if width == MinWidth {
+		a.Width = 0 // one value for one architecture
+	}
+	n := &Network{Arch: a, Stem: convolution("conv1", "bn1", 3, width, 3, 1, 32)}
+	channels, size := width, 32
 	for stage := range 3 {
-		out := 16 << stage
+		out := width << stage
 		for b := range (a.Depth - 2) / 6 {
 			stride := 1
 			if b == 0 && stage > 0 {

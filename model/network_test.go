@@ -16,10 +16,15 @@ func TestNetworksHaveThePublishedSizes(t *testing.T) {
 		{model.Arch{Depth: 20, Shortcut: model.Pad, Classes: 10}, 268336, 40551040},
 		{model.Arch{Depth: 32, Shortcut: model.Pad, Classes: 10}, 461872, 68862592},
 		{model.Arch{Depth: 56, Shortcut: model.Pad, Classes: 10}, 848944, 125485696},
+		// The stem and the classifier grow with the width, all others with its square.
+		{model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10, Width: 32}, 2*432 + 2*640 + 4*269824, 2*442368 + 2*640 + 4*(40813184-442368-640)},
 	} {
 		n := newNetwork(t, c.arch)
 		if n.Weights() != c.weights || n.MACs() != c.macs {
 			t.Errorf("%s: %d weights and %d MACs, want %d and %d", c.arch, n.Weights(), n.MACs(), c.weights, c.macs)
+		}
+		if got := c.arch.Weights(); got != c.weights {
+			t.Errorf("%s: %d weights, %d before it is made", c.arch, c.weights, got)
 		}
 	}
 }
@@ -30,10 +35,25 @@ func TestImpossibleNetworksAreRefused(t *testing.T) {
 		{Depth: 2, Shortcut: model.Pad, Classes: 10},
 		{Depth: 20, Shortcut: "dense", Classes: 10},
 		{Depth: 20, Shortcut: model.Pad, Classes: 1},
+		{Depth: 20, Shortcut: model.Pad, Classes: 10, Width: 24},
+		{Depth: 20, Shortcut: model.Pad, Classes: 10, Width: -16},
+		{Depth: 20, Shortcut: model.Pad, Classes: 10, Width: 272},
 	} {
 		if _, err := model.New(a); err == nil {
 			t.Errorf("%+v: no error", a)
 		}
+	}
+}
+
+func TestWidth(t *testing.T) {
+	published := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10})
+	same := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 16})
+	if same.Arch != published.Arch || same.Arch.String() != "resnet8 pad" {
+		t.Errorf("width 16 is %+v, the published width %+v", same.Arch, published.Arch)
+	}
+	wide := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48})
+	if wide.Arch.String() != "resnet8 pad width 48" || wide.Stem.Out != 48 || wide.Classifier.In != 192 {
+		t.Errorf("%s has %d channels first and %d last", wide.Arch, wide.Stem.Out, wide.Classifier.In)
 	}
 }
 

@@ -20,7 +20,11 @@ import (
 // randomNetwork returns a network with He-like weights and some statistics in
 // its batch norms, and random images.
 func randomNetwork(t testing.TB, shortcut model.Shortcut, images int) (*model.Network, []float32) {
-	n, err := model.New(model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
+	return randomOf(t, model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10}, images)
+}
+
+func randomOf(t testing.TB, a model.Arch, images int) (*model.Network, []float32) {
+	n, err := model.New(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +45,14 @@ func randomNetwork(t testing.TB, shortcut model.Shortcut, images int) (*model.Ne
 		x[i] = float32(r.NormFloat64())
 	}
 	return n, x
+}
+
+// archs are networks of the published width with both shortcuts, and wider ones.
+var archs = []model.Arch{
+	{Depth: 8, Shortcut: model.Projection, Classes: 10},
+	{Depth: 8, Shortcut: model.Pad, Classes: 10},
+	{Depth: 8, Shortcut: model.Projection, Classes: 10, Width: 32},
+	{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48},
 }
 
 // calibrated calibrates n on all of x.
@@ -77,8 +89,8 @@ func logits(t testing.TB, q *Network, set *kernel.Set, threads int, x []float32)
 // TestLogitsFollowFloat: integers stay close to the network that they stand
 // for, with both shortcuts and every recipe.
 func TestLogitsFollowFloat(t *testing.T) {
-	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
-		n, x := randomNetwork(t, shortcut, 40)
+	for _, a := range archs {
+		n, x := randomOf(t, a, 40)
 		e := testEngine(t, "")
 		want := make([]float32, 400)
 		model.NewEvaluator(n, e, 40).Logits(want, x)
@@ -94,7 +106,7 @@ func TestLogitsFollowFloat(t *testing.T) {
 				noise += float64(v-want[i]) * float64(v-want[i])
 			}
 			if snr := 10 * math.Log10(energy/noise); snr < 20 {
-				t.Errorf("%s shortcuts, recipe %s: signal-to-noise %.1f dB, want 20", shortcut, r.Name, snr)
+				t.Errorf("%s, recipe %s: signal-to-noise %.1f dB, want 20", a, r.Name, snr)
 			}
 		}
 	}
@@ -102,8 +114,8 @@ func TestLogitsFollowFloat(t *testing.T) {
 
 // TestLogitsAreTheSameEverywhere: sets, threads and batches.
 func TestLogitsAreTheSameEverywhere(t *testing.T) {
-	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
-		n, x := randomNetwork(t, shortcut, 5)
+	for _, a := range archs {
+		n, x := randomOf(t, a, 5)
 		q := mustBuild(t, n, calibrated(t, n, x, MinMax), lab)
 		var want []float32
 		for _, set := range kernel.All() {
@@ -113,12 +125,12 @@ func TestLogitsAreTheSameEverywhere(t *testing.T) {
 					want = got
 				}
 				if !slices.Equal(got, want) {
-					t.Errorf("%s shortcuts: %s with %d threads gives other logits", shortcut, set.Name, threads)
+					t.Errorf("%s: %s with %d threads gives other logits", a, set.Name, threads)
 				}
 			}
 			for i := range 5 {
 				if got := logits(t, q, set, 1, x[i*pixels:(i+1)*pixels]); !slices.Equal(got, want[i*10:(i+1)*10]) {
-					t.Errorf("%s shortcuts, %s: image %d alone gives other logits", shortcut, set.Name, i)
+					t.Errorf("%s, %s: image %d alone gives other logits", a, set.Name, i)
 				}
 			}
 		}
@@ -262,8 +274,8 @@ func TestBuildRefuses(t *testing.T) {
 }
 
 func TestFileRoundTrip(t *testing.T) {
-	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
-		n, x := randomNetwork(t, shortcut, 3)
+	for _, a := range archs {
+		n, x := randomOf(t, a, 3)
 		q := mustBuild(t, n, calibrated(t, n, x, MovingAverage), lab)
 		path := filepath.Join(t.TempDir(), "int8.safetensors")
 		if err := Save(path, q, map[string]string{"dataset": "none"}); err != nil {
@@ -274,21 +286,21 @@ func TestFileRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(q, got); diff != "" {
-			t.Errorf("%s shortcuts: a reloaded network differs: %s", shortcut, diff)
+			t.Errorf("%s: a reloaded network differs: %s", a, diff)
 		}
 		if !IsQuantized(metadata) || metadata["dataset"] != "none" {
 			t.Errorf("metadata %v", metadata)
 		}
 		set := kernel.All()[0]
 		if !slices.Equal(logits(t, q, set, 1, x), logits(t, got, set, 1, x)) {
-			t.Errorf("%s shortcuts: a reloaded network has other logits", shortcut)
+			t.Errorf("%s: a reloaded network has other logits", a)
 		}
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if header := info.Size() - q.Bytes(); header < 0 || header > 16<<10 {
-			t.Errorf("%s shortcuts: the file has %d bytes, the network %d", shortcut, info.Size(), q.Bytes())
+			t.Errorf("%s: the file has %d bytes, the network %d", a, info.Size(), q.Bytes())
 		}
 	}
 }

@@ -16,7 +16,19 @@ const pixels = 3 * 32 * 32
 // randomNetwork returns a ResNet-8 with He-like weights and some statistics in
 // its batch norms.
 func randomNetwork(t testing.TB, shortcut model.Shortcut) *model.Network {
-	n, err := model.New(model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
+	return randomOf(t, model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
+}
+
+// archs are networks of the published width with both shortcuts, and a wider
+// one.
+var archs = []model.Arch{
+	{Depth: 8, Shortcut: model.Projection, Classes: 10},
+	{Depth: 8, Shortcut: model.Pad, Classes: 10},
+	{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 32},
+}
+
+func randomOf(t testing.TB, a model.Arch) *model.Network {
+	n, err := model.New(a)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,8 +88,8 @@ func (r runtime) logits(t testing.TB, m *Model, level string, x []float32) []flo
 func TestFloatInRuntime(t *testing.T) {
 	r := newRuntime(t)
 	x := randomImages(3)
-	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
-		dense := randomNetwork(t, shortcut)
+	for _, a := range archs {
+		dense := randomOf(t, a)
 		for name, n := range map[string]*model.Network{
 			"dense": dense, "fused": dense.Fuse(), "pruned": pruned(t, dense),
 		} {
@@ -98,7 +98,7 @@ func TestFloatInRuntime(t *testing.T) {
 			for _, level := range levels {
 				got := r.logits(t, Float(n, Header{}), level, x)
 				if worst := farthest(got, want); !(worst <= 1e-4) {
-					t.Errorf("%s, %s shortcuts, level %s: logits differ by %g, want 1e-4 at most", name, shortcut, level, worst)
+					t.Errorf("%s, %s, level %s: logits differ by %g, want 1e-4 at most", name, a, level, worst)
 				}
 			}
 		}
@@ -126,8 +126,8 @@ func TestIntegerInRuntime(t *testing.T) {
 	r := newRuntime(t)
 	const images = 100
 	x := randomImages(images)
-	for _, shortcut := range []model.Shortcut{model.Projection, model.Pad} {
-		dense := randomNetwork(t, shortcut)
+	for _, a := range archs {
+		dense := randomOf(t, a)
 		for name, n := range map[string]*model.Network{"dense": dense, "pruned": pruned(t, dense)} {
 			for _, recipe := range []string{"lab", "fbgemm", "ort"} {
 				q := quantized(t, n, recipe, x[:32*pixels])
@@ -137,7 +137,7 @@ func TestIntegerInRuntime(t *testing.T) {
 				q.RoundBiases()
 				quantize.NewEvaluator(q, newEngine(t)).Logits(rounded, x)
 				for _, level := range levels {
-					what := fmt.Sprintf("%s, %s shortcuts, recipe %s, level %s", name, shortcut, recipe, level)
+					what := fmt.Sprintf("%s, %s, recipe %s, level %s", name, a, recipe, level)
 					got := r.logits(t, file, level, x)
 					compareCodes(t, what, got, rounded, q.Classifier.Output.Scale, 1)
 					compareCodes(t, what+", exact biases", got, exact, q.Classifier.Output.Scale, 3)

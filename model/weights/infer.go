@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,10 +33,9 @@ func index(tensors []Tensor) (map[string]Tensor, error) {
 	return byName, nil
 }
 
-// width is the number of channels of the first stage. The other limits keep a
-// few names in a file from asking for a network that no memory holds.
+// Limits that keep a few names in a file from asking for a network that no
+// memory holds.
 const (
-	width      = 16
 	maxDepth   = 110 // the deepest that He et al. trained in one go
 	maxClasses = 1000
 )
@@ -48,17 +48,22 @@ func notes(name string) bool {
 
 var blockConv = regexp.MustCompile(`^layer([0-9]+)\.([0-9]+)\.conv1\.weight$`)
 
-// infer works out the architecture: the number of blocks a stage from the
-// names, the shortcut from whether a downsample convolution is there, the
-// classes from the classifier's shape, and whether batch norm was folded into
-// the convolutions from the first one's bias.
+// infer works out the architecture: the width from the first convolution's
+// shape, the number of blocks a stage from the names, the shortcut from whether
+// a downsample convolution is there, the classes from the classifier's shape,
+// and whether batch norm was folded into the convolutions from the first one's
+// bias.
 func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 	stem, ok := byName["conv1.weight"]
 	if !ok {
 		return arch, false, missing("conv1.weight")
 	}
-	if len(stem.Shape) != 4 || stem.Shape[0] != width {
-		return arch, false, fmt.Errorf("tensor %s: expected shape [%d 3 3 3], found %v; other networks than CIFAR ResNets of this width are %w", stem.Name, width, stem.Shape, ErrUnsupported)
+	if len(stem.Shape) != 4 || !slices.Equal(stem.Shape[1:], []int{3, 3, 3}) {
+		return arch, false, fmt.Errorf("tensor %s: expected shape [width 3 3 3], found %v; other networks than CIFAR ResNets are %w", stem.Name, stem.Shape, ErrUnsupported)
+	}
+	width := stem.Shape[0]
+	if width < model.MinWidth || width > model.MaxWidth || width%model.MinWidth != 0 {
+		return arch, false, fmt.Errorf("tensor %s: shape %v means a width of %d channels, which is %w; the kernels compute multiples of %d up to %d", stem.Name, stem.Shape, width, ErrUnsupported, model.MinWidth, model.MaxWidth)
 	}
 	classifier, ok := byName["fc.weight"]
 	if !ok {
@@ -82,16 +87,37 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 	if blocks[1] == 0 || blocks[1] != blocks[2] || blocks[1] != blocks[3] {
 		return arch, false, fmt.Errorf("layer1, layer2 and layer3 have %d, %d and %d blocks; a CIFAR ResNet has as many in each", blocks[1], blocks[2], blocks[3])
 	}
-	arch = model.Arch{Depth: 6*blocks[1] + 2, Shortcut: model.Pad, Classes: classifier.Shape[0]}
+	arch = model.Arch{Depth: 6*blocks[1] + 2, Shortcut: model.Pad, Classes: classifier.Shape[0], Width: width}
 	if arch.Depth > maxDepth {
 		return arch, false, fmt.Errorf("depth %d is %w; at most %d is read", arch.Depth, ErrUnsupported, maxDepth)
 	}
 	if _, ok := byName["layer2.0.downsample.0.weight"]; ok {
 		arch.Shortcut = model.Projection
 	}
+	if err := enough(arch, byName); err != nil {
+		return arch, false, err
+	}
 	_, norm := byName["bn1.weight"]
 	_, bias := byName["conv1.bias"]
 	return arch, bias && !norm, nil
+}
+
+// spare is how many weights a network may have that no tensor holds, before its
+// memory is not taken at all: the published ResNet-56 has fewer, so that of any
+// such file the tensor that is missing gets named.
+const spare = 1 << 20
+
+// enough refuses an architecture that names and a few shapes describe and that
+// the tensors are much too small for.
+func enough(arch model.Arch, byName map[string]Tensor) error {
+	held := 0
+	for _, t := range byName {
+		held += len(t.Data) / t.DType.Size()
+	}
+	if need := arch.Weights(); need-held > spare {
+		return fmt.Errorf("the tensors' names and shapes are those of a %s, which has %d weights, and they hold only %d numbers; the file is damaged", arch, need, held)
+	}
+	return nil
 }
 
 func missing(name string) error {

@@ -35,6 +35,8 @@ func TestNetworkRoundTrip(t *testing.T) {
 		{Depth: 20, Shortcut: model.Projection, Classes: 10},
 		{Depth: 32, Shortcut: model.Pad, Classes: 7},
 		{Depth: 56, Shortcut: model.Projection, Classes: 100},
+		{Depth: 8, Shortcut: model.Projection, Classes: 10, Width: 32},
+		{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48},
 	} {
 		dense := random(t, a)
 		dense.Stem.Weight[3] = 0
@@ -119,7 +121,14 @@ func TestNetworkRefuses(t *testing.T) {
 		{"integers", replace("fc.bias", Tensor{"fc.bias", I32, []int{10}, make([]byte, 40)}), []string{"fc.bias", "I32"}},
 		{"NaN", replace("fc.bias", nan), []string{"fc.bias", "element 1 is NaN"}},
 		{"negative variance", replace("bn1.running_var", negative), []string{"bn1.running_var", "element 15", "negative"}},
-		{"wide", replace("conv1.weight", float("conv1.weight", 64, 3, 3, 3)), []string{"conv1.weight", "[64 3 3 3]", "unsupported"}},
+		{"another first layer", replace("conv1.weight", float("conv1.weight", 64, 3, 7, 7)), []string{"conv1.weight", "[64 3 7 7]", "unsupported"}},
+		{"a width between", replace("conv1.weight", float("conv1.weight", 24, 3, 3, 3)), []string{"conv1.weight", "width of 24", "unsupported", "multiples of 16"}},
+		{"too wide", replace("conv1.weight", float("conv1.weight", 512, 3, 3, 3)), []string{"width of 512", "unsupported"}},
+		{"a wide first layer alone", replace("conv1.weight", float("conv1.weight", 32, 3, 3, 3)), []string{"fc.weight", "expected shape [classes 128]"}},
+		{"wide ends alone", func(all []Tensor) []Tensor {
+			all = replace("conv1.weight", float("conv1.weight", 256, 3, 3, 3))(all)
+			return replace("fc.weight", float("fc.weight", 10, 1024))(all)
+		}, []string{"resnet20 projection width 256", "hold only"}},
 		{"classes without memory", replace("fc.weight", float("fc.weight", 1<<40, 0)), []string{"fc.weight", "expected shape"}},
 		{"uneven stages", replace("layer2.2.conv1.weight"), []string{"3, 2 and 3 blocks"}},
 		{"fourth stage", replace("layer2.2.conv1.weight", float("layer4.0.conv1.weight", 0)), []string{"layer4", "unsupported"}},
