@@ -2,8 +2,11 @@ package dataset
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+
+	"espalier/pickle"
 )
 
 // maxPickle bounds a file of torchvision's layout, in bytes: ten times an
@@ -21,43 +24,45 @@ func readPickle(r io.Reader, file string, size int64) (*Split, error) {
 	} else if n > maxPickle {
 		return nil, &FormatError{file, maxPickle, fmt.Sprintf("the file is larger than %d MiB: split it", maxPickle>>20)}
 	}
-	m := &unpickler{file: file, input: buf.Bytes(), memo: make(map[uint32]any)}
-	top, err := m.run()
+	top, length, err := pickle.Run(buf.Bytes(), numpy{})
 	if err != nil {
-		return nil, err
+		where := err.(*pickle.Error)
+		return nil, &FormatError{file, int64(where.Offset), where.Err.Error()}
 	}
 	s, problem := batch(top)
 	if problem != "" {
-		return nil, &FormatError{file, int64(m.at), problem + ": the file is no batch of CIFAR-10, or is damaged"}
+		return nil, &FormatError{file, int64(length), problem + ": the file is no batch of CIFAR-10, or is damaged"}
 	}
 	return s, nil
 }
 
 // batch makes a split of an unpickled dict, or says what is wrong with it.
 func batch(top any) (s *Split, problem string) {
-	entries, ok := top.(*dict)
+	entries, ok := top.(*pickle.Dict)
 	if !ok {
 		return nil, "the pickle holds no dict"
 	}
-	data, ok := entries.value["data"].(*array)
+	value, _ := entries.Get("data")
+	data, ok := value.(*array)
 	if !ok {
 		return nil, `the dict has no array "data"`
 	}
 	if data.rows == 0 {
 		return nil, `the array "data" is empty`
 	}
-	labels, ok := entries.value["labels"].(*list)
+	value, _ = entries.Get("labels")
+	labels, ok := value.(*pickle.List)
 	if !ok {
 		return nil, `the dict has no list "labels"`
 	}
-	if len(labels.items) != data.rows {
-		return nil, fmt.Sprintf("%d labels for %d images", len(labels.items), data.rows)
+	if len(labels.Items) != data.rows {
+		return nil, fmt.Sprintf("%d labels for %d images", len(labels.Items), data.rows)
 	}
 	s = &Split{Images: data.content, Labels: make([]uint8, data.rows)}
 	if data.columns {
 		s.Images = transpose(data.content, data.rows)
 	}
-	for i, item := range labels.items {
+	for i, item := range labels.Items {
 		label, ok := item.(int64)
 		if !ok {
 			return nil, fmt.Sprintf("the label of image %d is no int", i)
@@ -70,12 +75,8 @@ func batch(top any) (s *Split, problem string) {
 	return s, ""
 }
 
-// What an unpickler makes of a file, beside int64, bool, nil and []byte (for
-// strings of either kind).
+// What a batch's pickle makes beside plain values.
 type (
-	list  struct{ items []any }
-	tuple []any
-	dict  struct{ value map[string]any } // with strings for keys
 	// global is a Python function or class: one of those that an array needs.
 	global string
 	// dtype is the element type of arrays: always uint8.
@@ -98,34 +99,46 @@ var globals = map[string]global{
 	"numpy dtype":                         "dtype",
 }
 
-// call does what Python does to build an array: it makes an empty one, and the
-// element type from its name.
-func call(f, args any) (result any, problem string) {
-	name, _ := f.(global)
-	a, _ := args.(tuple)
-	switch {
-	case name == "reconstruct" && len(a) == 3 && a[0] == global("ndarray"):
-		return new(array), ""
-	case name == "dtype" && len(a) == 3:
-		if text, _ := a[0].([]byte); string(text) != "u1" && string(text) != "uint8" {
-			return nil, fmt.Sprintf("an array of type %q instead of uint8", text)
-		}
-		return dtype{}, ""
+// numpy is the world of a pickled NumPy array.
+type numpy struct{}
+
+var _ pickle.World = numpy{}
+
+func (numpy) Global(module, name string) (any, error) {
+	g, ok := globals[module+" "+name]
+	if !ok {
+		return nil, fmt.Errorf("the name %.64q, which no batch of CIFAR-10 needs: the file is another pickle", module+"."+name)
 	}
-	return nil, "a call that no batch of CIFAR-10 needs"
+	return g, nil
 }
 
-// build completes an object with its state.
-func build(object, state any) (problem string) {
-	fields, _ := state.(tuple)
+// Call does what Python does to build an array: it makes an empty one, and the
+// element type from its name.
+func (numpy) Call(function any, args pickle.Tuple) (any, error) {
+	name, _ := function.(global)
+	switch {
+	case name == "reconstruct" && len(args) == 3 && args[0] == any(global("ndarray")):
+		return new(array), nil
+	case name == "dtype" && len(args) == 3:
+		if text, _ := pickle.Text(args[0]); text != "u1" && text != "uint8" {
+			return nil, fmt.Errorf("an array of type %.16q instead of uint8: the file is another pickle, or is damaged", text)
+		}
+		return dtype{}, nil
+	}
+	return nil, errors.New("a call that no batch of CIFAR-10 needs: the file is another pickle, or is damaged")
+}
+
+// Build completes an object with its state.
+func (numpy) Build(object, state any) error {
+	fields, _ := state.(pickle.Tuple)
 	switch o := object.(type) {
 	case dtype:
-		return "" // byte order and the like mean nothing to single bytes
+		return nil // byte order and the like mean nothing to single bytes
 	case *array:
 		if len(fields) != 5 {
 			break
 		}
-		shape, _ := fields[1].(tuple)
+		shape, _ := fields[1].(pickle.Tuple)
 		_, bytes := fields[2].(dtype)
 		columns, isBool := fields[3].(bool)
 		content, isContent := fields[4].([]byte)
@@ -135,12 +148,16 @@ func build(object, state any) (problem string) {
 		rows, _ := shape[0].(int64)
 		width, _ := shape[1].(int64)
 		if rows < 0 || rows > maxRecords || width != ImageBytes || rows*width != int64(len(content)) {
-			return fmt.Sprintf("an array of %d by %d with %d bytes instead of n by %d", rows, width, len(content), ImageBytes)
+			return fmt.Errorf("an array of %d by %d with %d bytes instead of n by %d: the file is damaged", rows, width, len(content), ImageBytes)
 		}
 		*o = array{int(rows), columns, content}
-		return ""
+		return nil
 	}
-	return "an object that no batch of CIFAR-10 needs"
+	return errors.New("an object that no batch of CIFAR-10 needs: the file is another pickle, or is damaged")
+}
+
+func (numpy) Persistent(any) (any, error) {
+	return nil, errors.New("a persistent id, which no batch of CIFAR-10 needs: the file is another pickle")
 }
 
 // transpose returns [rows][3072] of a [3072][rows].

@@ -2,15 +2,16 @@ package weights
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"espalier/pickle"
 )
 
 // ErrUnsupported is wrapped by errors about files that are well formed but of
 // a kind that this package does not read.
-var ErrUnsupported = errors.New("unsupported")
+var ErrUnsupported = pickle.ErrUnsupported
 
 // Read returns the tensors and the metadata of a file: safetensors, or a
 // PyTorch checkpoint. The content decides, not the name's ending.

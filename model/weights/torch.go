@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+
+	"espalier/pickle"
 )
 
 // How the files begin that PyTorch has written over the years.
@@ -26,7 +28,7 @@ func isTar(file []byte) bool {
 // isPickle looks for a pickle's protocol opcode. A safetensors header of 640
 // bytes begins with the same two bytes, but six zeros follow.
 func isPickle(file []byte) bool {
-	return len(file) >= 8 && file[0] == opProto && file[1] >= 2 && file[1] <= 5 &&
+	return len(file) >= 8 && file[0] == pickle.Proto && file[1] >= 2 && file[1] <= 5 &&
 		binary.LittleEndian.Uint64(file) > maxHeader
 }
 
@@ -56,14 +58,14 @@ func parseTorch(file []byte) ([]Tensor, map[string]string, error) {
 	budget := int64(1<<20 + 4*len(file))
 	var tensors []Tensor
 	seen := map[string]bool{}
-	for _, p := range state.pairs {
-		v, ok := p.value.(*view)
+	for _, p := range state.Pairs {
+		v, ok := p.Value.(*view)
 		if !ok {
 			continue
 		}
-		name, ok := p.key.(string)
+		name, ok := p.Key.(string)
 		if !ok || seen[name] {
-			return nil, nil, fmt.Errorf("a tensor's name is %s or stands there twice; the file is damaged", typeName(p.key))
+			return nil, nil, fmt.Errorf("a tensor's name is %s or stands there twice; the file is damaged", pickle.TypeName(p.Key))
 		}
 		seen[name] = true
 		data, err := v.bytes(&budget)
@@ -85,22 +87,22 @@ var stateKeys = []string{"state_dict", "model_state_dict", "model", "net"}
 // stateDict finds the dict of tensors in what was saved: the innermost under
 // stateKeys, or root itself. Numbers and short strings on the way go into
 // metadata.
-func stateDict(root any, metadata map[string]string, depth int) (*dict, error) {
-	d, ok := root.(*dict)
+func stateDict(root any, metadata map[string]string, depth int) (*pickle.Dict, error) {
+	d, ok := root.(*pickle.Dict)
 	if !ok {
-		return nil, fmt.Errorf("the file holds %s, and a dict of tensors was expected; save torch.save(model.state_dict(), FILE)", typeName(root))
+		return nil, fmt.Errorf("the file holds %s, and a dict of tensors was expected; save torch.save(model.state_dict(), FILE)", pickle.TypeName(root))
 	}
 	tensors := false
-	byKey := map[string]*dict{}
-	for _, p := range d.pairs {
-		key, ok := p.key.(string)
+	byKey := map[string]*pickle.Dict{}
+	for _, p := range d.Pairs {
+		key, ok := p.Key.(string)
 		if !ok {
 			continue
 		}
-		switch v := p.value.(type) {
+		switch v := p.Value.(type) {
 		case *view:
 			tensors = true
-		case *dict:
+		case *pickle.Dict:
 			byKey[key] = v
 		default:
 			if text, ok := scalar(v); ok && key != metaMean && key != metaStd && key != metaArch {
@@ -132,47 +134,4 @@ func scalar(v any) (string, bool) {
 		return v, len(v) <= 1024
 	}
 	return "", false
-}
-
-// A storageSet makes storages from persistent ids, one for each key.
-type storageSet struct {
-	byKey map[string]*storage
-	views bool // whether ids have the legacy format's sixth part
-}
-
-// persistent understands ("storage", class, key, device, count), to which a
-// legacy file adds None or (view's key, first element, count).
-func (set *storageSet) persistent(id any) (any, error) {
-	t, ok := id.(tuple)
-	if !ok || len(t) < 5 || t[0] != any("storage") {
-		return nil, fmt.Errorf("a persistent id that is no storage is %w; save the state dict alone with torch.save(model.state_dict(), FILE)", ErrUnsupported)
-	}
-	class, ok1 := t[1].(global)
-	dtype, ok2 := torchStorages[class]
-	key, ok3 := t[2].(string)
-	count, ok4 := t[4].(int64)
-	if !ok1 || !ok2 || !ok3 || !ok4 || count < 0 || count > maxFile/int64(dtype.Size()) {
-		return nil, fmt.Errorf("a storage is described by %s, %s and %s; the file is damaged", typeName(t[1]), typeName(t[2]), typeName(t[4]))
-	}
-	s, ok := set.byKey[key]
-	if !ok {
-		s = &storage{key: key, dtype: dtype, count: count}
-		set.byKey[key] = s
-	}
-	if s.dtype != dtype || s.count != count {
-		return nil, fmt.Errorf("storage %s is described as %d %s and as %d %s; the file is damaged", key, s.count, s.dtype, count, dtype)
-	}
-	if !set.views || len(t) < 6 || t[5] == any(none{}) {
-		return s, nil
-	}
-	part, ok := t[5].(tuple)
-	if !ok || len(part) != 3 {
-		return nil, fmt.Errorf("storage %s: a part of it is described by %s; the file is damaged", key, typeName(t[5]))
-	}
-	first, ok1 := part[1].(int64)
-	size, ok2 := part[2].(int64)
-	if !ok1 || !ok2 || first < 0 || size < 0 || first > count || size > count-first {
-		return nil, fmt.Errorf("storage %s: a part reaches outside its %d elements; the file is damaged", key, count)
-	}
-	return &storage{key: key, dtype: dtype, count: size, root: s, first: first}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/big"
+
+	"espalier/pickle"
 )
 
 // legacyMagic is the number that a file of PyTorch before 1.6 begins with.
@@ -16,58 +18,58 @@ const legacyProtocol = 1001
 // every storage in the order of the keys: its count as a 64-bit integer and
 // its elements.
 func readTorchLegacy(file []byte) (any, error) {
-	set := &storageSet{byKey: map[string]*storage{}, views: true}
+	w := &torchWorld{storages: map[string]*storage{}, views: true}
 	pos := 0
-	next := func(what string, persistent func(any) (any, error)) (any, error) {
-		v, length, err := unpickle(file[pos:], persistent)
+	next := func(what string) (any, error) {
+		v, length, err := pickle.Run(file[pos:][:min(len(file)-pos, maxPickle)], w)
 		if err != nil {
 			return nil, fmt.Errorf("%s at offset %d of the file: %w", what, pos, err)
 		}
 		pos += length
 		return v, nil
 	}
-	magic, err := next("magic number", nil)
+	magic, err := next("magic number")
 	if err != nil {
 		return nil, err
 	}
 	if m, ok := magic.(*big.Int); !ok || m.Cmp(legacyMagic) != 0 {
 		return nil, fmt.Errorf("the file is a pickle, but not one of PyTorch's; save torch.save(model.state_dict(), FILE)")
 	}
-	protocol, err := next("protocol", nil)
+	protocol, err := next("protocol")
 	if err != nil {
 		return nil, err
 	}
 	if protocol != any(int64(legacyProtocol)) {
 		return nil, fmt.Errorf("the legacy format's protocol is not %d, and others are %w", legacyProtocol, ErrUnsupported)
 	}
-	system, err := next("system information", nil)
+	system, err := next("system information")
 	if err != nil {
 		return nil, err
 	}
-	if d, ok := system.(*dict); ok {
-		for _, p := range d.pairs {
-			if p.key == any("little_endian") && p.value == any(false) {
+	if d, ok := system.(*pickle.Dict); ok {
+		for _, p := range d.Pairs {
+			if p.Key == any("little_endian") && p.Value == any(false) {
 				return nil, fmt.Errorf("big-endian files are %w; save the file on a little-endian machine", ErrUnsupported)
 			}
 		}
 	}
-	root, err := next("object", set.persistent)
+	root, err := next("object")
 	if err != nil {
 		return nil, err
 	}
-	keys, err := next("storage keys", nil)
+	keys, err := next("storage keys")
 	if err != nil {
 		return nil, err
 	}
-	l, ok := keys.(*list)
+	l, ok := keys.(*pickle.List)
 	if !ok {
-		return nil, fmt.Errorf("the storage keys are %s: want a list; the file is damaged", typeName(keys))
+		return nil, fmt.Errorf("the storage keys are %s: want a list; the file is damaged", pickle.TypeName(keys))
 	}
-	for _, k := range l.items {
+	for _, k := range l.Items {
 		key, ok := k.(string)
-		s := set.byKey[key]
+		s := w.storages[key]
 		if !ok || s == nil || s.data != nil {
-			return nil, fmt.Errorf("a storage key is %s that no tensor uses, or stands there twice; the file is damaged", typeName(k))
+			return nil, fmt.Errorf("a storage key is %s that no tensor uses, or stands there twice; the file is damaged", pickle.TypeName(k))
 		}
 		if len(file)-pos < 8 {
 			return nil, fmt.Errorf("storage %s at offset %d: the file is truncated", key, pos)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"espalier/pickle"
 )
 
 // readTorchZip reads the format of PyTorch 1.6 and later: a zip archive with a
@@ -42,19 +44,19 @@ func readTorchZip(file []byte) (any, error) {
 			return nil, fmt.Errorf("byte order %q is %w; save the file on a little-endian machine", text, ErrUnsupported)
 		}
 	}
-	pickle, err := readEntry(program, maxPickle)
+	code, err := readEntry(program, min(maxPickle, int64(len(file))))
 	if err != nil {
 		return nil, err
 	}
-	set := &storageSet{byKey: map[string]*storage{}}
-	root, _, err := unpickle(pickle, set.persistent)
+	w := &torchWorld{storages: map[string]*storage{}}
+	root, _, err := pickle.Run(code, w)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", program.Name, err)
 	}
 	// Entries may name the same bytes of the archive again and again, so their
 	// sum is held to the file's length.
 	left := int64(len(file))
-	for key, s := range set.byKey {
+	for key, s := range w.storages {
 		f, ok := entries["data/"+key]
 		if !ok {
 			return nil, fmt.Errorf("zip entry data/%s is missing; the file is damaged", key)

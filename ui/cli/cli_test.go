@@ -31,7 +31,12 @@ func cli(ctx context.Context, args ...string) (stdout, stderr string, code int) 
 // network writes an untrained network for shapes10 and returns its path.
 func network(t *testing.T) string {
 	t.Helper()
-	n, err := model.New(model.Arch{Depth: 8, Shortcut: model.Projection, Classes: 10})
+	return networkOf(t, model.Arch{Depth: 8, Shortcut: model.Projection, Classes: 10})
+}
+
+func networkOf(t *testing.T, a model.Arch) string {
+	t.Helper()
+	n, err := model.New(a)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,58 @@
+package pickle
+
+// Opcodes under pickletools' names. Those that Run does not know are the ones
+// of protocols 0 and 1, of persistent ids in text, of sets, of extension
+// registries, of objects made by their class, and of buffers outside the file.
+const (
+	opMark           = '('
+	opStop           = '.'
+	opPop            = '0'
+	opPopMark        = '1'
+	opDup            = '2'
+	opNone           = 'N'
+	opNewTrue        = 0x88
+	opNewFalse       = 0x89
+	opBinInt         = 'J'
+	opBinInt1        = 'K'
+	opBinInt2        = 'M'
+	opLong1          = 0x8a
+	opLong4          = 0x8b
+	opBinFloat       = 'G'
+	opBinString      = 'T' // Python 2's str
+	opShortBinString = 'U'
+	opBinUnicode     = 'X'
+	opShortUnicode   = 0x8c
+	opBinUnicode8    = 0x8d
+	opBinBytes       = 'B'
+	opShortBinBytes  = 'C'
+	opBinBytes8      = 0x8e
+	opEmptyTuple     = ')'
+	opTuple          = 't'
+	opTuple1         = 0x85
+	opTuple2         = 0x86
+	opTuple3         = 0x87
+	opEmptyList      = ']'
+	opList           = 'l'
+	opAppend         = 'a'
+	opAppends        = 'e'
+	opEmptyDict      = '}'
+	opDict           = 'd'
+	opSetItem        = 's'
+	opSetItems       = 'u'
+	opBinGet         = 'h'
+	opLongBinGet     = 'j'
+	opBinPut         = 'q'
+	opLongBinPut     = 'r'
+	opMemoize        = 0x94
+	opGlobal         = 'c'
+	opStackGlobal    = 0x93
+	opReduce         = 'R'
+	opBuild          = 'b'
+	opBinPersID      = 'Q'
+	opProto          = 0x80
+	opFrame          = 0x95
+)
+
+// Proto is the opcode that every pickle of protocol 2 and later begins with;
+// the protocol's number follows.
+const Proto = opProto

@@ -1,0 +1,100 @@
+package pickle
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"unicode/utf8"
+)
+
+// What one value may take. A module's or a class's name is shorter than maxName
+// bytes; PyTorch's magic number has ten bytes.
+const (
+	maxName = 256
+	maxLong = 255
+)
+
+// A reader reads a pickle's bytes.
+type reader struct {
+	in  []byte
+	pos int // of the next byte in in
+}
+
+func (r *reader) byte() (byte, error) {
+	b, err := r.take(1)
+	if err != nil {
+		return 0, err
+	}
+	return b[0], nil
+}
+
+// take returns the next n bytes, which share the input's memory.
+func (r *reader) take(n int) ([]byte, error) {
+	if n > len(r.in)-r.pos {
+		return nil, fmt.Errorf("%d bytes are wanted and %d are left; the file is truncated", n, len(r.in)-r.pos)
+	}
+	b := r.in[r.pos : r.pos+n : r.pos+n]
+	r.pos += n
+	return b, nil
+}
+
+// sized reads bytes behind their count, which has width bytes itself.
+func (r *reader) sized(width int, limit uint64) ([]byte, error) {
+	b, err := r.take(width)
+	if err != nil {
+		return nil, err
+	}
+	n := number(b)
+	if n > limit {
+		return nil, fmt.Errorf("a value of %d bytes: at most %d are read", n, limit)
+	}
+	return r.take(int(n))
+}
+
+// number decodes a little-endian number of up to eight bytes.
+func number(b []byte) uint64 {
+	var whole [8]byte
+	copy(whole[:], b)
+	return binary.LittleEndian.Uint64(whole[:])
+}
+
+// line reads a name up to a newline.
+func (r *reader) line() (string, error) {
+	rest := r.in[r.pos:]
+	end := bytes.IndexByte(rest[:min(len(rest), maxName)], '\n')
+	if end < 0 {
+		return "", errors.New("a name without an end; the file is truncated or damaged")
+	}
+	b, err := r.take(end + 1)
+	return string(b[:end]), err
+}
+
+// text pushes a string whose count of bytes has width bytes.
+func (m *machine) text(width int) error {
+	b, err := m.sized(width, uint64(len(m.in)))
+	if err == nil && !utf8.Valid(b) {
+		return errors.New("a string is not valid UTF-8; the file is damaged")
+	}
+	return m.made(err, func() any { return string(b) })
+}
+
+// long decodes a little-endian two's complement integer.
+func long(b []byte) any {
+	if len(b) <= 8 {
+		v := int64(number(b))
+		if n := len(b); n > 0 && n < 8 && b[n-1] >= 0x80 {
+			v -= 1 << (8 * n)
+		}
+		return v
+	}
+	reversed := slices.Clone(b)
+	slices.Reverse(reversed)
+	v := new(big.Int).SetBytes(reversed)
+	if b[len(b)-1] >= 0x80 {
+		v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	return v
+}

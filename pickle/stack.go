@@ -1,0 +1,120 @@
+package pickle
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// A stack holds values and marks. What lies below a mark is out of reach until
+// the mark is gone.
+type stack struct{ values []any }
+
+type mark struct{}
+
+var errStack = errors.New("the stack holds fewer values than the opcode takes; the file is damaged")
+
+// push, pushed and made put a value on the stack; the last two pass an error on.
+func (s *stack) push(v any) { s.values = append(s.values, v) }
+
+func (s *stack) pushed(v any, err error) error {
+	if err == nil {
+		s.push(v)
+	}
+	return err
+}
+
+func (s *stack) made(err error, value func() any) error {
+	if err == nil {
+		s.push(value())
+	}
+	return err
+}
+
+// popAny removes the topmost entry, a mark too; pop and top want a value.
+func (s *stack) popAny() (any, error) {
+	if len(s.values) == 0 {
+		return nil, errStack
+	}
+	v := s.values[len(s.values)-1]
+	s.values = s.values[:len(s.values)-1]
+	return v, nil
+}
+
+func (s *stack) top() (any, error) {
+	if len(s.values) == 0 || s.values[len(s.values)-1] == (mark{}) {
+		return nil, errStack
+	}
+	return s.values[len(s.values)-1], nil
+}
+
+func (s *stack) pop() (any, error) {
+	v, err := s.top()
+	if err == nil {
+		s.values = s.values[:len(s.values)-1]
+	}
+	return v, err
+}
+
+// popN removes the n topmost values, toMark those above the topmost mark and
+// the mark; both return copies, the deepest first.
+func (s *stack) popN(n int) ([]any, error) {
+	if len(s.values) < n {
+		return nil, errStack
+	}
+	items := slices.Clone(s.values[len(s.values)-n:])
+	for _, v := range items {
+		if _, ok := v.(mark); ok {
+			return nil, errStack
+		}
+	}
+	s.values = s.values[:len(s.values)-n]
+	return items, nil
+}
+
+func (s *stack) toMark() ([]any, error) {
+	for i := len(s.values) - 1; i >= 0; i-- {
+		if _, ok := s.values[i].(mark); ok {
+			items := slices.Clone(s.values[i+1:])
+			s.values = s.values[:i]
+			return items, nil
+		}
+	}
+	return nil, errStack
+}
+
+// extend appends to the list on top of the stack, set adds key, value, key,
+// value … to the dict there.
+func (s *stack) extend(items []any, err error) error {
+	if err != nil {
+		return err
+	}
+	top, err := s.top()
+	if err != nil {
+		return err
+	}
+	l, ok := top.(*List)
+	if !ok {
+		return fmt.Errorf("values are appended to %s; the file is damaged", TypeName(top))
+	}
+	l.Items = append(l.Items, items...)
+	return nil
+}
+
+func (s *stack) set(items []any, err error) error {
+	if err != nil {
+		return err
+	}
+	top, err := s.top()
+	if err != nil {
+		return err
+	}
+	d, ok := top.(*Dict)
+	if !ok || len(items)%2 != 0 {
+		return fmt.Errorf("%d keys and values are set on %s; the file is damaged", len(items), TypeName(top))
+	}
+	for i := 0; i < len(items); i += 2 {
+		d.Pairs = append(d.Pairs, Pair{items[i], items[i+1]})
+	}
+	return nil
+}

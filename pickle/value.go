@@ -1,0 +1,65 @@
+package pickle
+
+import "math/big"
+
+// What a pickle's values become. Booleans, int64, float64, string and []byte
+// stand for themselves, *big.Int for integers that need more than eight bytes.
+// Lists and dicts may contain themselves.
+type (
+	None  struct{}
+	Tuple []any
+	List  struct{ Items []any }
+	Dict  struct{ Pairs []Pair } // in the order of insertion; a key may come again
+	Pair  struct{ Key, Value any }
+)
+
+// Get returns the last value that was set under a string, which Python 2 may
+// have written as bytes.
+func (d *Dict) Get(key string) (value any, ok bool) {
+	for _, p := range d.Pairs {
+		if text, isText := Text(p.Key); isText && text == key {
+			value, ok = p.Value, true
+		}
+	}
+	return value, ok
+}
+
+// Text returns a string of either kind as a string.
+func Text(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case []byte:
+		return string(v), true
+	}
+	return "", false
+}
+
+// TypeName calls a value what Python calls its type, for messages. Values
+// themselves stay out of them: they may be long, or contain themselves. A type
+// of a World's own has its say as fmt.Stringer.
+func TypeName(v any) string {
+	switch v := v.(type) {
+	case None:
+		return "None"
+	case bool:
+		return "a bool"
+	case int64, *big.Int:
+		return "an int"
+	case float64:
+		return "a float"
+	case string:
+		return "a str"
+	case []byte:
+		return "bytes"
+	case Tuple:
+		return "a tuple"
+	case *List:
+		return "a list"
+	case *Dict:
+		return "a dict"
+	case interface{ String() string }:
+		return v.String()
+	}
+	return "a value"
+}
