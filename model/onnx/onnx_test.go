@@ -50,55 +50,6 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// TestGraphIsValid holds every file to what ONNX's IR demands: each value is
-// made once, before it is used; names of nodes are unique; an initializer has
-// as many bytes as its shape says; and what is made is used.
-func TestGraphIsValid(t *testing.T) {
-	sizes := map[int64]int64{typeFloat: 4, typeUint8: 1, typeInt8: 1, typeInt32: 4, typeInt64: 8}
-	each(t, func(t *testing.T, m *Model) {
-		made, used, names := map[string]bool{}, map[string]bool{}, map[string]bool{}
-		add := func(set map[string]bool, what, name string) {
-			if name == "" || set[name] {
-				t.Errorf("%s %q is empty or there twice", what, name)
-			}
-			set[name] = true
-		}
-		for _, v := range m.graph.inputs {
-			add(made, "input", v.name)
-		}
-		for _, i := range m.graph.initializers {
-			add(made, "initializer", i.name)
-			size := sizes[i.dataType]
-			for _, d := range i.dims {
-				size *= d
-			}
-			if size != int64(len(i.raw)) || size == 0 {
-				t.Errorf("initializer %s of type %d and shape %v has %d bytes", i.name, i.dataType, i.dims, len(i.raw))
-			}
-		}
-		for _, n := range m.graph.nodes {
-			add(names, "node", n.name)
-			for _, x := range n.inputs {
-				if !made[x] {
-					t.Errorf("node %s takes %q, which is not made before it", n.name, x)
-				}
-				used[x] = true
-			}
-			for _, y := range n.outputs {
-				add(made, "value", y)
-			}
-		}
-		for _, v := range m.graph.outputs {
-			used[v.name] = true
-		}
-		for name := range made {
-			if !used[name] {
-				t.Errorf("%s is never used", name)
-			}
-		}
-	})
-}
-
 func TestHeader(t *testing.T) {
 	each(t, func(t *testing.T, m *Model) {
 		if m.irVersion != 8 || !slices.Equal(m.opsets, []opsetID{{version: 13}}) {
