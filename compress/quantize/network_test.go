@@ -1,7 +1,6 @@
 package quantize
 
 import (
-	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -347,42 +346,4 @@ func TestFromTensorsRefuses(t *testing.T) {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
-}
-
-// FuzzFromTensors: no file makes the reader panic, and what it accepts is
-// whole.
-func FuzzFromTensors(f *testing.F) {
-	n, _ := randomNetwork(f, model.Projection, 0)
-	c := &Calibration{Ranges: map[string]Range{"input": {-1, 1}, "pool": {0, 1}}} // calibrating is slow when instrumented
-	for _, l := range n.Layers() {
-		c.Ranges[l.Name] = Range{0, 1}
-		c.Ranges[strings.TrimSuffix(l.Name, ".conv1")] = Range{0, 1}
-	}
-	q := mustBuild(f, n, c, lab)
-	path := filepath.Join(f.TempDir(), "int8.safetensors")
-	if err := Save(path, q, nil); err != nil {
-		f.Fatal(err)
-	}
-	good, err := os.ReadFile(path)
-	if err != nil {
-		f.Fatal(err)
-	}
-	// The header is what a reader can trip over: the fuzzer changes it alone.
-	f.Add(good[:8+binary.LittleEndian.Uint64(good)])
-	f.Fuzz(func(t *testing.T, head []byte) {
-		file := slices.Concat(head, good[min(len(head), len(good)):])
-		tensors, metadata, err := weights.Parse("fuzz", file)
-		if err != nil {
-			return
-		}
-		n, err := FromTensors(tensors, metadata)
-		if err != nil {
-			return
-		}
-		for _, l := range n.Layers() {
-			if len(l.Weight) != l.Out*l.In*l.Kernel*l.Kernel || len(l.Scale) != l.Out || len(l.Bias) != l.Out {
-				t.Fatalf("layer %s has %d weights, %d scales and %d biases", l.Name, len(l.Weight), len(l.Scale), len(l.Bias))
-			}
-		}
-	})
 }

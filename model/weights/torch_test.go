@@ -319,33 +319,3 @@ func torchZip(t testing.TB, pickle []byte) []byte {
 	}
 	return b.Bytes()
 }
-
-// FuzzTorch parses what it is given as a whole file, and as a pickle in a zip
-// archive, whose sums would keep mutations out.
-func FuzzTorch(f *testing.F) {
-	files, _ := filepath.Glob(filepath.Join("testdata", "*.pt"))
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Add(legacy([]any{'(', "v", 1, 3, 't'}, 1, 2, 1))
-	f.Add(asm('}', []byte{opBinPut, 0}, "model", []byte{opBinGet, 0}, 's'))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		for _, file := range [][]byte{in, torchZip(t, in)} {
-			tensors, metadata, err := parseTorch(file)
-			if err != nil {
-				continue
-			}
-			for _, tensor := range tensors {
-				size, err := byteSize(tensor.Shape, tensor.DType.Size(), maxFile)
-				if err != nil || size != int64(len(tensor.Data)) {
-					t.Fatalf("%s %v of type %s has %d bytes (error %v)", tensor.Name, tensor.Shape, tensor.DType, len(tensor.Data), err)
-				}
-			}
-			Network(tensors, metadata) // must not panic
-		}
-	})
-}
