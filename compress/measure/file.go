@@ -3,13 +3,16 @@ package measure
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"espalier/compress/prune"
 	"espalier/compress/quantize"
 	"espalier/configs"
 	"espalier/dataset"
 	"espalier/model"
+	"espalier/model/onnx"
 	"espalier/model/weights"
 )
 
@@ -27,23 +30,18 @@ type File struct {
 // errNormalisation asks for what many published checkpoints leave out.
 var errNormalisation = errors.New("the file does not say how images were normalised: give --mean and --std, as three numbers or by name (--mean imagenet --std imagenet)")
 
-// Open reads a file of weights. Mean and std are used in place of the file's
+// Open reads a file of weights: safetensors, a PyTorch checkpoint, or an ONNX
+// file that this program exported. Mean and std are used in place of the file's
 // own where they are given (see parseTriple); one of both must know them.
 func Open(path, mean, std string) (*File, error) {
-	tensors, metadata, err := weights.Read(path)
+	f, err := read(path)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, Metadata: metadata}
-	if quantize.IsQuantized(metadata) {
-		if f.Integer, err = quantize.FromTensors(tensors, metadata); err == nil {
-			f.arch, f.mean, f.std = f.Integer.Arch, f.Integer.Mean, f.Integer.Std
-		}
-	} else if f.Float, err = weights.Network(tensors, metadata); err == nil {
+	if f.Float != nil {
 		f.arch, f.mean, f.std = f.Float.Arch, f.Float.Mean, f.Float.Std
-	}
-	if err != nil {
-		return nil, fmt.Errorf("building a network from %s: %w", path, err)
+	} else {
+		f.arch, f.mean, f.std = f.Integer.Arch, f.Integer.Mean, f.Integer.Std
 	}
 	if mean != "" {
 		if f.mean, err = parseTriple("mean", mean, means); err != nil {
@@ -62,6 +60,32 @@ func Open(path, mean, std string) (*File, error) {
 	}
 	if f.Float != nil {
 		f.Float.Mean, f.Float.Std = f.mean, f.std
+	} else {
+		f.Integer.Mean, f.Integer.Std = f.mean, f.std
+	}
+	return f, nil
+}
+
+// read reads the network in a file: an exported one by its name's ending, since
+// ONNX files have no mark, any other by its content.
+func read(path string) (*File, error) {
+	f := &File{Path: path}
+	var err error
+	if strings.EqualFold(filepath.Ext(path), ".onnx") {
+		f.Float, f.Integer, f.Metadata, err = onnx.Read(path)
+		return f, err
+	}
+	var tensors []weights.Tensor
+	if tensors, f.Metadata, err = weights.Read(path); err != nil {
+		return nil, err
+	}
+	if quantize.IsQuantized(f.Metadata) {
+		f.Integer, err = quantize.FromTensors(tensors, f.Metadata)
+	} else {
+		f.Float, err = weights.Network(tensors, f.Metadata)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("building a network from %s: %w", path, err)
 	}
 	return f, nil
 }

@@ -9,9 +9,6 @@ import (
 	"espalier/model"
 )
 
-// elementSizes are the bytes of an element of each type that files have.
-var elementSizes = map[int64]int64{typeFloat: 4, typeUint8: 1, typeInt8: 1, typeInt32: 4, typeInt64: 8}
-
 // faults holds a file to what ONNX's IR demands of a graph, and to what this
 // package promises beyond that: each value is made once, before it is used; no
 // two nodes have one name; an initializer has as many bytes as its shape says;
@@ -35,7 +32,7 @@ func faults(m *Model) (all []string) {
 	for _, i := range m.graph.initializers {
 		add(made, "initializer", i.name)
 		types[i.name] = i.dataType
-		size := elementSizes[i.dataType]
+		size := sizes[i.dataType]
 		for _, d := range i.dims {
 			size *= d
 		}

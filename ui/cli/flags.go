@@ -81,5 +81,5 @@ func atMostOne(what string) cobra.PositionalArgs {
 
 // weightFiles completes the names of files that hold weights.
 func weightFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return []string{"safetensors", "pt", "pth", "th"}, cobra.ShellCompDirectiveFilterFileExt
+	return []string{"safetensors", "pt", "pth", "th", "onnx"}, cobra.ShellCompDirectiveFilterFileExt
 }

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // decode reads what Encode wrote, by the same tables of fields. A field that
-// they do not list is an error.
+// they do not list is an error. Memory stays within a hundred times the bytes.
 func decode(b []byte) (*Model, error) {
 	m := new(Model)
 	return m, readMessage(m, b)
@@ -44,16 +45,16 @@ func readField(m message, number protowire.Number, wire protowire.Type, b []byte
 			return f.readInt(int64(i))
 		case protowire.Fixed32Type:
 			bits, _ := protowire.ConsumeFixed32(b)
-			v := math.Float32frombits(bits)
-			*f.value.(**float32) = &v
-			return nil
+			return f.readFloat(math.Float32frombits(bits))
 		case protowire.BytesType:
 			value, _ := protowire.ConsumeBytes(b)
 			return f.readBytes(value)
 		}
 	}
-	return fmt.Errorf("no such field of wire type %d", wire)
+	return fmt.Errorf("there is none of wire type %d in files of this program", wire)
 }
+
+var errKind = errors.New("a value of another kind")
 
 func (f field) readInt(i int64) error {
 	switch v := f.value.(type) {
@@ -62,8 +63,17 @@ func (f field) readInt(i int64) error {
 	case **int64:
 		*v = &i
 	default:
-		return fmt.Errorf("an integer in a %T", v)
+		return errKind
 	}
+	return nil
+}
+
+func (f field) readFloat(x float32) error {
+	v, ok := f.value.(**float32)
+	if !ok {
+		return errKind
+	}
+	*v = &x
 	return nil
 }
 
@@ -88,7 +98,7 @@ func (f field) readBytes(b []byte) error {
 	case messages:
 		return readMessage(v.add(), b)
 	default:
-		return fmt.Errorf("bytes in a %T", v)
+		return errKind
 	}
 	return nil
 }
