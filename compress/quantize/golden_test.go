@@ -221,8 +221,7 @@ func TestCalibrationMatchesPyTorch(t *testing.T) {
 }
 
 // TestLogitsMatchPyTorch runs the integer network with PyTorch's scales. What
-// remains comes from float32 roundings half way between two codes: oneDNN
-// multiplies by the scales in another order.
+// remains is in which order float32 takes sums to codes: see TestTorchOrder.
 func TestLogitsMatchPyTorch(t *testing.T) {
 	x, _ := goldenImages(t)
 	for _, c := range goldenCases(t) {
