@@ -112,6 +112,17 @@ func TestRunFromAFile(t *testing.T) {
 	if len(rounds) != 1 {
 		t.Fatalf("%d rounds were kept", len(rounds))
 	}
+	if stdout, stderr, code := cli(context.Background(), "run", "smoke", "--plain", "--set", "model.weights="+file, "--set", "dense.epochs=0",
+		"--set", "prune.targets=[]", "--set", "sweep.sizes=[]", "--mean", "imagenet", "--std", "0.5,0.5,0.5", "--run-dir", "normalised"); code != 0 {
+		t.Fatalf("exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
+	}
+	named, _ := filepath.Glob("normalised/*/checkpoints/dense.safetensors")
+	if len(named) != 1 {
+		t.Fatalf("%d dense networks", len(named))
+	}
+	if n, _, err := weights.Load(named[0]); err != nil || n.Mean != [3]float32{0.485, 0.456, 0.406} || n.Std != [3]float32{0.5, 0.5, 0.5} {
+		t.Errorf("normalised by %v and %v, error %v", n.Mean, n.Std, err)
+	}
 	n, _, err := weights.Load(rounds[0])
 	if err != nil {
 		t.Fatal(err)

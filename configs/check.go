@@ -112,7 +112,7 @@ func (c *checker) mapping(n ast.Node, t reflect.Type, key string) error {
 	fields := make(map[string]reflect.Type)
 	var names []string
 	for field := range t.Fields() {
-		if name := field.Tag.Get("yaml"); name != "-" {
+		if name, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); name != "-" {
 			fields[name] = field.Type
 			names = append(names, name)
 		}

@@ -47,6 +47,7 @@ func TestMistakes(t *testing.T) {
 		{"override without key", "", []string{"=4"}, `--set =4: want key=value`},
 		{"override of a group", "", []string{"gate=4"}, `--set gate=4: gate is "4": want keys and values`},
 		{"override over two lines", "", []string{"seed=4\ngate: 4"}, `a value is one line of YAML`},
+		{"mean alone", "model:\n  mean: imagenet\n", nil, `model.mean is "imagenet" and model.std "": give both or neither`},
 		{"scratch without training", "model:\n  weights: scratch\n", nil, `dense.epochs is 0: a network from scratch has to be trained`},
 	}
 	for _, test := range tests {

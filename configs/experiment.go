@@ -59,6 +59,10 @@ type Model struct {
 	Depth    int    `yaml:"depth"`    // 20, 32, 44 or 56
 	Shortcut string `yaml:"shortcut"` // projection or pad
 	Weights  string `yaml:"weights"`  // Embedded, Scratch or the path of a file
+	// Mean and Std are what images are normalised with, as three numbers or by
+	// name: "imagenet". Empty means what the file says, or else the data set's.
+	Mean string `yaml:"mean,omitempty"`
+	Std  string `yaml:"std,omitempty"`
 }
 
 // Training is SGD with momentum and weight decay, the learning rate annealed

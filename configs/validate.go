@@ -63,6 +63,9 @@ func (e Experiment) network() *ValueError {
 	if e.Model.Weights == "" {
 		return bad("model.weights", "is empty: want %s, %s or a file", Embedded, Scratch)
 	}
+	if (e.Model.Mean == "") != (e.Model.Std == "") {
+		return bad("model.mean", "is %q and model.std %q: give both or neither", e.Model.Mean, e.Model.Std)
+	}
 	return oneOf("model.shortcut", e.Model.Shortcut, "projection", "pad")
 }
 

@@ -32,7 +32,7 @@ var errNormalisation = errors.New("the file does not say how images were normali
 
 // Open reads a file of weights: safetensors, a PyTorch checkpoint, or an ONNX
 // file that this program exported. Mean and std are used in place of the file's
-// own where they are given (see parseTriple); one of both must know them.
+// own where they are given (see dataset.ParseMean); one of both must know them.
 func Open(path, mean, std string) (*File, error) {
 	f, err := read(path)
 	if err != nil {
@@ -44,13 +44,13 @@ func Open(path, mean, std string) (*File, error) {
 		f.arch, f.mean, f.std = f.Integer.Arch, f.Integer.Mean, f.Integer.Std
 	}
 	if mean != "" {
-		if f.mean, err = parseTriple("mean", mean, means); err != nil {
-			return nil, err
+		if f.mean, err = dataset.ParseMean(mean); err != nil {
+			return nil, fmt.Errorf("--%w", err)
 		}
 	}
 	if std != "" {
-		if f.std, err = parseTriple("std", std, stds); err != nil {
-			return nil, err
+		if f.std, err = dataset.ParseStd(std); err != nil {
+			return nil, fmt.Errorf("--%w", err)
 		}
 	}
 	for _, s := range f.std {

@@ -17,8 +17,24 @@ import (
 // denseCheckpoint is the dense network's place in the run folder.
 const denseCheckpoint = "checkpoints/dense.safetensors"
 
-// source returns the network that the experiment begins with.
+// source returns the network that the experiment begins with, and that says how
+// images are normalised if the experiment does.
 func (r *runner) source() (*model.Network, error) {
+	n, err := r.weights()
+	if err != nil || r.e.Model.Std == "" {
+		return n, err
+	}
+	if n.Mean, err = dataset.ParseMean(r.e.Model.Mean); err != nil {
+		return nil, fmt.Errorf("model.%w", err)
+	}
+	if n.Std, err = dataset.ParseStd(r.e.Model.Std); err != nil {
+		return nil, fmt.Errorf("model.%w", err)
+	}
+	return n, nil
+}
+
+// weights returns the network that model.weights names.
+func (r *runner) weights() (*model.Network, error) {
 	switch from := r.e.Model.Weights; from {
 	case configs.Scratch:
 		n, err := model.New(r.arch())

@@ -181,6 +181,9 @@ func (r *runner) readData() error {
 	r.data = data
 	// A network keeps the normalisation that it was trained with.
 	if r.net.Std == ([3]float32{}) {
+		if from := r.e.Model.Weights; from != configs.Scratch {
+			r.log("warn", "%s does not say how images were normalised for it: it gets the mean and the deviation of %s; others go under model.mean and model.std", from, data.Name)
+		}
 		r.net.Mean, r.net.Std = data.Mean, data.Std
 	}
 	data.Mean, data.Std = r.net.Mean, r.net.Std

@@ -18,6 +18,8 @@ type runFlags struct {
 	threads int
 	kernel  string
 	data    string
+	mean    string
+	std     string
 	display displayFlags
 	runDir  string
 	resume  string
@@ -32,6 +34,8 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.threads, "threads", 0, "number of threads; results do not depend on it (0: all cores)")
 	cmd.Flags().StringVar(&f.kernel, "kernel", "auto", "instruction set: auto, avx512, avx2 or go")
 	cmd.Flags().StringVar(&f.data, "data", "", "folder or archive of CIFAR-10 (default: $"+dataset.EnvData+", then the user's cache)")
+	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: that of model.weights)")
+	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: that of model.weights)")
 	addRunDir(cmd, &f.runDir)
 	f.display.add(cmd)
 	cmd.RegisterFlagCompletionFunc("kernel", cobra.FixedCompletions(append([]string{"auto"}, kernelNames()...), cobra.ShellCompDirectiveNoFileComp))
@@ -49,6 +53,8 @@ func (f *runFlags) overrides(cmd *cobra.Command) []string {
 		"threads": fmt.Sprintf("engine.threads=%d", f.threads),
 		"kernel":  "engine.kernel=" + f.kernel,
 		"data":    fmt.Sprintf("data.path=%q", f.data),
+		"mean":    fmt.Sprintf("model.mean=%q", f.mean),
+		"std":     fmt.Sprintf("model.std=%q", f.std),
 	} {
 		if cmd.Flags().Changed(flag) {
 			all = append(all, override)
@@ -117,7 +123,7 @@ func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error 
 // goOn takes up a run that was interrupted. How it is shown and with how many
 // threads it goes on is free; all else is as it was.
 func (f *runFlags) goOn(cmd *cobra.Command) error {
-	for _, flag := range []string{"set", "seed", "kernel", "data"} {
+	for _, flag := range []string{"set", "seed", "kernel", "data", "mean", "std"} {
 		if cmd.Flags().Changed(flag) {
 			return fmt.Errorf("--%s cannot change a run that has begun: edit its experiment.yaml, or begin another run", flag)
 		}

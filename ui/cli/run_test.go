@@ -15,6 +15,7 @@ func TestResumeKeepsSettings(t *testing.T) {
 		"--seed 2":                 "--seed cannot change",
 		"--kernel go":              "--kernel cannot change",
 		"--data x":                 "--data cannot change",
+		"--mean x":                 "--mean cannot change",
 		"--threads -1":             "--threads -1: want 0",
 		"--threads 2 --plain":      "there is no run x",
 		"--threads 1 --run-dir x/": "there is no run x",

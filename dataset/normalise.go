@@ -1,4 +1,4 @@
-package measure
+package dataset
 
 import (
 	"fmt"
@@ -22,9 +22,14 @@ var (
 	}
 )
 
-// parseTriple reads three numbers with commas or spaces between, or a name in
-// known. What is "mean" or "std"; the latter must be positive.
-func parseTriple(what, text string, known map[string][3]float32) (v [3]float32, err error) {
+// ParseMean reads a mean per colour channel on the 0 to 1 scale: three numbers
+// with commas or spaces between, or the name of a data set, cifar10 or imagenet.
+func ParseMean(text string) ([3]float32, error) { return triple("mean", text, means) }
+
+// ParseStd is ParseMean for standard deviations, which are positive.
+func ParseStd(text string) ([3]float32, error) { return triple("std", text, stds) }
+
+func triple(what, text string, known map[string][3]float32) (v [3]float32, err error) {
 	if v, ok := known[text]; ok {
 		return v, nil
 	}
@@ -37,7 +42,7 @@ func parseTriple(what, text string, known map[string][3]float32) (v [3]float32, 
 	}
 	if !ok {
 		names := strings.Join(slices.Sorted(maps.Keys(known)), " or ")
-		return [3]float32{}, fmt.Errorf("--%s %q: want three numbers such as 0.485,0.456,0.406, or %s", what, text, names)
+		return [3]float32{}, fmt.Errorf("%s %q: want three numbers such as 0.485,0.456,0.406, or %s", what, text, names)
 	}
 	return v, nil
 }
