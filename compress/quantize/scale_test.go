@@ -1,6 +1,7 @@
 package quantize
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -43,6 +44,45 @@ func TestWeights(t *testing.T) {
 		codes, scales := named(t, c.recipe).Weights(w, 3)
 		if !slices.Equal(codes, c.codes) || !slices.Equal(scales, c.scales) {
 			t.Errorf("%s: codes %v, scales %v; want %v, %v", c.recipe, codes, scales, c.codes, c.scales)
+		}
+	}
+}
+
+// TestDegenerateScales holds every recipe to the table in docs/formats.md.
+func TestDegenerateScales(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, r := range recipes() {
+		empty, top := float32(epsilon), uint8(255)
+		if r.Name == "ort" {
+			empty = 1
+		}
+		if r.ReducedRange {
+			top = 127
+		}
+		codes, scales := r.Weights(make([]float32, 4), 2)
+		if !slices.Equal(codes, make([]int8, 4)) || scales[0] != empty || scales[1] != empty {
+			t.Errorf("%s: weights of 0 have codes %v and scales %v", r.Name, codes, scales)
+		}
+		zero := r.Activation(Range{})
+		if zero != (kernel.Affine{Scale: empty}) || zero.Quantize(0) != 0 || zero.Quantize(1e3) != 255 {
+			t.Errorf("%s: an activation of 0 has %+v", r.Name, zero)
+		}
+		for _, c := range []struct {
+			value float32
+			code  uint8
+		}{{3, top}, {-3, 0}} {
+			a := r.Activation(Range{c.value, c.value})
+			if got := a.Quantize(c.value); got != c.code || relative(a.Dequantize(got), c.value) > 1e-6 {
+				t.Errorf("%s: a constant %g has %+v and code %d, want %d", r.Name, c.value, a, got, c.code)
+			}
+			for v, code := range map[float32]uint8{inf: 255, -inf: 0} {
+				if got := a.Quantize(v); got != code {
+					t.Errorf("%s: %g has code %d, want %d", r.Name, v, got, code)
+				}
+			}
+			if got := a.Quantize(float32(math.NaN())); got != 0 {
+				t.Errorf("%s: NaN has code %d", r.Name, got)
+			}
 		}
 	}
 }

@@ -16,13 +16,14 @@ func newCompareLayers() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare-layers A B",
 		Short: "Say where two networks differ, layer by layer",
-		Long: `Compare-layers runs the networks in A and B, in fp32 or int8, over the same test
-images and prints for every layer the signal-to-noise ratio of B against A, the
+		Long: `Compare-layers runs the networks in A and B, in fp32 or int8 or as they were
+exported to ONNX, over the same test images and prints for every layer the signal-to-noise ratio of B against A, the
 largest difference with its image, channel and position, the share of int8 codes
 at the limits of their range, and the dead channels: those that never change.
 Behind a ReLU the lower limit is zero, and codes there lose nothing. It names the
 first layer whose signal-to-noise ratio is below --min-snr.`,
-		Example:           `  espalier compare-layers round-6.safetensors round-6-int8.safetensors --images 200`,
+		Example: `  espalier compare-layers round-6.safetensors round-6-int8.safetensors --images 200
+  espalier compare-layers round-6-int8.safetensors round-6-int8.onnx`,
 		Args:              two("A", "B"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {

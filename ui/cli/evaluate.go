@@ -37,9 +37,9 @@ func newEvaluate() *cobra.Command {
 		Use:   "evaluate FILE",
 		Short: "Measure the accuracy and the sparsity of a file of weights",
 		Long: `Evaluate runs the network in FILE over the test images and prints its top-1
-accuracy, loss and sparsity. FILE is safetensors or a PyTorch checkpoint (.pt,
-.pth, .th); depth, shortcut and classes are worked out from its tensors. Only
-the test part of the data set is read.`,
+accuracy, loss and sparsity. FILE is safetensors, a PyTorch checkpoint (.pt, .pth,
+.th) or an ONNX file that export wrote; depth, width, shortcut and classes are
+worked out from its tensors. Only the test part of the data set is read.`,
 		Example: `  espalier evaluate runs/quick-20261122-140219/checkpoints/round-6.safetensors
   espalier evaluate resnet20.th --mean imagenet --std imagenet --json`,
 		Args:              one("FILE"),
