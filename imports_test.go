@@ -25,14 +25,14 @@ var mayImport = map[string][]string{
 	"compress/compare":  {"compress/measure", "compress/quantize", "model", "dataset"},
 	"compress/prune":    {"model"},
 	"compress/quantize": {"model"},
-	"model/weights":     {"model", "pickle"},
+	"model/weights":     {"model", "dataset/pickle"},
 	"model/onnx":        {"model", "compress/quantize"},
 	"model/reference":   {"model"},
 	"model/zoo":         {"model"},
 	"model":             {"model/kernel"},
 	"model/kernel":      {},
-	"dataset":           {"pickle"},
-	"pickle":            {},
+	"dataset":           {},
+	"dataset/pickle":    {},
 	"configs":           {},
 }
 
@@ -129,10 +129,10 @@ func TestAllowed(t *testing.T) {
 		{"dataset", "configs", false},
 		{"model/weights/pretrained", "model/weights", true},
 		{"model/weights", "dataset", false},
-		{"model/weights", "pickle", true},
-		{"dataset", "pickle", true},
-		{"pickle", "model/weights", false},
-		{"model", "pickle", false},
+		{"model/weights", "dataset/pickle", true},
+		{"dataset", "dataset/pickle", true},
+		{"dataset/pickle", "dataset", false},
+		{"model", "dataset/pickle", false},
 	} {
 		if got := allowed(c.folder, c.imported); got != c.want {
 			t.Errorf("%s imports %s: %v, want %v", c.folder, c.imported, got, c.want)

@@ -146,6 +146,20 @@ func TestHistogramOfOneValue(t *testing.T) {
 	}
 }
 
+// TestHistogramTies: where a cut removes as many bins on either side, the search
+// cuts at the top. PyTorch's observer makes this of the same cubes.
+func TestHistogramTies(t *testing.T) {
+	var cubes []float32
+	for i := float32(-10); i <= 10; i++ {
+		cubes = append(cubes, i*i*i)
+	}
+	o, _ := NewObserver(Histogram)
+	o.Observe(one(cubes), Range{-1000, 1000})
+	if got, want := o.Range(), (Range{-1000, 999.0234375}); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // TestRoundBiases: a bias goes to the nearest multiple of input scale · weight
 // scale, and stays as it is where integers could not hold it or need not.
 func TestRoundBiases(t *testing.T) {

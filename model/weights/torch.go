@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"espalier/pickle"
+	"espalier/dataset/pickle"
 )
 
 // How the files begin that PyTorch has written over the years.

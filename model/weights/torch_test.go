@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"espalier/dataset/pickle"
 	"espalier/model"
-	"espalier/pickle"
 )
 
 // expected reads what make.py noted beside a checkpoint.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"espalier/pickle"
+	"espalier/dataset/pickle"
 )
 
 // maxPickle is the most bytes of one pickle. A checkpoint of ResNet-56 with its
