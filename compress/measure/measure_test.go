@@ -60,7 +60,7 @@ func TestOpen(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || f.mean != c.wantMean || f.std != c.wantStd {
+		if err != nil || f.mean != c.wantMean || f.std != c.wantStd || f.Float.Mean != c.wantMean || f.Float.Std != c.wantStd {
 			t.Errorf("mean %q, std %q: %v, %v, want %v, %v (error %v)", c.mean, c.std, f.mean, f.std, c.wantMean, c.wantStd, err)
 		}
 	}
@@ -198,6 +198,10 @@ func TestQuantize(t *testing.T) {
 	after, err := again.Evaluate(ctx, e, d)
 	if err != nil || after != before || again.Metadata["dataset"] != "shapes10" {
 		t.Errorf("%+v after reading, %+v before (error %v)", after, before, err)
+	}
+	// What the commands that read the network itself go by.
+	if other, err := Open(path, "imagenet", "1,1,1"); err != nil || other.Integer.Mean != [3]float32{0.485, 0.456, 0.406} || other.Integer.Std != [3]float32{1, 1, 1} {
+		t.Errorf("mean and std given for a quantized network: %+v, error %v", other, err)
 	}
 	for _, images := range []int{0, 51} {
 		if _, err := f.Quantize(ctx, e, d, Calibration{Images: images}); err == nil {
