@@ -46,12 +46,19 @@ func randomOf(t testing.TB, a model.Arch, images int) (*model.Network, []float32
 	return n, x
 }
 
-// archs are networks of the published width with both shortcuts, and wider ones.
-var archs = []model.Arch{
-	{Depth: 8, Shortcut: model.Projection, Classes: 10},
-	{Depth: 8, Shortcut: model.Pad, Classes: 10},
-	{Depth: 8, Shortcut: model.Projection, Classes: 10, Width: 32},
-	{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48},
+// archs are networks of the published width with both shortcuts, and, unless
+// tests are to be short, wider ones.
+func archs() []model.Arch {
+	all := []model.Arch{
+		{Depth: 8, Shortcut: model.Projection, Classes: 10},
+		{Depth: 8, Shortcut: model.Pad, Classes: 10},
+		{Depth: 8, Shortcut: model.Projection, Classes: 10, Width: 32},
+		{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48},
+	}
+	if testing.Short() {
+		return all[:2]
+	}
+	return all
 }
 
 // calibrated calibrates n on all of x.
@@ -88,7 +95,7 @@ func logits(t testing.TB, q *Network, set *kernel.Set, threads int, x []float32)
 // TestLogitsFollowFloat: integers stay close to the network that they stand
 // for, with both shortcuts and every recipe.
 func TestLogitsFollowFloat(t *testing.T) {
-	for _, a := range archs {
+	for _, a := range archs() {
 		n, x := randomOf(t, a, 40)
 		e := testEngine(t, "")
 		want := make([]float32, 400)
@@ -113,7 +120,7 @@ func TestLogitsFollowFloat(t *testing.T) {
 
 // TestLogitsAreTheSameEverywhere: sets, threads and batches.
 func TestLogitsAreTheSameEverywhere(t *testing.T) {
-	for _, a := range archs {
+	for _, a := range archs() {
 		n, x := randomOf(t, a, 5)
 		q := mustBuild(t, n, calibrated(t, n, x, MinMax), lab)
 		var want []float32
@@ -273,7 +280,7 @@ func TestBuildRefuses(t *testing.T) {
 }
 
 func TestFileRoundTrip(t *testing.T) {
-	for _, a := range archs {
+	for _, a := range archs() {
 		n, x := randomOf(t, a, 3)
 		q := mustBuild(t, n, calibrated(t, n, x, MovingAverage), lab)
 		path := filepath.Join(t.TempDir(), "int8.safetensors")
