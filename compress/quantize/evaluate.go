@@ -189,16 +189,23 @@ func (v *Evaluator) block(b *evalBlock, s *space, x []uint8) []uint8 {
 	out := b.conv2.Out
 	k.ConvInteger(middle, x, b.conv1)
 	s.show(b.from.Conv1.Name, b.from.Conv1.Output, out, middle)
-	k.ConvInteger(sum, middle, b.conv2)
-	s.show(b.from.Conv2.Name, b.from.Conv2.Output, out, sum)
 	switch {
 	case b.down != nil:
 		k.ConvInteger(maps[3], x, b.down)
 		x = maps[3]
-		s.show(b.from.Downsample.Name, b.from.Downsample.Output, out, x)
 	case b.conv1.In != b.conv1.Out:
 		padShortcut(maps[3], b.conv1.Out, x, b.conv1.In)
 		x = maps[3]
+	}
+	if s.see == nil {
+		k.ConvAddInteger(sum, middle, x, b.conv2, &b.add)
+		return sum
+	}
+	// The same step by step, to show what is between.
+	k.ConvInteger(sum, middle, b.conv2)
+	s.show(b.from.Conv2.Name, b.from.Conv2.Output, out, sum)
+	if b.down != nil {
+		s.show(b.from.Downsample.Name, b.from.Downsample.Output, out, x)
 	}
 	k.AddInteger(sum, sum, x, out, &b.add)
 	s.show(b.from.Name(), b.from.Sum, out, sum)

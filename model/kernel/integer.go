@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Integer inference works on uint8 activations in the layout of Map, a byte
 // where the float kernels have a float, and on int8 weights:
@@ -16,9 +19,10 @@ import "fmt"
 
 // integerFuncs are the inner functions of integer inference.
 type integerFuncs struct {
-	packConv   func(c Conv, weight []int8) packed
+	packConv   func(c *IntegerConv, weight []int8) packed
 	packLinear func(c Conv, weight []int8) packed
 	conv       func(dst, src []uint8, c *IntegerConv)
+	convAdd    func(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd)
 	add        func(dst, a, b []uint8, m Map, q *IntegerAdd)
 	quantize   func(dst []uint8, src []float32, h, w int, q Affine)
 	pool       func(sums []int32, src []uint8, m Map)
@@ -28,9 +32,10 @@ type integerFuncs struct {
 
 func integerGo() integerFuncs {
 	return integerFuncs{
-		packConv:   packByTap,
+		packConv:   func(c *IntegerConv, weight []int8) packed { return packByTap(c.Conv, weight) },
 		packLinear: packByTap,
 		conv:       convIntegerGo,
+		convAdd:    convAddIntegerGo,
 		add:        addIntegerGo,
 		quantize:   quantizeImageGo,
 		pool:       poolIntegerGo,
@@ -72,6 +77,7 @@ type IntegerConv struct {
 	ReLU   bool
 
 	weight packed
+	fits   bool // whether no real value can leave int32, whatever the input
 }
 
 // packed is weights in the order that a kernel reads them.
@@ -119,14 +125,23 @@ func (s *Set) NewIntegerConv(c IntegerConv, weight []int8, inputZero uint8) *Int
 			c.In, c.Out, len(weight), len(c.Scale), len(c.Bias)))
 	}
 	c.Offset = make([]int32, c.Out.C)
+	c.fits = true
 	for k := range c.Offset {
+		var most int32 // of the sum's magnitude
 		for _, w := range weight[k*fan : (k+1)*fan] {
 			c.Offset[k] -= int32(w) * int32(inputZero)
+			most += 255 * max(int32(w), -int32(w))
 		}
+		most += max(c.Offset[k], -c.Offset[k])
+		c.fits = c.fits && inRange(float64(most)*float64(c.Scale[k]), float64(c.Bias[k]))
 	}
-	c.weight = s.integer.packConv(c.Conv, weight)
+	c.weight = s.integer.packConv(&c, weight)
 	return &c
 }
+
+// inRange reports whether the sum of a and b, in any sign, converts to int32
+// with room for rounding and a zero point. NaN is not in range.
+func inRange(a, b float64) bool { return math.Abs(a)+math.Abs(b) < 1<<30 }
 
 // Bytes returns the size of the packed weights and of what is applied to sums.
 func (c *IntegerConv) Bytes() int64 {
@@ -159,6 +174,24 @@ func (s *Set) AddInteger(dst, a, b []uint8, m Map, q *IntegerAdd) {
 		panic(fmt.Sprintf("kernel: integer add of %v: %d and %d bytes in, %d out", m, len(a), len(b), len(dst)))
 	}
 	s.integer.add(dst, a, b, m, q)
+}
+
+// ConvAddInteger computes relu(ConvInteger + other) for one image, rounding
+// twice as ConvInteger and AddInteger would one after the other: q.A must be
+// the convolution's output. other is laid out as c.Out and does not overlap
+// dst.
+func (s *Set) ConvAddInteger(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd) {
+	if len(dst) < c.Out.Len() || len(src) < c.inputBytes() || len(other) < c.Out.Len() || c.Zero != q.A.Zero {
+		panic(fmt.Sprintf("kernel: integer convolution %v to %v and add: %d and %d bytes in, %d out, zero points %d and %d",
+			c.In, c.Out, len(src), len(other), len(dst), c.Zero, q.A.Zero))
+	}
+	s.integer.convAdd(dst, src, other, c, q)
+}
+
+// fits reports whether no sum can leave int32.
+func (q *IntegerAdd) fits() bool {
+	scale := 255 / float64(q.Out.Scale)
+	return inRange(scale*float64(q.A.Scale), scale*float64(q.B.Scale))
 }
 
 // QuantizeImage quantizes src [3][h][w] into dst [h+2][w+2][4], border and

@@ -12,6 +12,16 @@ type integerArgs struct {
 	dstRow              int // bytes
 	limit               float32
 	zero, low           int32
+	residual            unsafe.Pointer
+	sum                 *integerSum
+}
+
+// integerSum are the constants of a convolution that adds another map, each as
+// often as a register of AVX2 holds it.
+type integerSum struct {
+	low, high             [8]float32 // codes of the convolution without their zero point
+	scale, other, inverse [8]float32 // of its output, of the other map, and 1 / scale of the sum
+	zero                  [8]int32   // of the other map
 }
 
 // integerKernels says how one instruction set's assembly cuts its work.
@@ -27,6 +37,7 @@ type integerOp int
 const (
 	noOp integerOp = iota
 	opConv3x3
+	opConv3x3Add
 	opConv3x3s2
 	opConv1x1
 	opConv1x1s2
@@ -53,6 +64,8 @@ func (k *integerKernels) call(op integerOp, a *integerArgs) {
 		switch op {
 		case opConv3x3:
 			intConv3x3AVX2(a)
+		case opConv3x3Add:
+			intConv3x3AddAVX2(a)
 		case opConv3x3s2:
 			intConv3x3s2AVX2(a)
 		case opConv1x1:
@@ -77,6 +90,8 @@ func (k *integerKernels) call(op integerOp, a *integerArgs) {
 	switch op {
 	case opConv3x3:
 		intConv3x3AVX512(a)
+	case opConv3x3Add:
+		intConv3x3AddAVX512(a)
 	case opConv3x3s2:
 		intConv3x3s2AVX512(a)
 	case opConv1x1:
@@ -103,6 +118,7 @@ func (k *integerKernels) funcs() integerFuncs {
 		packConv:   k.packConv,
 		packLinear: k.pack,
 		conv:       k.runConv,
+		convAdd:    k.runConvAdd,
 		add:        k.runAdd,
 		quantize:   k.runQuantize,
 		pool:       k.runPool,
@@ -112,9 +128,9 @@ func (k *integerKernels) funcs() integerFuncs {
 }
 
 // choose returns the assembly for a convolution, or noOp: its shape has none,
-// or its map is smaller than one tile.
-func (k *integerKernels) choose(c Conv) integerOp {
-	if c.Out.H < k.tileRows || c.Out.W < k.tileWidth {
+// its map is smaller than one tile, or its real values may not fit int32.
+func (k *integerKernels) choose(c *IntegerConv) integerOp {
+	if c.Out.H < k.tileRows || c.Out.W < k.tileWidth || !c.fits {
 		return noOp
 	}
 	type shape struct{ lanes, kernel, stride int }
@@ -134,11 +150,11 @@ func (k *integerKernels) choose(c Conv) integerOp {
 }
 
 // packConv packs for the kernel that runConv will choose.
-func (k *integerKernels) packConv(c Conv, weight []int8) packed {
+func (k *integerKernels) packConv(c *IntegerConv, weight []int8) packed {
 	if k.choose(c) == noOp {
-		return packByTap(c, weight)
+		return packByTap(c.Conv, weight)
 	}
-	return k.pack(c, weight)
+	return k.pack(c.Conv, weight)
 }
 
 func (k *integerKernels) pack(c Conv, weight []int8) packed {
@@ -172,21 +188,40 @@ func spans(n, tile int) [2]span {
 }
 
 func (k *integerKernels) runConv(dst, src []uint8, c *IntegerConv) {
-	op := k.choose(c.Conv)
+	op := k.choose(c)
 	if op == noOp {
 		convIntegerGo(dst, src, c)
 		return
 	}
+	k.runTiles(op, dst, src, nil, c, &integerArgs{zero: int32(c.Zero), low: c.low()})
+}
+
+func (k *integerKernels) runConvAdd(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd) {
+	if k.choose(c) != opConv3x3 || !q.fits() {
+		k.runConv(dst, src, c)
+		k.runAdd(dst, dst, other, c.Out, q)
+		return
+	}
+	var sum integerSum
+	for i := range sum.low {
+		sum.low[i], sum.high[i] = float32(c.low()-int32(c.Zero)), float32(255-int32(c.Zero))
+		sum.scale[i], sum.other[i], sum.inverse[i] = q.A.Scale, q.B.Scale, 1/q.Out.Scale
+		sum.zero[i] = int32(q.B.Zero)
+	}
+	zero := int32(q.Out.Zero)
+	k.runTiles(opConv3x3Add, dst, src, other, c, &integerArgs{sum: &sum, zero: zero, low: zero})
+}
+
+// runTiles calls op for all blocks of output channels and all tiles. other is
+// nil unless op adds it.
+func (k *integerKernels) runTiles(op integerOp, dst, src, other []uint8, c *IntegerConv, args *integerArgs) {
 	lanes, row := c.lanes(), (c.In.W+2)*c.lanes()
 	edge := 1 - c.Kernel/2
+	args.blocks = c.inputBlocks()
+	args.srcRow, args.srcStep, args.dstRow = row, (c.In.H+2-c.Kernel)*row, c.Out.Row()
 	for ch := 0; ch < c.Out.C; ch += Lanes {
-		args := integerArgs{
-			weight: c.weight.block(c.Conv, ch),
-			scale:  unsafe.Pointer(&c.Scale[ch]), bias: unsafe.Pointer(&c.Bias[ch]), offset: unsafe.Pointer(&c.Offset[ch]),
-			blocks: c.inputBlocks(),
-			srcRow: row, srcStep: (c.In.H + 2 - c.Kernel) * row, dstRow: c.Out.Row(),
-			limit: 255, zero: int32(c.Zero), low: c.low(),
-		}
+		args.weight = c.weight.block(c.Conv, ch)
+		args.scale, args.bias, args.offset = unsafe.Pointer(&c.Scale[ch]), unsafe.Pointer(&c.Bias[ch]), unsafe.Pointer(&c.Offset[ch])
 		for _, ys := range spans(c.Out.H, k.tileRows) {
 			for _, xs := range spans(c.Out.W, k.tileWidth) {
 				if ys.tiles == 0 || xs.tiles == 0 {
@@ -194,8 +229,12 @@ func (k *integerKernels) runConv(dst, src []uint8, c *IntegerConv) {
 				}
 				args.rows, args.tiles = ys.tiles, xs.tiles
 				args.src = unsafe.Pointer(&src[(ys.start*c.Stride+edge)*row+(xs.start*c.Stride+edge)*lanes])
-				args.dst = unsafe.Pointer(&dst[c.Out.At(ch, ys.start, xs.start)])
-				k.call(op, &args)
+				at := c.Out.At(ch, ys.start, xs.start)
+				args.dst = unsafe.Pointer(&dst[at])
+				if other != nil {
+					args.residual = unsafe.Pointer(&other[at])
+				}
+				k.call(op, args)
 			}
 		}
 	}

@@ -134,6 +134,12 @@ func addEightCodes(sums *[8]int32, q []uint8, weight []int8) {
 	*sums = [8]int32{s0, s1, s2, s3, s4, s5, s6, s7}
 }
 
+// convAddIntegerGo is the definition of ConvAddInteger.
+func convAddIntegerGo(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd) {
+	convIntegerGo(dst, src, c)
+	addIntegerGo(dst, dst, other, c.Out, q)
+}
+
 // addIntegerGo is the definition of AddInteger.
 func addIntegerGo(dst, a, b []uint8, m Map, q *IntegerAdd) {
 	inverse := 1 / q.Out.Scale

@@ -4,6 +4,9 @@ package kernel
 func intConv3x3AVX512(a *integerArgs)
 
 //go:noescape
+func intConv3x3AddAVX512(a *integerArgs)
+
+//go:noescape
 func intConv3x3s2AVX512(a *integerArgs)
 
 //go:noescape
@@ -32,6 +35,9 @@ func intExtentAVX512(a *integerArgs)
 
 //go:noescape
 func intConv3x3AVX2(a *integerArgs)
+
+//go:noescape
+func intConv3x3AddAVX2(a *integerArgs)
 
 //go:noescape
 func intConv3x3s2AVX2(a *integerArgs)

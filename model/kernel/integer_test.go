@@ -80,9 +80,13 @@ func TestConvInteger(t *testing.T) {
 		name := fmt.Sprintf("%v to %v, %d×%d", conv.In, conv.Out, shape.kernel, shape.kernel)
 		settings, weight := randomConv(r, conv)
 		input := uint8(r.IntN(256))
+		other := randomBytes(r, conv.Out.Len())
+		add := &IntegerAdd{A: Affine{0.011, settings.Zero}, B: Affine{0.017, uint8(r.IntN(256))}, Out: Affine{0.023, uint8(r.IntN(40))}}
 		src := randomBytes(r, conv.inputBytes()) // with any bytes in the border: kernels take them as they are
 		want := bytes.Repeat([]byte{guard}, conv.Out.Len())
 		convIntegerGo(want, src, goIntegerSet().NewIntegerConv(settings, weight, input))
+		sum := bytes.Repeat([]byte{guard}, conv.Out.Len())
+		addIntegerGo(sum, want, other, conv.Out, add)
 		for _, s := range integerSets(t) {
 			got, check := guarded(t, conv.Out.Len())
 			c := s.NewIntegerConv(settings, weight, input)
@@ -93,6 +97,15 @@ func TestConvInteger(t *testing.T) {
 			}
 			if n := testing.AllocsPerRun(3, func() { s.ConvInteger(got, src, c) }); n != 0 {
 				t.Errorf("%s, %s: %v allocations", s.Name, name, n)
+			}
+			got, check = guarded(t, conv.Out.Len())
+			s.ConvAddInteger(got, src, other, c, add)
+			check()
+			if i := firstDifference(got, sum); i >= 0 {
+				t.Errorf("%s, %s and add: byte %d is %d, want %d", s.Name, name, i, got[i], sum[i])
+			}
+			if n := testing.AllocsPerRun(3, func() { s.ConvAddInteger(got, src, other, c, add) }); n != 0 {
+				t.Errorf("%s, %s and add: %v allocations", s.Name, name, n)
 			}
 		}
 	}
@@ -171,29 +184,49 @@ func TestRequantize(t *testing.T) {
 	}
 }
 
-// TestConvIntegerSaturates sends sums to both ends of float32 and to NaN.
+// TestConvIntegerSaturates sends sums to both ends of float32 and to NaN, which
+// only the definition computes, and as far as the assembly takes them.
 func TestConvIntegerSaturates(t *testing.T) {
-	conv := Conv{In: Map{16, 2, 8}, Out: Map{16, 2, 8}, Kernel: 1, Stride: 1}
-	settings := IntegerConv{Conv: conv, Zero: 5, Scale: make([]float32, 16), Bias: make([]float32, 16)}
+	conv := Conv{In: Map{16, 2, 8}, Out: Map{16, 2, 8}, Kernel: 3, Stride: 1}
 	inf := float32(math.Inf(1))
-	copy(settings.Scale, []float32{1e30, -1e30, inf, -inf, 0, 3e6, -3e6, 255, 127, 0.5})
-	copy(settings.Bias, []float32{0, 0, -inf, inf, 0.5, 0, 0, 0, -254.5, 2})
-	weight := bytes.Repeat([]byte{1}, 16*16)
-	signed := make([]int8, len(weight))
+	weight := make([]int8, 16*16*9)
 	for i := range weight {
-		signed[i] = int8(weight[i])
+		weight[i] = 1
 	}
 	src := bytes.Repeat([]byte{3}, conv.In.Len())
-	want := make([]uint8, conv.Out.Len())
-	convIntegerGo(want, src, goIntegerSet().NewIntegerConv(settings, signed, 0))
-	if got := want[conv.Out.At(2, 0, 0)]; got != 0 {
-		t.Errorf("NaN became %d, want 0", got)
-	}
-	for _, s := range integerSets(t) {
-		got := make([]uint8, conv.Out.Len())
-		s.ConvInteger(got, src, s.NewIntegerConv(settings, signed, 0))
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", s.Name, got, want)
+	other := bytes.Repeat([]byte{200}, conv.Out.Len())
+	for _, test := range []struct {
+		scale, bias []float32
+		fits        bool
+	}{
+		{[]float32{1e30, -1e30, inf, -inf, 0, 3e6, -3e6, 255}, []float32{0, 0, -inf, inf, 0.5, 0, 0, 0}, false},
+		{[]float32{2.9e4, -2.9e4, 1, -1, 0, 100, -80, 0, 0}, []float32{0, 0, 0, 0, 0.5, 0, 0, 1e9, -1e9}, true},
+	} {
+		settings := IntegerConv{Conv: conv, Zero: 5, Scale: make([]float32, 16), Bias: make([]float32, 16)}
+		copy(settings.Scale, test.scale)
+		copy(settings.Bias, test.bias)
+		add := &IntegerAdd{A: Affine{1, 5}, B: Affine{0.5, 0}, Out: Affine{1, 0}}
+		want, sum := make([]uint8, conv.Out.Len()), make([]uint8, conv.Out.Len())
+		c := goIntegerSet().NewIntegerConv(settings, weight, 0)
+		if c.fits != test.fits {
+			t.Errorf("scales of %g: fits is %v", test.scale, c.fits)
+		}
+		convIntegerGo(want, src, c)
+		addIntegerGo(sum, want, other, conv.Out, add)
+		if at := conv.Out.At(0, 0, 0); want[at] != 255 || want[at+1] != 0 || !test.fits && want[at+2] != 0 {
+			t.Errorf("saturated at %d and %d, NaN became %d", want[at], want[at+1], want[at+2])
+		}
+		for _, s := range integerSets(t) {
+			got := make([]uint8, conv.Out.Len())
+			c := s.NewIntegerConv(settings, weight, 0)
+			s.ConvInteger(got, src, c)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", s.Name, got, want)
+			}
+			s.ConvAddInteger(got, src, other, c, add)
+			if !slices.Equal(got, sum) {
+				t.Errorf("%s, and add: %v, want %v", s.Name, got, sum)
+			}
 		}
 	}
 }
@@ -342,15 +375,28 @@ func BenchmarkConvInteger(b *testing.B) {
 		settings, weight := randomConv(r, conv)
 		src := randomBytes(r, conv.inputBytes())
 		dst := make([]uint8, conv.Out.Len())
+		report := func(b *testing.B) {
+			ops := 2 * float64(len(weight)) * float64(conv.Out.H*conv.Out.W) * float64(b.N)
+			b.ReportMetric(ops/b.Elapsed().Seconds()/1e9, "GOP/s")
+		}
+		other := make([]uint8, conv.Out.Len())
+		add := &IntegerAdd{A: Affine{0.01, settings.Zero}, B: Affine{0.01, 0}, Out: Affine{0.01, 0}}
 		for _, s := range setsUnderTest(b) {
 			c := s.NewIntegerConv(settings, weight, 0)
 			b.Run(fmt.Sprintf("in=%v/out=%v/kernel=%d/%s", conv.In, conv.Out, conv.Kernel, s.Name), func(b *testing.B) {
 				for b.Loop() {
 					s.ConvInteger(dst, src, c)
 				}
-				ops := 2 * float64(len(weight)) * float64(conv.Out.H*conv.Out.W) * float64(b.N)
-				b.ReportMetric(ops/b.Elapsed().Seconds()/1e9, "GOP/s")
+				report(b)
 			})
+			if conv.Kernel == 3 && conv.In == conv.Out {
+				b.Run(fmt.Sprintf("add/in=%v/out=%v/kernel=%d/%s", conv.In, conv.Out, conv.Kernel, s.Name), func(b *testing.B) {
+					for b.Loop() {
+						s.ConvAddInteger(dst, src, other, c, add)
+					}
+					report(b)
+				})
+			}
 		}
 	}
 }

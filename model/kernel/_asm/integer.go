@@ -17,21 +17,36 @@ const (
 	intLimit   = "96(AX)"  // float32 255: saturates before the conversion to int32
 	intZero    = "100(AX)" // int32 zero point of the output
 	intLow     = "104(AX)" // int32 smallest code
+
+	intResidual = "112(AX)" // of convolutions with an add: the other term
+	intSum      = "120(AX)" // and the constants of integerSum
+)
+
+// The constants of integerSum, each 8 times.
+const (
+	sumLow     = 32 * iota // codes of the convolution without their zero point:
+	sumHigh                // the smallest and the largest, float32
+	sumScale               // of the convolution's output
+	otherScale             // scale of the other term
+	sumInverse             // 1 / scale of the sum
+	otherZero              // int32 zero point of the other term
 )
 
 // An intConv is one shape of integer convolution.
 type intConv struct {
 	name           string
 	kernel, stride int
-	groups         int // of 4 input channels in a block: 4, or 1 for the image
+	groups         int  // of 4 input channels in a block: 4, or 1 for the image
+	add            bool // adds another map to its output
 }
 
 var intConvs = []intConv{
-	{"Conv3x3", 3, 1, 4},
-	{"Conv3x3s2", 3, 2, 4},
-	{"Conv1x1", 1, 1, 4},
-	{"Conv1x1s2", 1, 2, 4},
-	{"Image3x3", 3, 1, 1},
+	{"Conv3x3", 3, 1, 4, false},
+	{"Conv3x3Add", 3, 1, 4, true},
+	{"Conv3x3s2", 3, 2, 4, false},
+	{"Conv1x1", 1, 1, 4, false},
+	{"Conv1x1s2", 1, 2, 4, false},
+	{"Image3x3", 3, 1, 1, false},
 }
 
 // pixel returns the bytes from one input pixel to the next.

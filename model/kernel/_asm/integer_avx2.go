@@ -4,11 +4,6 @@ package main
 // VPMADDUBSW would be the obvious instruction but saturates at 16 bits:
 // 2·255·127 does not fit. So activations and weights are widened to 16 bits
 // and multiplied by VPMADDWD, whose int32 sums of two products are exact.
-//
-// A convolution computes a tile of 2 pixels × 16 output channels. A vector of
-// 16 weights holds 4 output channels × 4 inputs; every input pixel's group of
-// 4 is repeated 4 times. An accumulator therefore holds two partial sums for
-// each of 4 output channels, and VPHADDD brings them together at the end.
 func integerAVX2(f *file) {
 	for _, c := range intConvs {
 		convMADD(f, c)
@@ -18,88 +13,6 @@ func integerAVX2(f *file) {
 	imageAVX2(f)
 	poolAVX2(f)
 	extentAVX2(f)
-}
-
-func convMADD(f *file, c intConv) {
-	const width, quarters = 2, 4
-	acc := func(t, q int) int { return t*quarters + q }
-
-	f.fn("int"+c.name+"AVX2", 0)
-	f.p("\tMOVQ %s, DI", intDst)
-	f.p("\tMOVQ %s, SI", intSrc)
-	f.p("\tMOVQ %s, R8", intRows)
-	f.p("\tMOVQ %s, R11", intSrcRow)
-	f.p("\tMOVQ %s, R12", intDstRow)
-	f.p("row:")
-	f.p("\tMOVQ DI, R13")
-	f.p("\tMOVQ SI, R9")
-	f.p("\tMOVQ %s, R14", intTiles)
-	f.p("tile:")
-	for i := range width * quarters {
-		f.p("\tVPXOR Y%d, Y%d, Y%d", i, i, i)
-	}
-	f.p("\tMOVQ %s, BX", intWeight)
-	f.p("\tMOVQ R9, CX")
-	f.p("\tMOVQ %s, DX", intBlocks)
-	f.p("block:")
-	f.p("\tMOVQ $%d, R15", c.kernel)
-	f.p("kernelrow:")
-	n := 0
-	for g := range c.groups {
-		for i := range c.reads(width) {
-			if !c.used(i, width) {
-				continue
-			}
-			x := 8 + i%2
-			f.p("\tVPBROADCASTD %d(CX), X%d", i*c.pixel()+g*4, x)
-			f.p("\tVPMOVZXBW X%d, Y%d", x, x)
-			c.taps(i, width, func(t, k int) {
-				for q := range quarters {
-					product := 10 + n%6
-					n++
-					f.p("\tVPMADDWD %d(BX), Y%d, Y%d", ((g*c.kernel+k)*quarters+q)*32, x, product)
-					f.p("\tVPADDD Y%d, Y%d, Y%d", product, acc(t, q), acc(t, q))
-				}
-			})
-		}
-	}
-	f.p("\tADDQ $%d, BX", c.groups*c.kernel*quarters*32)
-	f.p("\tADDQ R11, CX")
-	f.p("\tDECQ R15")
-	f.p("\tJNZ kernelrow")
-	f.p("\tADDQ %s, CX", intSrcStep)
-	f.p("\tDECQ DX")
-	f.p("\tJNZ block")
-	f.p("\tVBROADCASTSS %s, Y8", intLimit)
-	f.p("\tVPBROADCASTD %s, Y9", intZero)
-	f.p("\tVPBROADCASTD %s, Y10", intLow)
-	f.p("\tMOVQ %s, BX", intOffset)
-	f.p("\tMOVQ %s, CX", intScale)
-	f.p("\tMOVQ %s, DX", intBias)
-	for t := range width {
-		for half := range 2 {
-			y := acc(t, 2*half)
-			joinSums(f, y)
-			f.p("\tVPADDD %d(BX), Y%d, Y%d", half*32, y, y)
-			f.p("\tVCVTDQ2PS Y%d, Y%d", y, y)
-			f.p("\tVMULPS %d(CX), Y%d, Y%d", half*32, y, y)
-			f.p("\tVADDPS %d(DX), Y%d, Y%d", half*32, y, y)
-			round(f, y)
-		}
-		storeBytes(f, acc(t, 0), acc(t, 2), t*16, "R13", "")
-	}
-	f.p("\tADDQ $%d, R13", width*16)
-	f.p("\tADDQ $%d, R9", width*c.stride*c.pixel())
-	f.p("\tDECQ R14")
-	f.p("\tJNZ tile")
-	f.p("\tADDQ R12, DI")
-	for range c.stride {
-		f.p("\tADDQ R11, SI")
-	}
-	f.p("\tDECQ R8")
-	f.p("\tJNZ row")
-	f.p("\tVZEROUPPER")
-	f.p("\tRET")
 }
 
 // joinSums adds up the partial sums in Yy and Y(y+1) into 8 consecutive output

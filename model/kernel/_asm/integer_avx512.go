@@ -2,114 +2,16 @@ package main
 
 // integerAVX512 writes integer inference with VPDPBUSD, which adds four
 // products u8 × s8 to an int32, exactly.
-//
-// A convolution computes a tile of 2 rows × 8 pixels × 16 output channels in
-// 16 accumulators. Per group of 4 input channels it loads one weight vector
-// for each kernel column and broadcasts every input pixel once, for all the
-// columns that read it.
 func integerAVX512(f *file) {
+	transposition(f)
 	for _, c := range intConvs {
-		convVNNI(f, c)
+		convVNNI{f, c}.write()
 	}
 	linearVNNI(f)
 	addAVX512(f)
 	imageAVX512(f)
 	poolAVX512(f)
 	extentAVX512(f)
-}
-
-func convVNNI(f *file, c intConv) {
-	const rows, width = 2, 8
-	const weight, input, inputs = 16, 19, 4 // accumulators are Z0 to Z15
-	acc := func(r, t int) int { return r*width + t }
-
-	f.fn("int"+c.name+"AVX512", 0)
-	f.p("\tMOVQ %s, DI // output row pair", intDst)
-	f.p("\tMOVQ %s, SI // input rows above it", intSrc)
-	f.p("\tMOVQ %s, R8", intRows)
-	f.p("\tMOVQ %s, R11", intSrcRow)
-	f.p("\tMOVQ %s, R12", intDstRow)
-	second := "R11" // distance to the input of the second output row
-	if c.stride == 2 {
-		second = "R10"
-		f.p("\tLEAQ (R11)(R11*1), R10")
-	}
-	f.p("\tMOVQ %s, CX", intOffset)
-	f.p("\tVMOVDQU32 (CX), Z23")
-	f.p("\tMOVQ %s, CX", intScale)
-	f.p("\tVMOVUPS (CX), Z24")
-	f.p("\tMOVQ %s, CX", intBias)
-	f.p("\tVMOVUPS (CX), Z25")
-	f.p("\tVBROADCASTSS %s, Z26", intLimit)
-	f.p("\tVPBROADCASTD %s, Z27", intZero)
-	f.p("\tVPBROADCASTD %s, Z28", intLow)
-	f.p("row:")
-	f.p("\tMOVQ DI, R13")
-	f.p("\tMOVQ SI, R9")
-	f.p("\tMOVQ %s, R14", intTiles)
-	f.p("tile:")
-	for i := range rows * width {
-		f.p("\tVMOVDQA32 Z23, Z%d", i)
-	}
-	f.p("\tMOVQ %s, BX", intWeight)
-	f.p("\tMOVQ R9, CX")
-	f.p("\tMOVQ %s, DX", intBlocks)
-	f.p("block:")
-	f.p("\tMOVQ $%d, R15", c.kernel)
-	f.p("kernelrow:")
-	n := 0
-	for g := range c.groups {
-		for k := range c.kernel {
-			f.p("\tVMOVDQU32 %d(BX), Z%d", (g*c.kernel+k)*64, weight+k)
-		}
-		for r := range rows {
-			index := ""
-			if r == 1 {
-				index = "(" + second + "*1)"
-			}
-			for i := range c.reads(width) {
-				if !c.used(i, width) {
-					continue
-				}
-				x := input + n%inputs
-				n++
-				f.p("\tVPBROADCASTD %d(CX)%s, Z%d", i*c.pixel()+g*4, index, x)
-				c.taps(i, width, func(t, k int) {
-					f.p("\tVPDPBUSD Z%d, Z%d, Z%d", weight+k, x, acc(r, t))
-				})
-			}
-		}
-	}
-	f.p("\tADDQ $%d, BX", c.groups*c.kernel*64)
-	f.p("\tADDQ R11, CX")
-	f.p("\tDECQ R15")
-	f.p("\tJNZ kernelrow")
-	f.p("\tADDQ %s, CX", intSrcStep)
-	f.p("\tDECQ DX")
-	f.p("\tJNZ block")
-	for r := range rows {
-		index := ""
-		if r == 1 {
-			index = "(R12*1)"
-		}
-		for t := range width {
-			z := acc(r, t)
-			f.p("\tVCVTDQ2PS Z%d, Z%d", z, z)
-			f.p("\tVMULPS Z24, Z%d, Z%d", z, z)
-			f.p("\tVADDPS Z25, Z%d, Z%d", z, z)
-			storeCodes(f, z, t*16, "R13", index)
-		}
-	}
-	f.p("\tADDQ $%d, R13", width*16)
-	f.p("\tADDQ $%d, R9", width*c.stride*c.pixel())
-	f.p("\tDECQ R14")
-	f.p("\tJNZ tile")
-	f.p("\tLEAQ (DI)(R12*2), DI")
-	f.p("\tLEAQ (SI)(%s*2), SI", second)
-	f.p("\tDECQ R8")
-	f.p("\tJNZ row")
-	f.p("\tVZEROUPPER")
-	f.p("\tRET")
 }
 
 // storeCodes rounds the real values of Zz and stores 16 codes. Z26 holds 255,
