@@ -134,7 +134,7 @@ func (e *Engine) do(worker int, j job) {
 }
 
 // yieldAfter is how long a worker computes before it gives way.
-const yieldAfter = 500 * time.Microsecond
+const yieldAfter = time.Millisecond
 
 // maxParts bounds the number of parts of a batch, and with it the workers that
 // one batch can occupy and the memory for partial gradients.

@@ -400,3 +400,19 @@ func BenchmarkConvInteger(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkQuantizeImage(b *testing.B) {
+	const size = 3 * 32 * 32
+	dst := make([]uint8, 34*34*4)
+	for _, images := range []int{1, 128} { // in the first-level cache and outside of it
+		src := make([]float32, images*size)
+		for _, s := range All() {
+			b.Run(fmt.Sprintf("images=%d/%s", images, s.Name), func(b *testing.B) {
+				for i := 0; b.Loop(); i++ {
+					at := i % images * size
+					s.QuantizeImage(dst, src[at:at+size], 32, 32, Affine{0.02, 114})
+				}
+			})
+		}
+	}
+}
