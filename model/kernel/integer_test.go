@@ -406,7 +406,7 @@ func BenchmarkQuantizeImage(b *testing.B) {
 	dst := make([]uint8, 34*34*4)
 	for _, images := range []int{1, 128} { // in the first-level cache and outside of it
 		src := make([]float32, images*size)
-		for _, s := range All() {
+		for _, s := range setsUnderTest(b) {
 			b.Run(fmt.Sprintf("images=%d/%s", images, s.Name), func(b *testing.B) {
 				for i := 0; b.Loop(); i++ {
 					at := i % images * size
