@@ -24,6 +24,7 @@ type Series struct {
 	coarse []Span // all points; the last one may still grow
 	stride int    // points in a full bucket
 	total  int
+	bad    int // of them, how many were not finite
 }
 
 // A Span summarises the points from First to Last.
@@ -61,19 +62,16 @@ func Point(x, y float64) Span {
 	return s
 }
 
-// join returns the span of two neighbours.
-func (s Span) join(o Span) Span {
-	j := Span{
-		First: s.First, Last: o.Last, Min: s.Min, Max: s.Max, Sum: s.Sum + o.Sum,
-		Count: s.Count + o.Count, NaN: s.NaN + o.NaN, Up: s.Up + o.Up, Down: s.Down + o.Down,
-	}
+// take joins the span's next neighbour to it.
+func (s *Span) take(o *Span) {
 	if s.Count == 0 || o.Min < s.Min {
-		j.Min = o.Min
+		s.Min = o.Min
 	}
 	if s.Count == 0 || o.Max > s.Max {
-		j.Max = o.Max
+		s.Max = o.Max
 	}
-	return j
+	s.Last, s.Sum = o.Last, s.Sum+o.Sum
+	s.Count, s.NaN, s.Up, s.Down = s.Count+o.Count, s.NaN+o.NaN, s.Up+o.Up, s.Down+o.Down
 }
 
 // Add appends a point. Where x does not rise, as when a run goes on from an
@@ -87,6 +85,7 @@ func (s *Series) Add(x, y float64) {
 	}
 	p := Point(x, y)
 	s.total++
+	s.bad += p.Bad()
 	if len(s.raw) == capacity {
 		s.raw = append(s.raw[:0], s.raw[capacity/2:]...)
 	}
@@ -94,12 +93,14 @@ func (s *Series) Add(x, y float64) {
 
 	s.stride = max(s.stride, 1)
 	if n := len(s.coarse); n > 0 && s.coarse[n-1].Points() < s.stride {
-		s.coarse[n-1] = s.coarse[n-1].join(p)
+		s.coarse[n-1].take(&p)
 		return
 	}
 	if len(s.coarse) == capacity {
 		for i := range capacity / 2 {
-			s.coarse[i] = s.coarse[2*i].join(s.coarse[2*i+1])
+			pair := s.coarse[2*i]
+			pair.take(&s.coarse[2*i+1])
+			s.coarse[i] = pair
 		}
 		s.coarse = s.coarse[:capacity/2]
 		s.stride *= 2
@@ -116,9 +117,10 @@ func (s *Series) Truncate(x float64) {
 		keep = keep[:len(keep)-1]
 	}
 	s.coarse = keep
-	s.total = 0
-	for _, b := range keep {
-		s.total += b.Points()
+	s.total, s.bad = 0, 0
+	for i := range keep {
+		s.total += keep[i].Points()
+		s.bad += keep[i].Bad()
 	}
 }
 
@@ -145,13 +147,7 @@ func (s *Series) Extent() (first, last float64, ok bool) {
 }
 
 // Bad returns how many of all points were not finite.
-func (s *Series) Bad() int {
-	n := 0
-	for _, b := range s.coarse {
-		n += b.Bad()
-	}
-	return n
-}
+func (s *Series) Bad() int { return s.bad }
 
 // At returns the newest point, or bucket, at or before x.
 func (s *Series) At(x float64) (Span, bool) {

@@ -20,66 +20,81 @@ func (s *Series) Window(lo, hi float64, n int, smooth float64) []Span {
 	first := max(from(level, lo)-1, 0)
 	last := min(from(level, math.Nextafter(hi, math.Inf(1)))+1, len(level))
 	if smooth > 0 && smooth < 1 {
-		return reduce(average(level[:last], smooth)[first:], lo, hi, n, newest)
+		return smoothed(level[:last], first, lo, hi, n, smooth)
 	}
-	return reduce(level[first:last], lo, hi, n, Span.join)
+	return reduce(level[first:last], lo, hi, n)
+}
+
+// columns tells which of n equal parts of [lo, hi] a span begins in: −1 before
+// them, n behind.
+type columns struct {
+	lo, hi, scale float64
+	n             int
+}
+
+func columnsOf(lo, hi float64, n int) columns { return columns{lo, hi, float64(n) / (hi - lo), n} }
+
+func (c *columns) of(x float64) int {
+	switch {
+	case x < c.lo:
+		return -1
+	case x > c.hi:
+		return c.n
+	}
+	return min(int((x-c.lo)*c.scale), c.n-1)
 }
 
 // reduce joins the spans that begin in the same n-th of [lo, hi].
-func reduce(spans []Span, lo, hi float64, n int, join func(a, b Span) Span) []Span {
+func reduce(spans []Span, lo, hi float64, n int) []Span {
 	if len(spans) <= n {
 		return spans
 	}
-	scale := float64(n) / (hi - lo)
-	column := func(s *Span) int {
-		switch {
-		case s.First < lo:
-			return -1
-		case s.First > hi:
-			return n
-		}
-		return min(int((s.First-lo)*scale), n-1)
-	}
+	columns := columnsOf(lo, hi, n)
 	out := make([]Span, 0, n+2)
 	current := -2
 	for i := range spans {
 		s := &spans[i]
-		if c := column(s); c != current {
+		if c := columns.of(s.First); c != current {
 			out, current = append(out, *s), c
 		} else {
-			out[len(out)-1] = join(out[len(out)-1], *s)
+			out[len(out)-1].take(s)
 		}
 	}
 	return out
 }
 
-// newest joins two spans of a smooth curve: its last value stands for both.
-func newest(a, b Span) Span {
-	if b.Count == 0 {
-		b.Min, b.Max, b.Sum, b.Count = a.Min, a.Max, a.Sum, a.Count
-	}
-	b.First = a.First
-	b.NaN, b.Up, b.Down = a.NaN+b.NaN, a.Up+b.Up, a.Down+b.Down
-	return b
-}
-
-// average returns the running average after each span. A span of k points
-// enters as k points of its mean.
-func average(spans []Span, factor float64) []Span {
-	out := make([]Span, len(spans))
+// smoothed returns the running average after each span from index first on,
+// and of those that begin in the same n-th of [lo, hi] the last one. A span of
+// k points enters as k points of its mean.
+func smoothed(spans []Span, first int, lo, hi float64, n int, factor float64) []Span {
+	columns := columnsOf(lo, hi, n)
+	each := len(spans)-first <= n // there is room for every one
+	out := make([]Span, 0, min(len(spans)-first, n+2))
 	weighted, weight := 0.0, 0.0
 	count, keep := 1, factor // nearly all spans of a level have the same count
-	for i, s := range spans {
+	current := -2
+	for i := range spans {
+		s := &spans[i]
 		if s.Count > 0 {
 			if s.Count != count {
 				count, keep = s.Count, math.Pow(factor, float64(s.Count))
 			}
-			weighted = weighted*keep + (1-keep)*s.Mean()
+			weighted = weighted*keep + (1-keep)*(s.Sum/float64(s.Count))
 			weight = weight*keep + 1 - keep
-			v := weighted / weight
-			s.Min, s.Max, s.Sum, s.Count = v, v, v, 1
 		}
-		out[i] = s
+		if i < first {
+			continue
+		}
+		if c := columns.of(s.First); each || c != current {
+			out, current = append(out, Span{First: s.First, Min: math.NaN(), Max: math.NaN()}), c
+		}
+		last := &out[len(out)-1]
+		last.Last = s.Last
+		last.NaN, last.Up, last.Down = last.NaN+s.NaN, last.Up+s.Up, last.Down+s.Down
+		if s.Count > 0 {
+			v := weighted / weight
+			last.Min, last.Max, last.Sum, last.Count = v, v, v, 1
+		}
 	}
 	return out
 }
