@@ -17,6 +17,7 @@ type Command struct {
 	Images   int    `json:"images,omitempty"`   // Calibrate: the size
 	Observer string `json:"observer,omitempty"` // Calibrate: empty for the experiment's
 	Layer    string `json:"layer,omitempty"`    // Inspect
+	AtStep   int    `json:"at_step,omitempty"`  // PauseAt: a global step; 0 takes the order back
 	Text     string `json:"text,omitempty"`     // Remark
 	Source   string `json:"source,omitempty"`   // who asks: "keyboard", "socket", "signal"
 }
@@ -28,6 +29,7 @@ const (
 	Pause     Action = "pause"
 	Resume    Action = "resume"
 	Step      Action = "step"       // one step, then pause again
+	PauseAt   Action = "pause-at"   // pause after the step AtStep
 	SkipRound Action = "skip-round" // end fine-tuning here, evaluate, go on
 	StopAfter Action = "stop-after" // finish this round, then stop
 	StopNow   Action = "stop-now"   // checkpoint at this step and stop
@@ -62,6 +64,10 @@ func ParseCommand(line []byte) (Command, error) {
 func (c Command) Check() error {
 	switch c.Do {
 	case Pause, Resume, Step, SkipRound, StopAfter, StopNow:
+	case PauseAt:
+		if c.AtStep < 0 {
+			return fmt.Errorf("pause at step %d: want a step from 1 on, or 0 to take the order back", c.AtStep)
+		}
 	case Calibrate:
 		if c.Images < 1 {
 			return fmt.Errorf("calibrate on %d images: want at least 1", c.Images)

@@ -11,6 +11,7 @@ type control struct {
 	since     time.Time // of the pause
 	stepping  string    // who asked for a single step, until it is done
 	target    int       // steps that are done then
+	pauseAt   Command   // with the step to pause after; AtStep 0 for none
 	skip      bool      // end the training in progress
 	stopAfter bool      // end the run with the round in progress
 	reason    string    // why the run was stopped
@@ -46,6 +47,14 @@ func (r *runner) breathe() error {
 	}
 	if c.stepping != "" && (r.steps >= c.target || r.training == nil) {
 		r.pause(c.stepping, "one step done")
+	}
+	if at := c.pauseAt.AtStep; at > 0 && r.steps >= at {
+		r.pause(c.pauseAt.Source, fmt.Sprintf("step %d is done", r.steps))
+		if r.training != nil {
+			if err := r.saveStep(); err != nil {
+				return err
+			}
+		}
 	}
 	for {
 		if c.paused {
@@ -96,6 +105,8 @@ func (r *runner) obey(command Command) error {
 	case Step:
 		c.stepping, c.target = command.Source, r.steps+1
 		r.goOn(command.Source)
+	case PauseAt:
+		c.pauseAt = command
 	case SkipRound:
 		c.skip = true
 		if c.paused {
@@ -128,6 +139,10 @@ func (r *runner) refusal(command Command) string {
 	case Resume, Step:
 		if !r.control.paused {
 			return "the run is not paused"
+		}
+	case PauseAt:
+		if at := command.AtStep; at > 0 && at <= r.steps {
+			return fmt.Sprintf("the run is at step %d already", r.steps)
 		}
 	case SkipRound:
 		if r.training == nil {
@@ -170,7 +185,11 @@ func (r *runner) ask(measure func() error) error {
 
 // pause stops the run after the step in progress.
 func (r *runner) pause(source, reason string) {
-	r.control.paused, r.control.stepping, r.control.since = true, "", time.Now()
+	c := &r.control
+	c.paused, c.stepping, c.since = true, "", time.Now()
+	if c.pauseAt.AtStep <= r.steps {
+		c.pauseAt = Command{}
+	}
 	r.hub.Publish(Paused{GlobalStep: r.steps, Source: source, Reason: reason})
 }
 

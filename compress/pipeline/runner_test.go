@@ -361,9 +361,17 @@ func TestSteering(t *testing.T) {
 			t.Errorf("one step from %d: step %d, paused at %d", at, steps, p.(Paused).GlobalStep)
 		}
 	}
-	for _, bad := range []Command{{Do: Inspect, Layer: "none"}, {Do: Calibrate, Images: 65}, {Do: "dance"}} {
+	for _, bad := range []Command{{Do: Inspect, Layer: "none"}, {Do: Calibrate, Images: 65}, {Do: PauseAt, AtStep: 6}, {Do: "dance"}} {
 		send(bad)
 		until(func(b Body) bool { c, ok := b.(Commanded); return ok && c.Refused != "" && c.Command.Do == bad.Do })
+	}
+	for _, at := range []int{15, 18} { // in the middle of the second round, and at its end
+		send(Command{Do: PauseAt, AtStep: at, Source: "socket"})
+		send(Command{Do: Resume, Source: "keyboard"})
+		p, steps = until(paused)
+		if p := p.(Paused); steps != at || p.GlobalStep != at || p.Source != "socket" {
+			t.Errorf("asked to pause at step %d: %+v after step %d", at, p, steps)
+		}
 	}
 	send(Command{Do: Resume, Source: "keyboard"})
 	for {
