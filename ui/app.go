@@ -66,7 +66,6 @@ type App struct {
 	maximised     bool
 	split         split
 	dragged       hold // the border that the mouse has hold of
-	pauseAt       int  // the global step to pause at, 0 for none
 	helpScroll    int
 
 	said      string // a message in the readout row
@@ -193,7 +192,6 @@ func (a *App) events(msg eventsMsg) tea.Cmd {
 			a.stale = true // the header counts the seconds
 		}
 	}
-	a.pauseIfDue()
 	if a.home.run.Status.Over() && (a.leaving || a.options.ExitWhenDone) {
 		return tea.Quit
 	}
@@ -249,6 +247,12 @@ func (a *App) sendTo(v *view, c pipeline.Command) {
 	switch c.Do {
 	case pipeline.Pause:
 		v.run.Status = state.Pausing
+	case pipeline.PauseAt:
+		if c.AtStep > 0 {
+			a.say(fmt.Sprintf("pauses after step %d; :pause-at 0 takes that back", c.AtStep))
+		} else {
+			a.say("does not pause by itself")
+		}
 	case pipeline.Calibrate:
 		a.say(fmt.Sprintf("asked to measure n=%d", c.Images))
 	case pipeline.Inspect:

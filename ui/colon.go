@@ -22,7 +22,7 @@ type colon struct {
 func colons() []colon {
 	return []colon{
 		{"goto", "STEP", "put the cursor at a step; in a replay, go there", (*App).goTo},
-		{"pause-at", "STEP", "pause when that step is seen; 0 takes the order back", (*App).pauseFrom},
+		{"pause-at", "STEP", "pause after exactly that step; 0 takes the order back", (*App).pauseFrom},
 		{"calib", "N [OBSERVER]", "measure int8 accuracy at N calibration images", (*App).calibrate},
 		{"layer", "NAME", "select a layer", (*App).chooseLayer},
 		{"export", "FORMAT", "export what is shown: csv, json, text, svg, png", (*App).exportAs},
@@ -126,7 +126,7 @@ func (a *App) goTo(argument string) (tea.Cmd, error) {
 	return nil, nil
 }
 
-// pauseFrom pauses once a step was reached.
+// pauseFrom asks for a pause after exactly that step.
 func (a *App) pauseFrom(argument string) (tea.Cmd, error) {
 	step, err := parseStep(argument)
 	switch {
@@ -137,20 +137,8 @@ func (a *App) pauseFrom(argument string) (tea.Cmd, error) {
 	case step > 0 && step <= a.scene.run.Step.GlobalStep:
 		return nil, fmt.Errorf("pause-at %d: the run is at step %d already", step, a.scene.run.Step.GlobalStep)
 	}
-	if a.pauseAt = step; step > 0 {
-		a.say(fmt.Sprintf("pauses at step %d", step))
-	}
+	a.send(pipeline.Command{Do: pipeline.PauseAt, AtStep: step})
 	return nil, nil
-}
-
-// pauseIfDue asks for the pause that was ordered, once its step was reached.
-func (a *App) pauseIfDue() {
-	if a.pauseAt > 0 && a.home.run.Step.GlobalStep >= a.pauseAt {
-		a.pauseAt = 0
-		if !a.home.held() && !a.home.run.Status.Over() {
-			a.sendTo(a.home, pipeline.Command{Do: pipeline.Pause})
-		}
-	}
 }
 
 // calibrate measures a size.

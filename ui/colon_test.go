@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"espalier/compress/pipeline"
 	"espalier/ui/internal/sample"
+	"espalier/ui/state"
 )
 
 // line types a line into the command line.
@@ -92,16 +94,18 @@ func TestAPauseThatIsOrderedComes(t *testing.T) {
 	src := during(2, 10)
 	a := newTestApp(t, src, 100, 30)
 	at := a.scene.run.Step.GlobalStep
-	line(a, "pause-at "+strings.TrimSpace(count(float64(at+5))))
-	src.Tell(4)
-	pull(a)
-	if len(src.Sent()) != 0 {
-		t.Errorf("%v was asked for too early", src.Sent())
+	line(a, fmt.Sprintf("pause-at %d", at+5))
+	want := []pipeline.Command{{Do: pipeline.PauseAt, AtStep: at + 5, Source: "keyboard"}}
+	if diff := cmp.Diff(want, src.Sent()); diff != "" {
+		t.Errorf("commands (−want +got):\n%s", diff)
 	}
-	src.Tell(3)
+	if !strings.Contains(a.View(), fmt.Sprintf("pauses at %d", at+5)) {
+		t.Errorf("the header does not say where the run will pause:\n%s", a.View())
+	}
+	src.Tell(50)
 	pull(a)
-	if sent := src.Sent(); len(sent) != 1 || sent[0].Do != pipeline.Pause {
-		t.Errorf("%v was asked for, want a pause", sent)
+	if a.scene.run.Status != state.Paused || a.scene.run.Step.GlobalStep != at+5 || strings.Contains(a.View(), "pauses at") {
+		t.Errorf("%v at step %d, want a pause at %d", a.scene.run.Status, a.scene.run.Step.GlobalStep, at+5)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"espalier/compress/pipeline"
 	"espalier/ui/grid"
 	"espalier/ui/state"
 	"espalier/ui/theme"
@@ -57,10 +58,10 @@ func stripCalibration(s *scene, w *pen) {
 			w.put(theme.Muted, "int8: not measured yet")
 		}
 		if d := s.run.Dense; d != nil {
-			w.put(theme.Muted, "   dense top-1 ").putf(theme.Strong, "%.2f", 100*d.Top1)
+			w.fact("   dense top-1 ", theme.Strong, fmt.Sprintf("%.2f", 100*d.Top1))
 		}
-		if round, ok := s.run.Round(); ok && round.Pruned != nil {
-			w.put(theme.Muted, "   after pruning ").putf(theme.Strong, "%.2f", 100*round.Pruned.Top1)
+		if round, ok := s.run.Round(); ok && round.Done == nil && round.Pruned != nil {
+			w.fact("   after pruning ", theme.Strong, againstReference(s.run, round.Pruned))
 		}
 		return
 	}
@@ -78,6 +79,19 @@ func stripCalibration(s *scene, w *pen) {
 		w.put(theme.SeriesStyle(i), "  "+observer+" ").put(theme.Strong, value)
 	}
 	w.put(theme.Muted, "  fp32 ").putf(theme.Strong, "%.2f", 100*float)
+}
+
+// againstReference tells an accuracy, and the difference to the dense network
+// where that was measured on the same split.
+func againstReference(r *state.Run, e *pipeline.Evaluated) string {
+	text := fmt.Sprintf("%.2f", 100*e.Top1)
+	if d := r.Reference; d != nil && d.Split == e.Split {
+		text += fmt.Sprintf(" (%s)", points(e.Top1-d.Top1, 2))
+	}
+	if e.Split != "test" {
+		text += " on " + e.Split
+	}
+	return text
 }
 
 // tail shows the newest lines of the log.
@@ -103,8 +117,13 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	}
 	y := 0
 	put := func(label string, format string, args ...any) {
-		row(g, inside, y).skip(1).putf(theme.Muted, "%-10s", label).putf(theme.Plain, format, args...)
-		y++
+		for i, line := range wrap(fmt.Sprintf(format, args...), max(inside.W-12, 8)) {
+			if i > 0 {
+				label = ""
+			}
+			row(g, inside, y).skip(1).putf(theme.Muted, "%-10s", label).put(theme.Plain, line)
+			y++
+		}
 	}
 	kept := run.Info.Weights
 	if census, ok := run.Census(state.Now); ok {
@@ -116,21 +135,21 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	put("weights", "%d → %d", run.Info.Weights, kept)
 	put("MACs", "%s → %s kept", count(dense), count(left))
 	if d := run.Dense; d != nil {
-		put("dense", "%.2f%% top-1 on %s", 100*d.Top1, d.Split)
+		put("dense", "%.2f top-1 on %s", 100*d.Top1, d.Split)
 	}
 	if round, ok := run.Round(); ok {
-		if round.Pruned != nil {
-			put("pruned", "%.2f%% before fine-tuning", 100*round.Pruned.Top1)
+		if e := round.Pruned; e != nil {
+			put("pruned", "%s", againstReference(run, e))
 		}
-		if round.Tuned != nil {
-			put("tuned", "%.2f%% after it", 100*round.Tuned.Top1)
+		if e := round.Tuned; e != nil {
+			put("tuned", "%s", againstReference(run, e))
 		}
 	}
 	if e := run.LastEpoch; e.Epoch > 0 {
-		put("epoch", "train %.1f%%  val %.1f%%", 100*e.TrainTop1, 100*e.ValTop1)
+		put("epoch", "train %.1f, validation %.1f", 100*e.TrainTop1, 100*e.ValTop1)
 	}
 	if q := run.Quantized; q != nil {
-		put("int8", "%.2f%% (%s to fp32)", 100*q.Top1, points(q.Top1-q.Float, 2))
+		put("int8", "%.2f (%s to fp32)", 100*q.Top1, points(q.Top1-q.Float, 2))
 		put("size", "%s → %s", bytes(q.FloatBytes), bytes(q.Int8Bytes))
 	}
 	y++

@@ -125,6 +125,9 @@ func position(s *scene, wide bool) []segment {
 	if wide {
 		segments = append(segments, segment{7, piece{theme.Muted, "wall " + duration(r.Latest.Sub(r.Started).Seconds())}})
 	}
+	if r.PauseAt > 0 {
+		segments = append(segments, segment{3, piece{theme.Warn, fmt.Sprintf("pauses at %d", r.PauseAt)}})
+	}
 	eta := "–"
 	if r.Remaining > 0 {
 		eta = duration(r.Remaining)
@@ -178,19 +181,23 @@ func without(segments []segment, rank int) []segment {
 // run are.
 func tabs(s *scene, g *grid.Grid, r grid.Rect, panes []pane, focus paneID) {
 	w := row(g, r, 0).skip(1)
+	between := " "
+	if r.W < 70 {
+		between = ""
+	}
 	for i, p := range panes {
 		name := p.name()
 		if r.W < 100 && len(name) > 6 {
-			name = name[:5]
-		}
-		if r.W < 70 && len(name) > 5 {
-			name = name[:5]
+			name = name[:5] // Calib
 		}
 		style := theme.Muted
 		if paneID(i) == focus {
 			style = theme.Selected
 		}
-		w.put(style, fmt.Sprintf(" %d %s ", i+1, name))
+		w.put(style, fmt.Sprintf("%s%d %s%s", between, i+1, name, between))
+		if between == "" {
+			w.skip(1)
+		}
 	}
 	end := r.X + r.W - 1
 	end = meter(g, w.x+1, end, r.Y, "run", s.run.Overall)

@@ -150,21 +150,26 @@ func (l *layout) twoColumns(r grid.Rect, focus paneID, at split) {
 	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {second, lower}, {paneScales, scales}, {paneLog, bottom}}
 }
 
-// threeColumns shows everything but the list of runs, which takes the place of
-// the calibration while it has the focus.
+// threeColumns shows everything. The list of runs takes the place of the
+// calibration while it has the focus, unless the left column is high enough
+// for it.
 func (l *layout) threeColumns(r grid.Rect, focus paneID, at split) {
+	log, r := r.Bottom(max(r.H/9, 6))
+	left, r := r.Left(max(r.W/5, 46))
+	middle, right := l.columns(r, at, r.W*3/5)
+	rounds, facts := left.Top(max(left.H*3/10, 14))
 	second := paneCalibration
-	if focus == paneRuns {
+	if runs := facts.H - 24; runs >= 7 {
+		var list grid.Rect
+		facts, list = facts.Top(24)
+		l.panes = append(l.panes, place{paneRuns, list})
+	} else if focus == paneRuns {
 		second = paneRuns
 	}
-	log, r := r.Bottom(max(r.H/9, 6))
-	left, r := r.Left(max(r.W/5, 43))
-	middle, right := l.columns(r, at, r.W*3/5)
-	rounds, facts := left.Top(max(left.H*2/5, 14))
 	upper, lower := l.rows(seamCharts, middle, at.charts, middle.H*55/100)
 	layers, scales := l.rows(seamLayers, right, at.layers, max(right.H-max(right.H*2/5, 11), min(right.H-11, 27)))
 	l.facts = facts
-	l.panes = []place{{paneLoss, upper}, {paneLayers, layers}, {second, lower}, {paneScales, scales}, {paneLog, log}, {paneRounds, rounds}}
+	l.panes = append(l.panes, place{paneLoss, upper}, place{paneLayers, layers}, place{second, lower}, place{paneScales, scales}, place{paneLog, log}, place{paneRounds, rounds})
 }
 
 // columns divides a rectangle into charts and layers, usual columns for the

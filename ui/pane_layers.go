@@ -29,6 +29,7 @@ func (*layersPane) about() string {
 // layerColumns says which columns a width has room for.
 type layerColumns struct {
 	name, rounds, bar int // cells
+	each              int // cells of a round
 	delta, kept, dead bool
 }
 
@@ -47,8 +48,11 @@ func (p *layersPane) columns(width, rounds int) layerColumns {
 	c.delta = take(4, 8)
 	c.kept = take(7, 8)
 	c.dead = take(5, 12)
-	if rounds > 0 && take(rounds+1, 16) {
-		c.rounds = rounds
+	for c.each = 2; rounds > 0 && c.each > 0 && c.rounds == 0; c.each-- {
+		if take(c.each*rounds+1, 16) {
+			c.rounds = c.each * rounds
+			break
+		}
 	}
 	c.bar = max(rest-1, 0)
 	return c
@@ -144,8 +148,8 @@ func (p *layersPane) row(s *scene, g *grid.Grid, r grid.Rect, c layerColumns, l 
 	w.x = start + c.name
 	if c.rounds > 0 {
 		for i, share := range s.run.Heat(l.Name) {
-			if i < c.rounds {
-				g.Set(w.x+i, w.y, theme.HeatGlyph(share), theme.HeatStyle(share))
+			for k := i * c.each; k < min((i+1)*c.each, c.rounds); k++ {
+				g.Set(w.x+k, w.y, theme.HeatGlyph(share), theme.HeatStyle(share))
 			}
 		}
 		w.skip(c.rounds + 1)

@@ -43,7 +43,7 @@ func (*lossPane) name() string { return "Loss" }
 func (*lossPane) about() string {
 	return "Cross-entropy of every training batch, smoothed (ema), the raw values dim behind it, " +
 		"and the validation loss after every epoch. R1, R2 … mark where pruning rounds begin. " +
-		"× stands for a loss that is not a number, ▲ for an infinite one."
+		"× stands for a loss that is not a number, ▲ for an infinite one, ◆ for a note."
 }
 
 func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
@@ -69,8 +69,8 @@ func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	}
 	if p.pinned {
 		lo, hi = p.lo, p.hi
-	} else if step := (hi - lo) / 10; step > 0 { // room at the right, so that the axis moves seldom
-		_, hi = chart.Nice(lo, hi+step/4)
+	} else if !s.run.Status.Over() { // room at the right, so that the axis moves seldom
+		hi = chart.Ahead(lo, hi)
 	}
 	_, inside = inside.Right(1) // room for the last label
 	p.curves(s, g, inside, lo, hi)
@@ -127,6 +127,7 @@ func (p *lossPane) curves(s *scene, g *grid.Grid, r grid.Rect, lo, hi float64) {
 		s.canvas.Draw(g, area, chart.Curve{Spans: place(round), Style: theme.Series2, Glyph: 'o'})
 	}
 	chart.NonFinite(g, area, place(raw), theme.Bad)
+	p.notes(s, g, area)
 	if s.cursorOn {
 		p.drawCursor(s, g, area)
 	}
@@ -246,6 +247,15 @@ func (p *lossPane) rounds(s *scene, g *grid.Grid, a chart.Area) {
 	}
 }
 
+// notes marks the steps that something was noted at.
+func (p *lossPane) notes(s *scene, g *grid.Grid, a chart.Area) {
+	for _, n := range s.run.Notes {
+		if x := a.Column(p.value(s.run, float64(n.GlobalStep))); x >= a.Rect.X && x < a.Rect.X+a.Rect.W {
+			g.Set(x, a.Rect.Y+a.Rect.H-1, '◆', theme.Warn)
+		}
+	}
+}
+
 // drawCursor draws the cursor line and what is under it.
 func (p *lossPane) drawCursor(s *scene, g *grid.Grid, a chart.Area) {
 	column := min(max(a.Column(p.value(s.run, s.cursor)), a.Rect.X), a.Rect.X+a.Rect.W-1)
@@ -350,19 +360,22 @@ func (p *lossPane) readout(s *scene, w *pen) {
 		w.put(theme.Muted, "no step yet")
 		return
 	}
-	w.put(theme.Muted, "step ").putf(theme.Strong, "%.0f", train.Last)
+	w.put(theme.Muted, "step ").putf(theme.Strong, "%*.0f", len(fmt.Sprint(s.run.Step.GlobalStep)), train.Last)
 	value := train.Mean()
 	if train.NaN > 0 {
 		value = math.NaN()
 	}
-	w.put(theme.Muted, "  train ").put(theme.Series1, loss(value))
+	w.fact("  train ", theme.Series1, loss(value))
 	if val, ok := s.run.Validation.At(at); ok {
-		w.put(theme.Muted, "  val ").put(theme.Series2, loss(val.Mean()))
+		w.fact("  val ", theme.Series2, loss(val.Mean()))
 	}
 	if step, best, ok := s.run.Validation.Lowest(); ok {
-		w.put(theme.Muted, "  best val ").putf(0, "%s@%.0f", loss(best), step)
+		w.fact("  best val ", theme.Plain, fmt.Sprintf("%s@%.0f", loss(best), step))
 	}
 	if lr, ok := s.run.LearningRate.At(at); ok {
-		w.put(theme.Muted, "  lr ").put(0, significant(lr.Mean()))
+		w.fact("  lr ", theme.Plain, significant(lr.Mean()))
+	}
+	if text := s.run.NoteAt(int(train.Last)); text != "" && s.cursorOn {
+		w.put(theme.Muted, "  note ").put(theme.Warn, text)
 	}
 }

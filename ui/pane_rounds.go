@@ -19,8 +19,12 @@ func (*roundsPane) name() string { return "Rounds" }
 func (*roundsPane) about() string {
 	return "One row for every pruning round: the sparsity asked of the candidates, that of all weights " +
 		"of convolutions and linear layers, top-1 on the test split, and the difference to the dense " +
-		"network in points. The last row is the int8 network."
+		"network in points; with room for it also top-1 after pruning and after fine-tuning on the split " +
+		"that the gate looks at. The last row is the int8 network, compared with fp32."
 }
+
+// gateColumns is what the accuracies on the gate's split take.
+const gateColumns = 9 + 9
 
 func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	inside := box(g, r, focused, []piece{{0, "6 Rounds"}}, s.run.Info.Gate)
@@ -28,9 +32,13 @@ func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		centred(g, inside, theme.Muted, "The rounds appear when the run starts.")
 		return
 	}
-	row(g, inside, 0).put(theme.Muted, "round target  zero top-1      Δ")
+	wide := inside.W >= 44+gateColumns
+	head := row(g, inside, 0).put(theme.Muted, " round target  zero top-1      Δ")
+	if d := s.run.Reference; wide && d != nil {
+		head.putf(theme.Muted, "%9s%9s", "pruned", "tuned").skip(1).put(theme.Faint, "top-1 on "+d.Split)
+	}
 	_, body := inside.Top(1)
-	rows := p.rows(s)
+	rows := p.rows(s, wide)
 	p.selected = min(max(p.selected, 0), len(rows)-1)
 	focusOn := p.selected
 	if !focused { // the round in progress stays in view
@@ -50,58 +58,79 @@ func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	}
 }
 
-// rows returns the cells of every row: dense, the rounds, int8.
-func (p *roundsPane) rows(s *scene) [][]piece {
-	dense := []piece{{theme.Plain, "dense"}, {theme.Muted, fmt.Sprintf("%6s%6s", "", "0.00")}}
+// rows returns the cells of every row: dense, the rounds, int8. Wide ones have
+// the accuracies on the gate's split.
+func (p *roundsPane) rows(s *scene, wide bool) [][]piece {
+	dense := []piece{{theme.Plain, "dense"}, {theme.Muted, fmt.Sprintf("%7s%6s", "", "0.00")}}
 	if d := s.run.Dense; d != nil {
 		dense = append(dense, piece{theme.Strong, fmt.Sprintf("%6.2f", 100*d.Top1)})
 	} else {
 		dense = append(dense, piece{theme.Muted, fmt.Sprintf("%6s", "…")})
 	}
+	if d := s.run.Reference; wide && d != nil {
+		dense = append(dense, piece{theme.Plain, fmt.Sprintf("%25.2f", 100*d.Top1)})
+	}
 	rows := [][]piece{dense}
 	for i := range s.run.RoundCount() {
 		if i < len(s.run.Rounds) {
-			rows = append(rows, p.begun(s, s.run.Rounds[i]))
+			rows = append(rows, p.begun(s, s.run.Rounds[i], wide))
 			continue
 		}
 		target := ""
 		if i < len(s.run.Info.Targets) {
 			target = percent(s.run.Info.Targets[i], 1)
 		}
-		rows = append(rows, []piece{{theme.Muted, fmt.Sprintf("%4d %6s%6s%6s%7s", i+1, target, "·", "·", "·")}})
+		rows = append(rows, []piece{{theme.Muted, fmt.Sprintf("%5d %6s%6s%6s%7s", i+1, target, "·", "·", "·")}})
 	}
 	if q := s.run.Quantized; q != nil {
-		rows = append(rows, []piece{{theme.Plain, "int8 "}, {0, fmt.Sprintf("%12s", "")}, {theme.Strong, fmt.Sprintf("%6.2f", 100*q.Top1)},
-			{theme.Plain, fmt.Sprintf("%7s", points(q.Top1-q.Float, 2))}, {theme.Muted, " fp32"}})
+		rows = append(rows, []piece{{theme.Plain, "int8 "}, {0, fmt.Sprintf("%13s", "")}, {theme.Strong, fmt.Sprintf("%6.2f", 100*q.Top1)},
+			{theme.Plain, fmt.Sprintf("%7s", points(q.Top1-q.Float, 2))}, {theme.Muted, " to fp32"}})
 	}
 	return rows
 }
 
 // begun returns the cells of a round that has begun.
-func (p *roundsPane) begun(s *scene, round state.Round) []piece {
-	cells := []piece{{theme.Plain, fmt.Sprintf("%4d %6s", round.Round, percent(round.Target, 1))}}
+func (p *roundsPane) begun(s *scene, round state.Round, wide bool) []piece {
+	cells := []piece{{theme.Plain, fmt.Sprintf("%5d %6s", round.Round, percent(round.Target, 1))}}
 	done := round.Done
 	if done == nil {
 		zero := "…"
 		if census, ok := s.run.Census(state.Now); ok && census.Round == round.Round {
 			zero = percent(census.Sparsity.Sparsity, 2)
 		}
-		top1 := "…"
-		if round.Tuned != nil {
-			top1 = percent(round.Tuned.Top1, 2)
-		} else if round.Pruned != nil {
-			top1 = percent(round.Pruned.Top1, 2)
+		cells = append(cells, piece{theme.Plain, fmt.Sprintf("%6s", zero)}, piece{theme.Muted, fmt.Sprintf("%6s", "…")})
+		if wide {
+			cells = append(cells, piece{0, fmt.Sprintf("%7s", "")})
+			cells = append(cells, gateCells(s, round)...)
 		}
-		return append(cells, piece{theme.Plain, fmt.Sprintf("%6s", zero)}, piece{theme.Muted, fmt.Sprintf("%6s", top1)}, piece{theme.Good, "  ▸ " + p.doing(s)})
+		return append(cells, piece{theme.Good, "  ▸ " + p.doing(s)})
 	}
 	cells = append(cells,
 		piece{theme.Plain, fmt.Sprintf("%6.2f", 100*done.Sparsity)},
 		piece{theme.Strong, fmt.Sprintf("%6.2f", 100*done.Top1)},
 		piece{theme.Plain, fmt.Sprintf("%7s", points(-done.Drop, 2))})
-	if done.Passed {
-		return append(cells, piece{theme.Good, " ✓"}, piece{theme.Muted, fmt.Sprintf(" %s", duration(done.Seconds))})
+	if wide {
+		cells = append(cells, gateCells(s, round)...)
 	}
-	return append(cells, piece{theme.Bad, " ✗"}, piece{theme.Muted, " " + duration(done.Seconds)})
+	mark := piece{theme.Good, " ✓"}
+	if !done.Passed {
+		mark = piece{theme.Bad, " ✗"}
+	}
+	return append(cells, mark, piece{theme.Muted, " " + duration(done.Seconds)})
+}
+
+// gateCells returns a round's accuracies on the split that the gate looks at:
+// after pruning, and after fine-tuning.
+func gateCells(s *scene, round state.Round) []piece {
+	var cells []piece
+	for _, e := range []*pipeline.Evaluated{round.Pruned, round.Tuned} {
+		text := "·"
+		if e != nil && s.run.Reference != nil && e.Split == s.run.Reference.Split {
+			text = fmt.Sprintf("%.2f", 100*e.Top1)
+		}
+		cells = append(cells, piece{theme.Plain, fmt.Sprintf("%9s", text)})
+	}
+	return cells
 }
 
 // doing tells what the round in progress does and how much of that is done.
@@ -117,7 +146,7 @@ func (p *roundsPane) doing(s *scene) string {
 }
 
 func (p *roundsPane) move(s *scene, _, dy int) {
-	p.selected = min(max(p.selected+dy, 0), len(p.rows(s))-1)
+	p.selected = min(max(p.selected+dy, 0), len(p.rows(s, false))-1)
 }
 
 // enter puts the cursor at the end of the selected round.

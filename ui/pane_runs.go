@@ -16,6 +16,7 @@ type runsPane struct {
 	known    bool // there is a folder of runs to look into
 	reading  bool
 	read     time.Time // when the list was last read
+	over     bool      // the screen's own run was over then
 	err      error
 	listings []pipeline.Listing
 	marked   map[pipeline.Folder]bool

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -40,17 +41,32 @@ type listedMsg struct {
 	err      error
 }
 
-// list asks for the list of runs where it is looked at and too old.
+// list asks for the list of runs where it is shown and too old. While it has
+// not the focus, it is old only once the run has ended.
 func (a *App) list() tea.Cmd {
 	runs := a.options.Runs
-	if runs == nil || a.focus != paneRuns || a.runs.reading || !a.runs.read.IsZero() && a.scene.now.Sub(a.runs.read) < listEvery {
+	if runs == nil || a.runs.reading || a.crash != nil {
 		return nil
 	}
+	age := a.scene.now.Sub(a.runs.read)
+	switch over := a.home.run.Status.Over(); {
+	case a.focus == paneRuns && (a.runs.read.IsZero() || age >= listEvery):
+	case a.runsShown() && (a.runs.read.IsZero() || a.runs.over != over && age >= time.Second):
+	default:
+		return nil
+	}
+	a.runs.over = a.home.run.Status.Over()
 	a.runs.reading = true
 	return guard(func() tea.Msg {
 		listings, err := runs.List()
 		return listedMsg{listings, err}
 	})
+}
+
+// runsShown tells whether the list of runs is on the screen.
+func (a *App) runsShown() bool {
+	l := a.layout()
+	return slices.ContainsFunc(l.panes, func(p place) bool { return p.pane == paneRuns })
 }
 
 // A contender is a run in a comparison.

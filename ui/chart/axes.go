@@ -30,7 +30,7 @@ func Axes(g *grid.Grid, r grid.Rect, x, y Axis, xTicks, yTicks []Tick) Area {
 		g.Set(column, bottom, '─', theme.Muted)
 	}
 	if yTicks == nil {
-		yTicks = y.Ticks(min(max(data.H/3, 1), 6))
+		yTicks = y.Ticks(min(max(data.H/3, 2), 6))
 	}
 	free := data.Y + data.H // labels go upwards and leave a row between them
 	for _, t := range yTicks {

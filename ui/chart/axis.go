@@ -132,6 +132,16 @@ func Nice(lo, hi float64) (float64, float64) {
 	return math.Floor(lo/step+1e-9) * step, math.Ceil(hi/step-1e-9) * step
 }
 
+// Ahead returns an end for an axis from lo that holds hi and changes seldom
+// while hi grows: a round value at most a fifth of the range beyond hi.
+func Ahead(lo, hi float64) float64 {
+	step := roundStep((hi - lo) / 10)
+	if !(step > 0) || math.IsInf(step, 0) {
+		return hi
+	}
+	return max((math.Floor(hi/step*1.000001)+1)*step, hi)
+}
+
 // roundStep returns the smallest of 1, 2, 2.5 and 5 times a power of ten that
 // is at least v.
 func roundStep(v float64) float64 {

@@ -71,11 +71,11 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.Evaluated:
 		text = fmt.Sprintf("%s network: top-1 %.2f%% on %s (%d of %d)", b.What, 100*b.Top1, b.Split, b.Correct, b.Total)
 	case pipeline.RoundStarted:
-		text = fmt.Sprintf("round %d of %d: target %.1f%%, %d epochs", b.Round, b.Rounds, 100*b.Target, b.Epochs)
+		text = fmt.Sprintf("round %d of %d: target %.1f%%, %s", b.Round, b.Rounds, 100*b.Target, counted(b.Epochs, "epoch"))
 	case pipeline.RoundDone:
 		level, text = roundText(b)
 	case pipeline.CalibrationPoint:
-		text = fmt.Sprintf("int8 calibrated on %d images, %s: top-1 %.2f%% (%s to fp32)", b.Images, b.Observer, 100*b.Top1, points(b.Top1-b.Float))
+		text = fmt.Sprintf("int8 on %s, %s: top-1 %.2f%% (%s to fp32)", counted(b.Images, "image"), b.Observer, 100*b.Top1, points(b.Top1-b.Float))
 	case pipeline.Scales:
 		if b.Asked {
 			text = fmt.Sprintf("%s: scales of %d channels, activations observed on %d images", b.Layer, len(b.Channels), b.Images)
@@ -137,7 +137,11 @@ func commandText(b pipeline.Commanded) (level, text, layer string) {
 	text = string(c.Do)
 	switch c.Do {
 	case pipeline.Calibrate:
-		text = fmt.Sprintf("calibrate on %d images", c.Images)
+		text = fmt.Sprintf("calibrate on %s", counted(c.Images, "image"))
+	case pipeline.PauseAt:
+		if text = fmt.Sprintf("pause after step %d", c.AtStep); c.AtStep == 0 {
+			text = "pause at no step"
+		}
 	case pipeline.Inspect:
 		text, layer = "inspect "+c.Layer, c.Layer
 	}
@@ -147,8 +151,22 @@ func commandText(b pipeline.Commanded) (level, text, layer string) {
 	return "info", fmt.Sprintf("%s, asked by %s", text, c.Source), layer
 }
 
+// counted writes a number of things: 1 epoch, 2 epochs.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 func doneText(b pipeline.RunDone) (level, text string) {
 	text = fmt.Sprintf("run %s", b.Status)
+	if b.Top1 > 0 {
+		text += fmt.Sprintf(": %.2f%% zero, top-1 %.2f → %.2f%%", 100*b.Sparsity, 100*b.Dense, 100*b.Top1)
+	}
+	if b.Int8 > 0 {
+		text += fmt.Sprintf(", int8 %.2f%%", 100*b.Int8)
+	}
 	if b.Reason != "" {
 		text += ": " + b.Reason
 	}

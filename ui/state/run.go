@@ -46,6 +46,7 @@ type Run struct {
 
 	Status   Status
 	Stopping bool   // it ends after this round
+	PauseAt  int    // the global step after which it pauses; 0 for none
 	Reason   string // for a pause, or why the run ended
 
 	Stage     string // the present one; empty between stages
@@ -63,13 +64,15 @@ type Run struct {
 	Clock        series.Series // seconds since Started by global step
 	Epochs       series.Series // epochs trained since the beginning by global step
 
-	Dense     *pipeline.Evaluated // the dense network on the split the gate looks at
+	Dense     *pipeline.Evaluated // the dense network on the test split, or else as Reference
+	Reference *pipeline.Evaluated // the dense network on the split that the gate looks at
 	Rounds    []Round
 	Points    []pipeline.CalibrationPoint // in order of arrival, one per size, draw and observer
 	Quantized *pipeline.Quantized
 	Result    *pipeline.RunDone
 
-	Log Log
+	Notes []pipeline.Note // the newest, in order
+	Log   Log
 
 	sparsity []Census
 	scales   map[string][]pipeline.Scales // newest last
@@ -195,13 +198,34 @@ func (r *Run) fold(e pipeline.Event) {
 		r.Quantized = &b
 	case pipeline.Paused:
 		r.Status, r.Reason = Paused, b.Reason
+		if r.PauseAt <= b.GlobalStep {
+			r.PauseAt = 0
+		}
 	case pipeline.Resumed:
 		r.Status, r.Reason = Running, ""
 	case pipeline.Commanded:
 		r.commanded(b)
+	case pipeline.Note:
+		if len(r.Notes) == notesKept {
+			r.Notes = r.Notes[1:]
+		}
+		r.Notes = append(r.Notes, b)
 	case pipeline.RunDone:
 		r.finish(b)
 	}
+}
+
+// notesKept bounds the notes; the journal on disk has all of them.
+const notesKept = 256
+
+// NoteAt returns what was last noted at a global step, empty for nothing.
+func (r *Run) NoteAt(step int) string {
+	for i := len(r.Notes) - 1; i >= 0; i-- {
+		if r.Notes[i].GlobalStep == step {
+			return r.Notes[i].Text
+		}
+	}
+	return ""
 }
 
 func (r *Run) step(b pipeline.StepDone, at time.Time) {
@@ -225,6 +249,9 @@ func (r *Run) evaluated(b pipeline.Evaluated) {
 		if r.Dense == nil || b.Split == "test" || r.Dense.Split != "test" {
 			r.Dense = &b
 		}
+		if r.Reference == nil || b.Split != "test" {
+			r.Reference = &b
+		}
 	case n == 0 || r.Rounds[n-1].Round != b.Round:
 	case b.What == "pruned":
 		r.Rounds[n-1].Pruned = &b
@@ -242,6 +269,8 @@ func (r *Run) commanded(b pipeline.Commanded) {
 		if r.Status == Running {
 			r.Status = Pausing
 		}
+	case pipeline.PauseAt:
+		r.PauseAt = b.Command.AtStep
 	case pipeline.StopAfter, pipeline.StopNow:
 		r.Stopping = true
 	case pipeline.Calibrate:
@@ -251,7 +280,7 @@ func (r *Run) commanded(b pipeline.Commanded) {
 
 func (r *Run) finish(b pipeline.RunDone) {
 	r.Result, r.Reason = &b, b.Reason
-	r.Stage, r.Remaining, r.Stopping, r.asked = "", 0, false, nil
+	r.Stage, r.Remaining, r.Stopping, r.PauseAt, r.asked = "", 0, false, 0, nil
 	switch b.Status {
 	case "done":
 		r.Status, r.Overall = Done, 1
@@ -273,6 +302,9 @@ func (r *Run) rewind(step int) {
 	}
 	for len(r.sparsity) > 0 && r.sparsity[len(r.sparsity)-1].Step > step {
 		r.sparsity = r.sparsity[:len(r.sparsity)-1]
+	}
+	for len(r.Notes) > 0 && r.Notes[len(r.Notes)-1].GlobalStep > step {
+		r.Notes = r.Notes[:len(r.Notes)-1]
 	}
 	r.Step.GlobalStep = step
 	r.Status, r.Result, r.Stage = Running, nil, ""

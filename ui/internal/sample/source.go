@@ -18,6 +18,7 @@ type Source struct {
 	told    []pipeline.Event
 	changed chan struct{}
 	paused  bool
+	pauseAt int  // pause after that global step; 0 for none
 	over    bool // finished: takes no commands
 	sent    []pipeline.Command
 	writer  writer // makes the answers to Inspect
@@ -40,14 +41,11 @@ func Finished(journal []pipeline.Event) *Source {
 func (s *Source) Tell(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.paused {
-		return 0
-	}
-	n = min(n, len(s.journal))
-	for range n {
+	told := 0
+	for ; told < n && len(s.journal) > 0 && !s.paused; told++ {
 		s.next()
 	}
-	return n
+	return told
 }
 
 // TellUntil makes events known up to the first for which stop is true, that one
@@ -67,6 +65,10 @@ func (s *Source) next() pipeline.Event {
 	e := s.journal[0]
 	s.journal = s.journal[1:]
 	s.tell(e.Time, e.Body)
+	if b, ok := e.Body.(pipeline.StepDone); ok && b.GlobalStep == s.pauseAt {
+		s.paused, s.pauseAt = true, 0
+		s.tell(e.Time, pipeline.Paused{GlobalStep: b.GlobalStep, Source: "keyboard", Reason: "as asked"})
+	}
 	return e
 }
 
@@ -122,6 +124,8 @@ func (s *Source) Send(c pipeline.Command) error {
 	case pipeline.Pause:
 		s.paused = true
 		s.tell(now, pipeline.Paused{GlobalStep: step, Source: c.Source})
+	case pipeline.PauseAt:
+		s.pauseAt = c.AtStep
 	case pipeline.Resume:
 		s.paused = false
 		s.tell(now, pipeline.Resumed{GlobalStep: step, Source: c.Source, Seconds: 12})
