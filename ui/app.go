@@ -65,7 +65,8 @@ type App struct {
 	width, height int
 	maximised     bool
 	split         split
-	dragged       hold // the border that the mouse has hold of
+	begun         preferences // as the screen began
+	dragged       hold        // the border that the mouse has hold of
 	helpScroll    int
 
 	said      string // a message in the readout row
@@ -97,6 +98,7 @@ func newApp(ctx context.Context, src pipeline.Source, o Options, r *lipgloss.Ren
 	a.scene = scene{now: clock(), send: a.send, open: a.setFocus}
 	a.show(a.home)
 	a.setTier(tier)
+	a.recall()
 	return a, nil
 }
 

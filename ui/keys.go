@@ -215,7 +215,7 @@ func screenBindings() []binding {
 		{keys: []string{":"}, help: "command line: " + colonNames(), do: call(func(a *App) { a.askCommand() })},
 		{keys: []string{"e"}, hint: "export", help: "export what is shown: CSV, JSON, text, SVG, PNG", do: call(func(a *App) { a.overlay = overlayExport })},
 		{keys: []string{"esc"}, help: "one step back: filter, cursor, comparison, zoom, replay, run", do: func(a *App, _ string) tea.Cmd { return a.back() }},
-		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
+		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII; remembered for the next time, as are T, M, B, S and borders", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
 		{keys: []string{"T"}, help: "colours for dark or light terminals", do: call(func(a *App) { a.setMode(a.mode.Next()) })},
 		{keys: []string{"M"}, help: "leave the mouse to the terminal, to select text, or take it back", do: func(a *App, _ string) tea.Cmd { return a.toggleMouse() }},
 		{keys: []string{"B"}, help: "bell and window title when a round or the run ends unseen", do: call(func(a *App) { a.toggleBell() })},

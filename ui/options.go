@@ -15,10 +15,15 @@ import (
 type Options struct {
 	Input  io.Reader // keys; nil: standard input
 	Output io.Writer // the screen; nil: standard output
-	// Theme is "dark", "light", or empty to ask $COLORFGBG and else take dark.
+	// Theme is "dark" or "light"; empty or "auto" takes what was last chosen on a
+	// screen, or asks $COLORFGBG, or else takes dark.
 	Theme string
-	// Glyphs is "braille", "lines", "ascii", or empty for braille.
+	// Glyphs is "braille", "lines" or "ascii"; empty or "auto" takes what was last
+	// chosen on a screen, or else braille.
 	Glyphs string
+	// Preferences is a file that the screen remembers theme, glyphs, mouse, bell,
+	// smoothing and borders in; empty: nowhere.
+	Preferences string
 	// NoMouse leaves the mouse to the terminal.
 	NoMouse bool
 	// Runs tells of other runs; nil: the screen shows this one alone.
@@ -71,7 +76,7 @@ func environmentMode(colours string) theme.Mode {
 
 // tier returns the glyphs that the options ask for.
 func (o Options) tier() (theme.Tier, error) {
-	if o.Glyphs == "" {
+	if o.Glyphs == "" || o.Glyphs == "auto" {
 		return theme.Braille, nil
 	}
 	for _, t := range theme.Tiers() {
@@ -79,5 +84,5 @@ func (o Options) tier() (theme.Tier, error) {
 			return t, nil
 		}
 	}
-	return "", fmt.Errorf("glyphs %q: use braille, lines or ascii", o.Glyphs)
+	return "", fmt.Errorf("glyphs %q: use braille, lines, ascii or auto", o.Glyphs)
 }

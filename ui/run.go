@@ -46,12 +46,15 @@ func Run(ctx context.Context, src pipeline.Source, o Options) (Outcome, error) {
 	if err != nil {
 		return Detach, fmt.Errorf("starting the screen: %w", err)
 	}
-	program := tea.NewProgram(app, programOptions(out, o)...)
+	program := tea.NewProgram(app, programOptions(out, o, !app.mouseOff)...)
 	stopped := watch(ctx, program)
 	_, err = program.Run()
 	cancel()
 	<-stopped
 	app.goHome() // closes what was opened
+	if failed := app.remember(); failed != nil && err == nil {
+		fmt.Fprintf(os.Stderr, "espalier: %v\n", failed)
+	}
 	switch {
 	case app.crash != nil:
 		return Detach, app.crash
@@ -63,14 +66,14 @@ func Run(ctx context.Context, src pipeline.Source, o Options) (Outcome, error) {
 	return app.outcome, nil
 }
 
-func programOptions(out io.Writer, o Options) []tea.ProgramOption {
+func programOptions(out io.Writer, o Options, mouse bool) []tea.ProgramOption {
 	options := []tea.ProgramOption{
 		tea.WithOutput(out), tea.WithAltScreen(), tea.WithReportFocus(), tea.WithFPS(30), tea.WithoutSignalHandler(),
 	}
 	if o.Input != nil {
 		options = append(options, tea.WithInput(o.Input))
 	}
-	if !o.NoMouse {
+	if mouse {
 		options = append(options, tea.WithMouseCellMotion())
 	}
 	return options

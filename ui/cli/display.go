@@ -27,8 +27,8 @@ func (f *displayFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.tui, "tui", false, "draw on the terminal, whatever stdout seems to be")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "print lines, even on a terminal")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print every event as a line of JSON")
-	cmd.Flags().StringVar(&f.screen.Theme, "theme", "auto", "colours of the screen: dark, light, or auto to ask $COLORFGBG")
-	cmd.Flags().StringVar(&f.screen.Glyphs, "glyphs", "braille", "glyphs of the screen: braille, lines or ascii")
+	cmd.Flags().StringVar(&f.screen.Theme, "theme", "auto", "colours of the screen: dark, light, or auto: as chosen last, or asking $COLORFGBG")
+	cmd.Flags().StringVar(&f.screen.Glyphs, "glyphs", "auto", "glyphs of the screen: braille, lines, ascii, or auto: as chosen last")
 	cmd.Flags().BoolVar(&f.screen.NoMouse, "no-mouse", false, "leave the mouse to the terminal")
 	cmd.Flags().BoolVar(&f.screen.Bell, "bell", false, "ring when a round or the run ends while the terminal is not looked at")
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check() }
@@ -138,6 +138,9 @@ func (f *displayFlags) printRest(cmd *cobra.Command, hub *pipeline.Hub) {
 func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source, folder pipeline.Folder) (left ui.Outcome, shown bool) {
 	options := f.screen
 	options.Runs = shelfOf(folder)
+	if config, err := os.UserConfigDir(); err == nil {
+		options.Preferences = filepath.Join(config, "espalier", "screen.yaml")
+	}
 	left, err := ui.Run(context.WithoutCancel(cmd.Context()), source, options)
 	if err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "espalier: %v\n", err)
