@@ -294,7 +294,7 @@ func (a *App) toggleCursor() {
 func (a *App) back() tea.Cmd {
 	switch {
 	case a.filter() != nil && a.filter().text != "":
-		*a.filter() = filter{}
+		_ = a.refilter(func() error { return a.filter().set("") }) // which passes all
 	case a.scene.cursorOn:
 		a.scene.cursorOn = false
 	case a.runs.comparison != nil:

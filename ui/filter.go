@@ -35,7 +35,13 @@ func (f *filter) passes(text string) bool {
 }
 
 // A filterable pane shows only what passes its filter.
-type filterable interface{ filtering() *filter }
+type filterable interface {
+	filtering() *filter
+	// matches returns which of how many shown rows is selected, from 0.
+	matches(s *scene) (selected, n int)
+	// selectMatch selects one of the shown rows.
+	selectMatch(s *scene, i int)
+}
 
 func (p *logPane) filtering() *filter    { return &p.filter }
 func (p *layersPane) filtering() *filter { return &p.filter }
@@ -47,4 +53,16 @@ func (a *App) filter() *filter {
 		return p.filtering()
 	}
 	return nil
+}
+
+// match selects the next match of the focused pane's filter, or the previous one.
+func (a *App) match(by int) {
+	if p, ok := a.panes[a.focus].(filterable); ok {
+		at, n := p.matches(&a.scene)
+		if n > 0 {
+			p.selectMatch(&a.scene, (at+by+n)%n)
+			at, _ = p.matches(&a.scene)
+			a.say(fmt.Sprintf("match %d of %d of /%s", at+1, n, p.filtering().text))
+		}
+	}
 }

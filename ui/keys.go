@@ -136,6 +136,13 @@ func runsBindings() []binding {
 			l, _ := a.runs.current()
 			return a.visit(l)
 		}},
+		{keys: []string{"r"}, hint: "resume", help: "let a run go on that was interrupted, was stopped or failed", in: in, when: func(a *App) bool {
+			l, ok := a.runs.current()
+			return ok && a.runs.comparison == nil && resumable(l)
+		}, do: func(a *App, _ string) tea.Cmd {
+			l, _ := a.runs.current()
+			return a.resume(l)
+		}},
 		{keys: []string{"v"}, hint: "mark", help: "mark the run to compare with, or take the mark away", in: in, when: listed, do: call(func(a *App) { a.runs.mark() })},
 		{keys: []string{"c"}, hint: "compare", help: "compare this run with the marked ones, or the selected one", in: in, when: listed, do: func(a *App, _ string) tea.Cmd { return a.compare() }},
 	}
@@ -164,6 +171,10 @@ func paneBindings() []binding {
 		{keys: []string{"l", "right"}, in: []paneID{paneLoss, paneScales, paneCalibration}, do: call(func(a *App) { a.move(1, 0) })},
 		{keys: []string{"H"}, label: "H L", help: "move the cursor by ten", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-10, 0) })},
 		{keys: []string{"L"}, in: []paneID{paneLoss}, do: call(func(a *App) { a.move(10, 0) })},
+		{keys: []string{"H"}, label: "H L", help: "previous or next layer", in: []paneID{paneScales}, do: call(func(a *App) { a.move(0, -1) })},
+		{keys: []string{"L"}, in: []paneID{paneScales}, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{"g", "home"}, label: "g G", also: "home end", help: "cursor to the first or the newest step", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-far, 0) })},
+		{keys: []string{"G", "end"}, in: []paneID{paneLoss}, do: call(func(a *App) { a.move(far, 0) })},
 		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", hint: "layer", help: "next or previous layer", in: []paneID{paneLayers, paneScales}, do: call(func(a *App) { a.move(0, 1) })},
 		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", hint: "line", help: "next or previous line", in: []paneID{paneLog, paneRounds, paneRuns}, do: call(func(a *App) { a.move(0, 1) })},
 		{keys: []string{"j", "down"}, label: "j k", also: "↓ ↑", help: "next or previous observer", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(0, 1) })},
@@ -181,8 +192,13 @@ func paneBindings() []binding {
 		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale stands out", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
 		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept or MACs", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
 		{keys: []string{"/"}, hint: "filter", help: "show only what matches a regular expression, or after ! what does not", in: []paneID{paneLog, paneLayers, paneRuns}, do: call(func(a *App) { a.askFilter() })},
+		{keys: []string{"n"}, label: "n N", hint: "match", help: "next or previous match of the filter, from the end to the beginning and back; esc then shows it among all", in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(1) })},
+		{keys: []string{"N"}, in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(-1) })},
 	}
 }
+
+// filtered tells whether the focused pane shows only what passes a filter.
+func filtered(a *App) bool { return a.filter() != nil && a.filter().text != "" }
 
 // far moves to the end of any list.
 const far = 1 << 30
@@ -196,9 +212,10 @@ func chartBindings(charts []paneID) []binding {
 		{keys: []string{"+"}, label: "+ −", hint: "view", help: "narrower or wider view around the cursor", in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 0.5) })},
 		{keys: []string{"-"}, in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 2) })},
 		{keys: []string{"="}, help: "back to everything, following the run, from every pane", do: call(func(a *App) {
-			a.loss.pinned, a.scene.cursorOn, a.log.back = false, false, 0
+			a.loss.pinned, a.scene.cursorOn, a.log.back, a.log.held = false, false, 0, false
 		})},
 		{keys: []string{"f"}, help: "pin the view or follow the run", in: charts, do: call(func(a *App) { a.loss.freeze(&a.scene) })},
+		{keys: []string{"f"}, help: "stay at the selected line or follow the run", in: []paneID{paneLog}, do: call(func(a *App) { a.log.freeze(&a.scene) })},
 		{keys: []string{"y"}, hint: "log y", help: "logarithmic or linear loss", in: charts, do: call(func(a *App) { a.loss.logY = !a.loss.logY })},
 		{keys: []string{"x"}, help: "over steps, log of steps, epochs or time", in: charts, do: call(func(a *App) { a.loss.x = (a.loss.x + 1) % xAxes })},
 		{keys: []string{"S"}, hint: "smooth", help: "smoothing: none, 0.6, 0.9, 0.99", in: charts, do: call(func(a *App) {
@@ -214,7 +231,7 @@ func screenBindings() []binding {
 		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
 		{keys: []string{":"}, help: "command line: " + colonNames(), do: call(func(a *App) { a.askCommand() })},
 		{keys: []string{"e"}, hint: "export", help: "export what is shown: CSV, JSON, text, SVG, PNG", do: call(func(a *App) { a.overlay = overlayExport })},
-		{keys: []string{"esc"}, help: "one step back: filter, cursor, comparison, zoom, replay, run", do: func(a *App, _ string) tea.Cmd { return a.back() }},
+		{keys: []string{"esc"}, help: "one step back: filter, cursor, comparison, zoom, replay, run; closes what lies over the panes", do: func(a *App, _ string) tea.Cmd { return a.back() }},
 		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII; remembered for the next time, as are T, M, B, S and borders", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
 		{keys: []string{"T"}, help: "colours for dark or light terminals", do: call(func(a *App) { a.setMode(a.mode.Next()) })},
 		{keys: []string{"M"}, help: "leave the mouse to the terminal, to select text, or take it back", do: func(a *App, _ string) tea.Cmd { return a.toggleMouse() }},

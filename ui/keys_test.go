@@ -17,7 +17,7 @@ func TestNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 	signs := map[string]string{"space": " ", "←": "left", "→": "right", "↓": "down", "↑": "up", "−": "-", "pgdn": "pgdown", "1-7": "4"}
 	shown := map[string]bool{}
 	for focus := range paneCount {
-		for _, state := range []string{"running", "paused", "over", "replayed", "replay paused"} {
+		for _, state := range []string{"running", "paused", "over", "replayed", "replay paused", "filtered"} {
 			a := inState(t, state)
 			a.setFocus(focus)
 			for i := range a.table {
@@ -62,6 +62,13 @@ func inState(t *testing.T, state string) *App {
 		press(a, " ")
 	case "replayed":
 		press(a, "R")
+	case "filtered":
+		for _, f := range []*filter{&a.log.filter, &a.layers.filter, &a.runs.filter} {
+			if err := f.set("."); err != nil {
+				t.Fatal(err)
+			}
+		}
+		press(a, "7", "G") // a run that was stopped
 	case "replay paused":
 		press(a, "R", " ")
 	}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"path"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -22,14 +23,22 @@ type way struct {
 	key, word, what string
 }
 
-func ways() []way {
-	return []way{
-		{"d", "detach", "the run goes on without a screen"},
+// ways returns how one can leave. A run that another process computes is none
+// that leaving could end.
+func (a *App) ways() []way {
+	stops := []way{
 		{"s", "stop", "finish this round, save, then leave"},
 		{"x", "stop now", "save a checkpoint at this step, then leave"},
-		{"a", "abort", "end at once; what was saved before stays"},
-		{"esc", "stay", ""},
 	}
+	stay := way{"esc", "stay", ""}
+	if a.options.Attached {
+		return append(append([]way{{"d", "leave", "the run goes on where it is computed"}}, stops...), stay)
+	}
+	abort := way{"a", "abort", "end at once; nothing of this run is saved yet"}
+	if saved := a.home.run.Checkpoint; saved != "" {
+		abort.what = "end at once; saved last: " + path.Base(saved)
+	}
+	return append(append([]way{{"d", "detach", "the run goes on without a screen"}}, stops...), abort, stay)
 }
 
 // quit leaves, or asks how while the run is in progress. A second ctrl+c within
@@ -102,7 +111,9 @@ func (a *App) leaveKey(key string) tea.Cmd {
 	case "x":
 		return a.stop(pipeline.StopNow, StopNow)
 	case "a":
-		return a.leave(Abort)
+		if !a.options.Attached {
+			return a.leave(Abort)
+		}
 	case "ctrl+c":
 		return a.quit(key)
 	case "esc", "q":
@@ -120,18 +131,20 @@ func (a *App) drawLeave(g *grid.Grid) {
 			right += fmt.Sprintf(" · round %d/%d", round.Round, a.home.run.RoundCount())
 		}
 	}
-	r := g.Bounds().Centre(66, len(ways())+6)
+	ways := a.ways()
+	r := g.Bounds().Centre(66, len(ways)+7)
 	g.Fill(r, ' ', 0)
 	inside := box(g, r, true, []piece{{0, "Leave"}}, right)
 	if a.home.run.Status.Over() {
 		centred(g, inside, theme.Plain, "any key leaves, esc stays")
 		return
 	}
-	for i, w := range ways() {
+	for i, w := range ways {
 		p := row(g, inside, i+1).skip(2).putf(theme.Key, "%-5s", w.key).putf(theme.Strong, "%-10s", w.word).put(theme.Plain, w.what)
 		if i == 0 {
 			p.put(theme.Muted, " (enter)")
 		}
 	}
-	row(g, inside, len(ways())+2).skip(2).put(theme.Muted, "a second ctrl+c within 2 s means stop now")
+	row(g, inside, len(ways)+2).skip(2).put(theme.Muted, "come back with  ").put(theme.Plain, "espalier attach "+a.home.run.Info.Name)
+	row(g, inside, len(ways)+3).skip(2).put(theme.Muted, "a second ctrl+c within 2 s means stop now")
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"espalier/compress/pipeline"
 	"espalier/ui/theme"
 )
 
@@ -26,6 +27,12 @@ type Options struct {
 	Preferences string
 	// NoMouse leaves the mouse to the terminal.
 	NoMouse bool
+	// Attached says that another process computes the run, so that leaving does
+	// not touch it.
+	Attached bool
+	// Resume is called with an interrupted run that is to go on, before the screen
+	// leaves with that outcome; nil: none can.
+	Resume func(pipeline.Folder)
 	// Runs tells of other runs; nil: the screen shows this one alone.
 	Runs Runs
 	// Bell rings the bell, and tells news in the window's title, when a round or
@@ -46,10 +53,11 @@ const (
 	StopAfter                // the run was asked to end after its round, and did
 	StopNow                  // the run was asked to save and end at its step
 	Abort                    // the program is to end at once
+	Resume                   // a run of the list is to go on
 )
 
 func (o Outcome) String() string {
-	return [...]string{"quit", "detach", "stop after round", "stop now", "abort"}[o]
+	return [...]string{"quit", "detach", "stop after round", "stop now", "abort", "resume"}[o]
 }
 
 // mode returns the theme that the options or the environment ask for.

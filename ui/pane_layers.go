@@ -226,3 +226,12 @@ func (p *layersPane) readout(s *scene, w *pen) {
 		w.putf(theme.Warn, "  %d dead channels", l.Dead)
 	}
 }
+
+func (p *layersPane) matches(s *scene) (selected, n int) {
+	shown := p.shown(s.run.Layers(s.asOf()))
+	return slices.Index(shown, s.layer), len(shown)
+}
+
+func (p *layersPane) selectMatch(s *scene, i int) {
+	s.layer, s.channel = p.shown(s.run.Layers(s.asOf()))[i], 0
+}

@@ -12,8 +12,10 @@ import (
 
 // logPane shows what was said during the run.
 type logPane struct {
-	back   int // how many lines the selected line is above the newest; 0 follows
-	rows   int // drawn last
+	back   int  // how many lines the selected line is above the newest; 0 follows
+	held   bool // stays at its line even at the newest
+	known  int  // lines said so far, when drawn last
+	rows   int  // drawn last
 	filter filter
 }
 
@@ -26,6 +28,7 @@ func (*logPane) about() string {
 }
 
 func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	p.stay(s)
 	lines := p.lines(s)
 	left := []piece{{0, "5 Log"}}
 	if p.filter.text != "" {
@@ -36,7 +39,9 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	case s.cursorOn:
 		right = fmt.Sprintf("@%.0f", s.cursor)
 	case p.back > 0:
-		right = fmt.Sprintf("%d below · G follows", p.back)
+		right = fmt.Sprintf("%d below · f follows", p.back)
+	case p.held:
+		right = "pinned"
 	}
 	inside := box(g, r, focused, left, right)
 	p.rows = max(inside.H, 1)
@@ -123,6 +128,7 @@ func (p *logPane) move(s *scene, _, dy int) {
 	}
 	s.cursorOn = false
 	p.back = min(max(p.back-dy, 0), max(len(p.lines(s))-1, 0))
+	p.held = p.held && dy < far
 }
 
 // enter opens the layer that the selected line is about.
@@ -141,4 +147,59 @@ func (p *logPane) readout(s *scene, w *pen) {
 	}
 	l := lines[p.selected(s, lines)]
 	w.putf(theme.Muted, "line %d of %d · step %d · ", p.selected(s, lines)+1+s.run.Log.Dropped(), len(lines)+s.run.Log.Dropped(), l.Step).put(0, l.Text)
+}
+
+// freeze stays at the newest line, or follows the run again.
+func (p *logPane) freeze(s *scene) {
+	if s.cursorOn || p.held || p.back > 0 {
+		s.cursorOn, p.held, p.back = false, false, 0
+		return
+	}
+	p.held = true
+}
+
+// stay keeps the selected line where lines were added below it.
+func (p *logPane) stay(s *scene) {
+	n := s.run.Log.Count()
+	if added := n - p.known; added > 0 && (p.held || p.back > 0) {
+		for _, l := range s.run.Log.Newest(added) {
+			if p.filter.passes(l.Text) {
+				p.back++
+			}
+		}
+	}
+	p.known = n
+}
+
+func (p *logPane) matches(s *scene) (selected, n int) {
+	lines := p.lines(s)
+	if len(lines) == 0 {
+		return 0, 0
+	}
+	return p.selected(s, lines), len(lines)
+}
+
+func (p *logPane) selectMatch(s *scene, i int) {
+	s.cursorOn = false
+	p.back = len(p.lines(s)) - 1 - i
+}
+
+// refilter changes the filter and keeps the selected line where it passes.
+func (p *logPane) refilter(s *scene, change func()) {
+	before := p.lines(s)
+	if len(before) == 0 || s.cursorOn || p.back == 0 && !p.held {
+		change()
+		p.back = 0
+		return
+	}
+	line := before[p.selected(s, before)]
+	change()
+	lines := p.lines(s)
+	p.back = 0
+	for i := len(lines) - 1; i >= 0; i-- {
+		if lines[i] == line {
+			p.back = len(lines) - 1 - i
+			break
+		}
+	}
 }

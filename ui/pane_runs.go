@@ -319,3 +319,7 @@ func (p *runsPane) data(*scene) table {
 	}
 	return t
 }
+
+func (p *runsPane) matches(*scene) (selected, n int) { return p.selected, len(p.shown()) }
+
+func (p *runsPane) selectMatch(_ *scene, i int) { p.selected = i }

@@ -28,9 +28,17 @@ func (a *App) ask(mark, hint, text string, take func(string) (tea.Cmd, error)) {
 func (a *App) askFilter() {
 	f := a.filter()
 	a.ask("/", "enter filters · ! inverts · esc gives up", f.text, func(text string) (tea.Cmd, error) {
-		a.log.back = 0
-		return nil, f.set(text)
+		return nil, a.refilter(func() error { return f.set(text) })
 	})
+}
+
+// refilter changes the focused pane's filter; the selected line of the log stays.
+func (a *App) refilter(change func() error) (err error) {
+	if a.focus != paneLog {
+		return change()
+	}
+	a.log.refilter(&a.scene, func() { err = change() })
+	return err
 }
 
 // askNote takes a remark about the present step.

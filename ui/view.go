@@ -35,7 +35,7 @@ func (a *App) show(v *view) tea.Cmd {
 	}
 	s.run, s.heard, s.player = v.run, v.heard, v.player
 	a.loss.y = [2]float64{} // chosen anew
-	a.loss.pinned, a.log.back, a.stale = false, 0, true
+	a.loss.pinned, a.log.back, a.log.held, a.log.known, a.stale = false, 0, false, v.run.Log.Count(), true
 	if v == a.home {
 		return nil // its events never ceased to come
 	}
@@ -122,6 +122,28 @@ func (a *App) opened(msg openedMsg) tea.Cmd {
 	a.goHome()
 	a.say("esc goes back to the run that the screen was started for")
 	return a.show(msg.view)
+}
+
+// resumable tells whether a run can go on: it has not come to its end, and
+// nobody computes it.
+func resumable(l pipeline.Listing) bool {
+	return l.Err == nil && l.Status != pipeline.StatusDone && l.Status != pipeline.StatusLive
+}
+
+// resume leaves the screen so that another run goes on, unless this process has
+// one to compute.
+func (a *App) resume(l pipeline.Listing) tea.Cmd {
+	command := "espalier run --resume " + l.Folder.Name()
+	switch {
+	case a.options.Resume == nil:
+		a.say("another program may let it go on: " + command)
+		return nil
+	case !a.options.Attached && !a.home.run.Status.Over():
+		a.say("a run is in progress here; in another terminal: " + command)
+		return nil
+	}
+	a.options.Resume(l.Folder)
+	return a.leave(Resume)
 }
 
 // goHome shows the run that the screen was started for.

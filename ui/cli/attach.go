@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier/compress/pipeline"
+	"espalier/ui"
 )
 
 func newAttach() *cobra.Command {
@@ -33,7 +34,12 @@ touch the run. RUN is a folder or a name in --run-dir.`,
 			}
 			defer source.Close()
 			if display.onScreen(cmd) {
-				if _, shown := display.draw(cmd, source, folder); shown {
+				display.screen.Attached = true
+				left, shown := display.draw(cmd, source, folder)
+				if shown && left == ui.Resume {
+					return display.goOn(cmd)
+				}
+				if shown {
 					return nil
 				}
 			}

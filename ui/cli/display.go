@@ -21,6 +21,7 @@ import (
 type displayFlags struct {
 	tui, plain, asJSON bool
 	screen             ui.Options
+	next               pipeline.Folder // a run that the screen was left for
 }
 
 func (f *displayFlags) add(cmd *cobra.Command) {
@@ -109,13 +110,15 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 		f.printRest(cmd, run.Hub)
 	}
 	<-computed
-	if shown && left != ui.Detach {
+	if shown && left != ui.Detach && left != ui.Resume {
 		fmt.Fprintf(cmd.OutOrStdout(), "The run %s is %s; its report is %s\n", run.Folder.Name(), done.Status, run.Folder.Report())
 	}
 	if failed := run.Close(); err == nil && failed != nil {
 		err = fmt.Errorf("closing the run %s: %w", run.Folder.Name(), failed)
 	}
 	switch {
+	case left == ui.Resume:
+		return f.goOn(cmd)
 	case err != nil:
 		return runError{err}
 	case done.Status == pipeline.StatusStopped && (left == ui.StopNow || cmd.Context().Err() != nil):
@@ -138,6 +141,7 @@ func (f *displayFlags) printRest(cmd *cobra.Command, hub *pipeline.Hub) {
 func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source, folder pipeline.Folder) (left ui.Outcome, shown bool) {
 	options := f.screen
 	options.Runs = shelfOf(folder)
+	options.Resume = func(next pipeline.Folder) { f.next = next }
 	if config, err := os.UserConfigDir(); err == nil {
 		options.Preferences = filepath.Join(config, "espalier", "screen.yaml")
 	}
@@ -148,9 +152,20 @@ func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source, folder p
 	}
 	if left == ui.Detach {
 		signal.Ignore(syscall.SIGHUP) // the terminal may be gone
-		fmt.Fprintln(cmd.ErrOrStderr(), goesOn)
+		text := goesOn
+		if options.Attached {
+			text = "The run goes on; look at it again with: espalier attach " + folder.Name()
+		}
+		fmt.Fprintln(cmd.ErrOrStderr(), text)
 	}
 	return left, true
+}
+
+// goOn takes up the run that the screen was left for.
+func (f *displayFlags) goOn(cmd *cobra.Command) error {
+	again := runFlags{resume: string(f.next), display: *f}
+	again.display.screen.Attached = false
+	return again.goOn(cmd)
 }
 
 // goesOn tells whoever is there of a run that nobody looks at.

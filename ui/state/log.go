@@ -35,6 +35,12 @@ func (l *Log) Lines() []Line { return l.lines }
 // Dropped returns how many older lines there were.
 func (l *Log) Dropped() int { return l.dropped }
 
+// Count returns how many lines there were.
+func (l *Log) Count() int { return l.dropped + len(l.lines) }
+
+// Newest returns the newest n lines, or as many as are kept.
+func (l *Log) Newest(n int) []Line { return l.lines[max(len(l.lines)-n, 0):] }
+
 // Add appends a line of the screen's own, such as why a command was not taken.
 func (l *Log) Add(line Line) {
 	if len(l.lines) == linesKept {

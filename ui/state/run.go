@@ -71,6 +71,8 @@ type Run struct {
 	Quantized *pipeline.Quantized
 	Result    *pipeline.RunDone
 
+	Checkpoint string // the newest, by its path in the run's folder
+
 	Notes []pipeline.Note // the newest, in order
 	Log   Log
 
@@ -205,6 +207,10 @@ func (r *Run) fold(e pipeline.Event) {
 		r.Status, r.Reason = Running, ""
 	case pipeline.Commanded:
 		r.commanded(b)
+	case pipeline.Saved:
+		if b.What == "checkpoint" {
+			r.Checkpoint = b.Path
+		}
 	case pipeline.Note:
 		if len(r.Notes) == notesKept {
 			r.Notes = r.Notes[1:]
