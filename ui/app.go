@@ -68,6 +68,8 @@ type App struct {
 	begun         preferences // as the screen began
 	dragged       hold        // the border that the mouse has hold of
 	helpScroll    int
+	helpFilter    string // what the help's lines must contain
+	helpTyping    bool   // keys go to helpFilter
 
 	said      string // a message in the readout row
 	saidUntil time.Time

@@ -177,28 +177,56 @@ func without(segments []segment, rank int) []segment {
 	return kept
 }
 
-// tabs draws the second row: the panes by number, and how far the round and the
-// run are.
-func tabs(s *scene, g *grid.Grid, r grid.Rect, panes []pane, focus paneID) {
-	w := row(g, r, 0).skip(1)
-	between := " "
-	if r.W < 70 {
-		between = ""
-	}
+// A tab is a pane's name with its number, and the blanks before it.
+type tab struct {
+	gap  int
+	text string
+}
+
+// tabTexts returns the tabs of a row, closer together where room lacks.
+func tabTexts(r grid.Rect, panes []pane) []tab {
+	var tabs []tab
 	for i, p := range panes {
 		name := p.name()
 		if r.W < 100 && len(name) > 6 {
 			name = name[:5] // Calib
 		}
+		t := tab{0, fmt.Sprintf(" %d %s ", i+1, name)}
+		if r.W < 70 {
+			t = tab{1, strings.TrimSpace(t.text)}
+		} else if i == 0 {
+			t.gap = 1
+		}
+		tabs = append(tabs, t)
+	}
+	return tabs
+}
+
+// tabAt returns the pane whose tab is in a column.
+func tabAt(r grid.Rect, panes []pane, x int) (paneID, bool) {
+	at := r.X
+	for i, t := range tabTexts(r, panes) {
+		at += t.gap
+		if x >= at && x < at+len(t.text) {
+			return paneID(i), true
+		}
+		at += len(t.text)
+	}
+	return 0, false
+}
+
+// tabs draws the second row: the panes by number, and how far the round and the
+// run are.
+func tabs(s *scene, g *grid.Grid, r grid.Rect, panes []pane, focus paneID) {
+	w := row(g, r, 0)
+	for i, tab := range tabTexts(r, panes) {
 		style := theme.Muted
 		if paneID(i) == focus {
 			style = theme.Selected
 		}
-		w.put(style, fmt.Sprintf("%s%d %s%s", between, i+1, name, between))
-		if between == "" {
-			w.skip(1)
-		}
+		w.skip(tab.gap).put(style, tab.text)
 	}
+	w.skip(1)
 	end := r.X + r.W - 1
 	end = meter(g, w.x+1, end, r.Y, "run", s.run.Overall)
 	if round, ok := s.run.Round(); ok && round.Done == nil && r.W >= 100 && s.run.Step.Round == round.Round && s.run.Step.Steps > 0 {

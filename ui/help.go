@@ -15,8 +15,21 @@ func (a *App) drawHelp(g *grid.Grid) {
 	r := g.Bounds().Centre(90, g.Bounds().H)
 	lines := a.helpLines(r.W - 4)
 	r = r.Centre(r.W, len(lines)+2)
+	if a.helpFilter != "" {
+		if lines = passing(lines, a.helpFilter); len(lines) == 0 {
+			lines = [][]piece{{{theme.Muted, "Nothing in the help says so."}}}
+		}
+	}
 	g.Fill(r, ' ', 0)
-	inside := box(g, r, true, []piece{{0, "Help"}}, "j k scroll · esc closes")
+	right := "j k scroll · / filters · esc closes"
+	left := []piece{{0, "Help"}}
+	switch {
+	case a.helpTyping:
+		left, right = append(left, piece{theme.Key, "/" + a.helpFilter + "▏"}), "enter keeps · esc clears"
+	case a.helpFilter != "":
+		left = append(left, piece{theme.Warn, "/" + a.helpFilter})
+	}
+	inside := box(g, r, true, left, right)
 	a.helpScroll = min(max(a.helpScroll, 0), max(len(lines)-inside.H, 0))
 	for i, line := range lines[min(a.helpScroll, len(lines)):] {
 		w := row(g, inside, i).skip(1)
@@ -55,6 +68,30 @@ func (a *App) helpLines(width int) [][]piece {
 		lines = append(lines, []piece{{theme.Muted, text}})
 	}
 	return lines
+}
+
+// passing returns the lines of entries and headings that contain a text, upper
+// and lower case the same. What an entry needs more than one line for stays
+// together.
+func passing(lines [][]piece, text string) [][]piece {
+	var kept [][]piece
+	for begin := 0; begin < len(lines); {
+		end := begin + 1
+		for end < len(lines) && len(lines[end]) == 2 && strings.TrimSpace(lines[end][0].text) == "" {
+			end++
+		}
+		whole := ""
+		for _, line := range lines[begin:end] {
+			for _, p := range line {
+				whole += p.text + " "
+			}
+		}
+		if strings.Contains(strings.ToLower(whole), strings.ToLower(text)) {
+			kept = append(kept, lines[begin:end]...)
+		}
+		begin = end
+	}
+	return kept
 }
 
 // wrap breaks a text at blanks into lines of at most width cells.
@@ -112,9 +149,15 @@ func (b *binding) listed() string {
 	return strings.Join(keys, " ")
 }
 
-// helpKey scrolls the help or closes it.
+// helpKey scrolls the help, filters it or closes it.
 func (a *App) helpKey(key string) {
+	if a.helpTyping {
+		a.typeHelp(key)
+		return
+	}
 	switch key {
+	case "/":
+		a.helpTyping, a.helpScroll = true, 0
 	case "j", "down":
 		a.helpScroll++
 	case "k", "up":
@@ -127,7 +170,27 @@ func (a *App) helpKey(key string) {
 		a.helpScroll = 0
 	case "G", "end":
 		a.helpScroll = far
-	case "esc", "?", "q", "enter", "ctrl+c":
+	case "esc":
+		if a.helpFilter != "" {
+			a.helpFilter = ""
+			return
+		}
 		a.overlay = overlayNone
+	case "?", "q", "enter", "ctrl+c":
+		a.overlay = overlayNone
+	}
+}
+
+// typeHelp edits the text that the help is filtered by.
+func (a *App) typeHelp(key string) {
+	switch runes := []rune(a.helpFilter); {
+	case key == "enter":
+		a.helpTyping = false
+	case key == "esc" || key == "ctrl+c":
+		a.helpTyping, a.helpFilter = false, ""
+	case key == "backspace" && len(runes) > 0:
+		a.helpFilter = string(runes[:len(runes)-1])
+	case len([]rune(key)) == 1:
+		a.helpFilter += key
 	}
 }

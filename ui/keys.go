@@ -227,7 +227,7 @@ func chartBindings(charts []paneID) []binding {
 // screenBindings are about the screen itself.
 func screenBindings() []binding {
 	return []binding{
-		{keys: []string{"?"}, hint: "help", help: "this help", do: call(func(a *App) { a.overlay, a.helpScroll = overlayHelp, 0 })},
+		{keys: []string{"?"}, hint: "help", help: "this help; / in it searches it", do: call(func(a *App) { a.overlay, a.helpScroll, a.helpFilter, a.helpTyping = overlayHelp, 0, "", false })},
 		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
 		{keys: []string{":"}, help: "command line: " + colonNames(), do: call(func(a *App) { a.askCommand() })},
 		{keys: []string{"e"}, hint: "export", help: "export what is shown: CSV, JSON, text, SVG, PNG", do: call(func(a *App) { a.overlay = overlayExport })},

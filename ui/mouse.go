@@ -2,8 +2,9 @@ package ui
 
 import tea "github.com/charmbracelet/bubbletea"
 
-// mouse focuses the pane under a click, drags the borders between panes, and
-// turns the wheel into moves: through lists, and in and out of charts.
+// mouse focuses the pane under a click and selects what lies there, drags the
+// borders between panes, and turns the wheel into moves: through lists, and in
+// and out of charts.
 func (a *App) mouse(msg tea.MouseMsg) {
 	if a.overlay == overlayHelp {
 		switch msg.Button {
@@ -29,6 +30,13 @@ func (a *App) mouse(msg tea.MouseMsg) {
 	if msg.Button == tea.MouseButtonLeft {
 		a.dragged, _ = l.holdAt(msg.X, msg.Y)
 	}
+	if l.tabs.Contains(msg.X, msg.Y) && msg.Button == tea.MouseButtonLeft {
+		if p, ok := tabAt(l.tabs, a.panes, msg.X); ok {
+			a.setFocus(p)
+			a.stale = true
+		}
+		return
+	}
 	pane, _, ok := l.at(msg.X, msg.Y)
 	if !ok {
 		return
@@ -38,6 +46,9 @@ func (a *App) mouse(msg tea.MouseMsg) {
 	switch msg.Button {
 	case tea.MouseButtonLeft:
 		a.setFocus(pane)
+		if p, ok := a.panes[pane].(clickable); ok && a.dragged.seam == noSeam {
+			p.click(&a.scene, msg.X, msg.Y)
+		}
 	case tea.MouseButtonWheelUp:
 		turn = -1
 	case tea.MouseButtonWheelDown:

@@ -13,7 +13,7 @@ import (
 )
 
 // calibrationPane shows int8 accuracy against the number of calibration images.
-type calibrationPane struct{}
+type calibrationPane struct{ area chart.Area } // drawn last
 
 func (*calibrationPane) name() string { return "Calibration" }
 
@@ -93,6 +93,7 @@ func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
 		ticks = append(ticks, chart.Tick{Value: float64(n), Label: sizeLabel(n)})
 	}
 	area := chart.Axes(g, r, x, chart.NewAxis(lo, hi, false), ticks, nil)
+	p.area = area
 
 	chart.Level(g, area, 100*float, '╌', theme.Mark)
 	selected := s.selectedSize()

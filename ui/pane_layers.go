@@ -15,7 +15,7 @@ type layersPane struct {
 	first  int // place of the layer in the top row
 	order  layerOrder
 	filter filter
-	rows   int // drawn last, for moving by pages
+	body   grid.Rect // of the rows, drawn last
 }
 
 func (*layersPane) name() string { return "Layers" }
@@ -98,7 +98,7 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		p.details(g, foot, layers[s.layer])
 	}
 	s.selectedLayer()
-	p.rows = max(body.H, 1)
+	p.body = body
 	p.first = window(p.first, max(slices.Index(shown, s.layer), 0), len(shown), body.H)
 	for i := range min(body.H, len(shown)-p.first) {
 		layer := shown[p.first+i]

@@ -12,10 +12,11 @@ import (
 
 // logPane shows what was said during the run.
 type logPane struct {
-	back   int  // how many lines the selected line is above the newest; 0 follows
-	held   bool // stays at its line even at the newest
-	known  int  // lines said so far, when drawn last
-	rows   int  // drawn last
+	back   int       // how many lines the selected line is above the newest; 0 follows
+	held   bool      // stays at its line even at the newest
+	known  int       // lines said so far, when drawn last
+	body   grid.Rect // of the lines, drawn last
+	begin  int       // of them, the index of the first
 	filter filter
 }
 
@@ -44,7 +45,7 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		right = "pinned"
 	}
 	inside := box(g, r, focused, left, right)
-	p.rows = max(inside.H, 1)
+	p.body = inside
 	if len(lines) == 0 {
 		text := "Nothing was said yet."
 		if p.filter.text != "" {
@@ -60,6 +61,7 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		end = len(lines)
 	}
 	begin := max(end-inside.H, 0)
+	p.begin = begin
 	for i, line := range lines[begin:end] {
 		logLine(row(g, inside, i), line, inside.W >= 100, focused && begin+i == selected)
 	}

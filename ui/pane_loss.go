@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"math"
+	"sort"
 
 	"espalier/ui/chart"
 	"espalier/ui/grid"
@@ -226,6 +227,17 @@ func (p *lossPane) value(run *state.Run, step float64) float64 {
 		return 0 // before the first step
 	}
 	return at.Max
+}
+
+// step returns the global step of a value of the axis in use: of those that lie
+// there, the last.
+func (p *lossPane) step(run *state.Run, x float64) float64 {
+	if p.x == byStep || p.x == byLogStep {
+		return math.Round(x)
+	}
+	lo, hi, _ := run.Train.Extent()
+	n := sort.Search(int(hi-lo)+1, func(i int) bool { return p.value(run, lo+float64(i)) > x })
+	return lo + float64(n) - 1
 }
 
 // rounds marks where pruning rounds begin.

@@ -12,6 +12,7 @@ import (
 // roundsPane shows the table of results: a row for every pruning round.
 type roundsPane struct {
 	first, selected int
+	body            grid.Rect // of the rows, drawn last
 }
 
 func (*roundsPane) name() string { return "Rounds" }
@@ -38,6 +39,7 @@ func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		head.putf(theme.Muted, "%9s%9s", "pruned", "tuned").skip(1).put(theme.Faint, "top-1 on "+d.Split)
 	}
 	_, body := inside.Top(1)
+	p.body = body
 	rows := p.rows(s, wide)
 	p.selected = min(max(p.selected, 0), len(rows)-1)
 	focusOn := p.selected

@@ -21,7 +21,8 @@ type runsPane struct {
 	listings []pipeline.Listing
 	marked   map[pipeline.Folder]bool
 
-	first, selected int // places in the list of those shown
+	first, selected int       // places in the list of those shown
+	body            grid.Rect // of the rows, drawn last
 	filter          filter
 	comparison      *comparison // shown instead of the list
 }
@@ -173,6 +174,7 @@ func (p *runsPane) list(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	c := p.columns(r.W)
 	p.heading(row(g, r, 0), c)
 	_, body := r.Top(1)
+	p.body = body
 	shown := p.shown()
 	p.selected = min(max(p.selected, 0), max(len(shown)-1, 0))
 	p.first = window(p.first, p.selected, len(shown), body.H)

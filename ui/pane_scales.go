@@ -17,8 +17,9 @@ const outlierRatio = 3
 
 // scalesPane shows the int8 scales of one layer, channel by channel.
 type scalesPane struct {
-	activations bool // show the output's histogram instead of the weights' scales
-	first       int  // channel of the first bar
+	activations bool      // show the output's histogram instead of the weights' scales
+	first, each int       // channel of the first bar, and cells of a bar
+	area        grid.Rect // of the bars, drawn last
 }
 
 func (*scalesPane) name() string { return "Scales" }
@@ -118,6 +119,7 @@ func (p *scalesPane) bars(s *scene, g *grid.Grid, r grid.Rect, q pipeline.Scales
 	}
 	area := chart.Axes(g, grid.Rect{X: r.X, Y: r.Y, W: chart.Gutter + cells, H: r.H},
 		chart.NewAxis(0, float64(max(cells-1, 1)), false), chart.NewAxis(bottom, top, false), channels, ticks)
+	p.area, p.each = area.Rect, each
 	median := medianScale(q.Channels)
 	for i := range shown {
 		c := q.Channels[p.first+i]
@@ -134,7 +136,7 @@ func (p *scalesPane) bars(s *scene, g *grid.Grid, r grid.Rect, q pipeline.Scales
 			column(g, x+k, area.Rect, share, style)
 		}
 		if p.first+i == s.channel && area.Rect.H < r.H {
-			g.Set(x, area.Rect.Y+area.Rect.H, '▲', theme.Cursor)
+			g.Set(x+(each-1)/2, area.Rect.Y+area.Rect.H, '▲', theme.Cursor)
 		}
 	}
 }
