@@ -28,6 +28,7 @@ func (*scalesPane) about() string {
 	return "The int8 scale of every output channel's weights, as powers of two, that the layer has " +
 		"or would get from its present weights. Channels above three times the median scale stand " +
 		"out; per-tensor is what one scale for all channels would cost in signal-to-noise ratio. " +
+		"Below, histograms of the channel's and of the layer's weights, zeros left out. " +
 		", shows the layer's activations instead: their histogram, range, scale and zero point."
 }
 
@@ -36,7 +37,7 @@ func (p *scalesPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	left := []piece{{0, "4 Scales"}}
 	right := "weights · per channel · log2"
 	if p.activations {
-		right = "activations · per tensor"
+		right = "activations · per tensor · log count"
 	}
 	if ok {
 		left = append(left, piece{theme.Strong, state.Short(layer.Name)}, piece{theme.Muted, describe(layer.Shape, layer.Stride)})
@@ -66,7 +67,7 @@ func (p *scalesPane) drawWeights(s *scene, g *grid.Grid, r grid.Rect, q pipeline
 		return
 	}
 	s.channel = min(max(s.channel, 0), len(q.Channels)-1)
-	facts := min(3, max(r.H-5, 1))
+	facts := min(4, max(r.H-5, 1))
 	foot, r := r.Bottom(facts)
 	if r.W > chart.Gutter+8 && r.H >= 3 {
 		p.bars(s, g, r, q)
@@ -88,10 +89,34 @@ func (p *scalesPane) drawWeights(s *scene, g *grid.Grid, r grid.Rect, q pipeline
 		w.fact("  outliers", theme.Warn, listed(outliers, 5))
 	}
 	w.fact("  per-tensor −", theme.Plain, fmt.Sprintf("%.1f dB", q.PerTensorCost))
-	w = row(g, foot, 2).skip(1).put(theme.Muted, "weights ")
-	w.put(theme.Series1, spark(q.WeightHistogram, min(24, max(w.column-w.x-24, 8))))
-	w.fact(" ", theme.Muted, "±"+significant(q.WeightMax))
-	w.fact("  ", theme.Muted, origin(q))
+	histogram := func(i int, label string, bins []int, most float64, note string) {
+		w := row(g, foot, i).skip(1).putf(theme.Muted, "%-8s", label)
+		width := min(32, max(w.column-w.x-26, 8))
+		text := spark(bins, width)
+		w.put(theme.Series1, text).skip(width-g.Width(text)).fact(" ", theme.Muted, fmt.Sprintf("±%-6s", significant(most)))
+		w.fact("  ", theme.Muted, note)
+	}
+	if foot.H == 4 {
+		histogram(2, fmt.Sprintf("ch %d", s.channel), c.Histogram, c.MaxAbs, "weights but zeros")
+	}
+	histogram(foot.H-1, "layer", withoutZeros(s, q), q.WeightMax, origin(q))
+}
+
+// withoutZeros returns a layer's histogram of weights without its zeros, which
+// would dwarf all others after pruning.
+func withoutZeros(s *scene, q pipeline.Scales) []int {
+	bins := slices.Clone(q.WeightHistogram)
+	layer, _ := s.selectedLayer()
+	if len(bins) == 0 || len(q.Channels) == 0 {
+		return bins
+	}
+	zeros := 0.0
+	for _, c := range q.Channels {
+		zeros += c.Zero * float64(layer.Weights) / float64(len(q.Channels))
+	}
+	middle := len(bins) / 2
+	bins[middle] = max(bins[middle]-int(math.Round(zeros)), 0)
+	return bins
 }
 
 // bars draws the scales of as many channels as there is room for, the selected
@@ -159,7 +184,8 @@ func column(g *grid.Grid, x int, r grid.Rect, share float64, style grid.Style) {
 	}
 }
 
-// drawActivations draws the histogram of the layer's output.
+// drawActivations draws the histogram of the layer's output, its counts on a
+// logarithmic axis: most activations are zero, and the few large ones matter.
 func (p *scalesPane) drawActivations(g *grid.Grid, r grid.Rect, q pipeline.Scales) {
 	a := q.Activation
 	foot, r := r.Bottom(min(2, max(r.H-4, 1)))
@@ -174,14 +200,22 @@ func (p *scalesPane) drawActivations(g *grid.Grid, r grid.Rect, q pipeline.Scale
 		centred(g, r, theme.Muted, "No activations were counted.")
 		return
 	}
-	area := chart.Axes(g, r, chart.NewAxis(a.Min, a.Max, false), chart.NewAxis(0, float64(most), false), nil,
-		[]chart.Tick{{Value: 0, Label: "0"}, {Value: float64(most), Label: count(float64(most))}})
+	area := chart.Axes(g, r, chart.NewAxis(a.Min, a.Max, false), chart.NewAxis(0.5, float64(max(most, 2)), true), nil, powersOfTen(most))
 	for i := range area.Rect.W {
 		bin := i * len(q.ActivationHistogram) / area.Rect.W
 		if n := q.ActivationHistogram[bin]; n > 0 {
-			column(g, area.Rect.X+i, area.Rect, float64(n)/float64(most), theme.Bar)
+			column(g, area.Rect.X+i, area.Rect, area.Y.At(float64(n)), theme.Bar)
 		}
 	}
+}
+
+// powersOfTen returns the ticks of an axis of counts up to most.
+func powersOfTen(most int) []chart.Tick {
+	var ticks []chart.Tick
+	for n := 1; n <= most && n > 0; n *= 10 {
+		ticks = append(ticks, chart.Tick{Value: float64(n), Label: chart.Label(float64(n), float64(n))})
+	}
+	return ticks
 }
 
 // origin tells which weights scales are of.

@@ -29,7 +29,7 @@ func bodies() []Body {
 		Sparsity{Round: 1, Target: 0.2, Sparsity: 0.3, Zero: 4, Total: 5, Layers: []LayerSparsity{{Name: "conv1", Zero: 1, Total: 2, DeadChannels: 3}}},
 		RoundDone{Round: 1, Target: 0.2, Sparsity: 0.3, Top1: 0.4, Drop: -0.5, Epochs: 6, Seconds: 7, Passed: true, Reason: "r", Checkpoint: "c", Hash: "h"},
 		CalibrationPoint{Images: 1, Draw: 2, Observer: "min-max", Top1: 0.3, Correct: 4, Total: 5, Float: 0.6, CalibrateSeconds: 7, EvaluateSeconds: 8, Asked: true},
-		Scales{Layer: "fc", Round: 1, GlobalStep: 2, Images: 3, Recipe: "lab", Channels: []ChannelScale{{0.1, 0.2, 0.3, 0.4}}, WeightHistogram: []int{1, 2},
+		Scales{Layer: "fc", Round: 1, GlobalStep: 2, Images: 3, Recipe: "lab", Channels: []ChannelScale{{0.1, 0.2, 0.3, 0.4, []int{1, 0, 2}}}, WeightHistogram: []int{1, 2},
 			WeightMax: 0.5, PerTensorCost: 6, Activation: Range{-1, 2, 0.1, 10}, ActivationHistogram: []int{3}, Asked: true},
 		Quantized{Recipe: "lab", Observer: "min-max", Images: 1, Top1: 0.2, Float: 0.3, FloatBytes: 4, Int8Bytes: 5, File: "f"},
 		Paused{GlobalStep: 1, Source: "keyboard", Reason: "r"},

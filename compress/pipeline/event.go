@@ -217,7 +217,8 @@ type Scales struct {
 	Images     int            `json:"images"` // that the activation range was observed on
 	Recipe     string         `json:"recipe"` // as "lab"
 	Channels   []ChannelScale `json:"channels"`
-	// WeightHistogram counts weights in equal bins from −WeightMax to WeightMax.
+	// WeightHistogram counts weights in equal bins from −WeightMax to WeightMax,
+	// zeros among them.
 	WeightHistogram []int   `json:"weight_histogram"`
 	WeightMax       float64 `json:"weight_max"`
 	PerTensorCost   float64 `json:"per_tensor_cost_db"` // signal-to-noise lost with one scale for all channels
@@ -233,6 +234,9 @@ type ChannelScale struct {
 	MaxAbs  float64 `json:"max_abs"`
 	Zero    float64 `json:"zero"`    // share of weights that are zero
 	Clipped float64 `json:"clipped"` // share saturated at −128 or 127
+	// Histogram counts the weights that are not zero in equal bins from −MaxAbs to
+	// MaxAbs; empty for a channel without any.
+	Histogram []int `json:"histogram,omitempty"`
 }
 
 // Range is an affine uint8 quantization of activations.

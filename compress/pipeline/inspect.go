@@ -15,6 +15,7 @@ const (
 	// a look at the scales.
 	inspectImages = quantize.CalibrationBatch
 	histogramBins = 64
+	channelBins   = 16
 )
 
 // inspect publishes the scales that one layer would get now.
@@ -89,18 +90,18 @@ func observe(rows iter.Seq[[]float32]) activation {
 	a.histogram = make([]int, histogramBins)
 	for row := range rows {
 		for _, v := range row {
-			a.histogram[bin(v, a.min, a.max)]++
+			a.histogram[bin(v, a.min, a.max, histogramBins)]++
 		}
 	}
 	return a
 }
 
-// bin returns which of the equal bins from low to high holds v.
-func bin(v, low, high float32) int {
+// bin returns which of n equal bins from low to high holds v.
+func bin(v, low, high float32, n int) int {
 	if high <= low {
 		return 0
 	}
-	return min(histogramBins-1, int(histogramBins*float64(v-low)/float64(high-low)))
+	return min(n-1, int(float64(n)*float64(v-low)/float64(high-low)))
 }
 
 // layerScales computes what a recipe makes of a fused layer.
@@ -135,7 +136,15 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, a activation) (Scales, 
 			if (codes[i] == 127 || codes[i] == -128) && math.Abs(w/float64(scale)-float64(codes[i])) > 0.5 {
 				c.Clipped++
 			}
-			s.WeightHistogram[bin(l.Weight[i], -largest, largest)]++
+			s.WeightHistogram[bin(l.Weight[i], -largest, largest, histogramBins)]++
+		}
+		if most := float32(c.MaxAbs); most > 0 {
+			c.Histogram = make([]int, channelBins)
+			for _, w := range l.Weight[o*fan : (o+1)*fan] {
+				if w != 0 {
+					c.Histogram[bin(w, -most, most, channelBins)]++
+				}
+			}
 		}
 		c.Zero /= float64(fan)
 		c.Clipped /= float64(fan)

@@ -343,6 +343,16 @@ func TestSteering(t *testing.T) {
 	found, steps := until(func(b Body) bool { s, ok := b.(Scales); return ok && s.Asked })
 	if s := found.(Scales); steps != 0 || s.Layer != "layer2.0.conv1" || len(s.Channels) != 32 || s.GlobalStep != at || s.Activation.Max <= 0 {
 		t.Errorf("%d steps while paused, %+v", steps, s)
+	} else {
+		for i, c := range s.Channels { // of 16·3·3 weights
+			counted := 0
+			for _, n := range c.Histogram {
+				counted += n
+			}
+			if want := int(math.Round(144 * (1 - c.Zero))); counted != want {
+				t.Errorf("channel %d: %d weights in the histogram, want the %d that are not zero", i, counted, want)
+			}
+		}
 	}
 	send(Command{Do: Calibrate, Images: 3})
 	found, steps = until(func(b Body) bool { p, ok := b.(CalibrationPoint); return ok && p.Asked })

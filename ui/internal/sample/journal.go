@@ -171,14 +171,21 @@ func (w *writer) scales(l pipeline.LayerInfo, round int, asked bool) pipeline.Sc
 		if c == 11 {
 			most = 1.62
 		}
-		s.Channels = append(s.Channels, pipeline.ChannelScale{Scale: most / 127, MaxAbs: most, Zero: 0.5 + 0.3*w.random.Float64(), Clipped: 0})
+		s.Channels = append(s.Channels, pipeline.ChannelScale{Scale: most / 127, MaxAbs: most, Zero: 0.5 + 0.3*w.random.Float64(), Clipped: 0, Histogram: []int{0, 1, 2, 5, 9, 14, 7, 2, 3, 6, 15, 8, 4, 2, 1, 1}})
 	}
 	if round >= 4 && l.Shape[0] == 64 {
 		s.Channels[40] = pipeline.ChannelScale{Zero: 1}
 	}
+	zeros := 0.0
+	for _, c := range s.Channels {
+		zeros += c.Zero * float64(l.Weights) / float64(len(s.Channels))
+	}
 	for i := range 32 {
 		d := float64(i) - 15.5
-		s.WeightHistogram = append(s.WeightHistogram, int(4000*math.Exp(-d*d/30)))
+		s.WeightHistogram = append(s.WeightHistogram, int((float64(l.Weights)-zeros)*math.Exp(-d*d/30)/9.7))
+		if i == 16 {
+			s.WeightHistogram[i] += int(zeros)
+		}
 		s.ActivationHistogram = append(s.ActivationHistogram, int(9000*math.Exp(-float64(i)/4)))
 	}
 	return s
