@@ -123,7 +123,7 @@ func (a *App) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 	if a.said != "" && a.scene.now.After(a.saidUntil) {
 		a.said, a.stale = "", true
 	}
-	cmd = tea.Batch(a.take(msg), a.list())
+	cmd = tea.Batch(a.take(msg), a.list(), a.look())
 	if a.stale {
 		a.frame, a.stale = a.build(), false
 	}
@@ -149,6 +149,10 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 		a.compared(msg)
 	case openedMsg:
 		return a.opened(msg)
+	case closeupMsg:
+		if a.loss.reading = false; msg.view == a.shown {
+			a.loss.closeup, a.stale = msg.part, true
+		}
 	case tea.WindowSizeMsg:
 		a.width, a.height, a.stale = msg.Width, msg.Height, true
 	case tea.KeyMsg:

@@ -29,7 +29,7 @@ func (p *lossPane) data(s *scene) table {
 		}
 		return math.NaN()
 	}
-	for _, v := range s.run.Train.Window(lo, hi, math.MaxInt, 0) {
+	for _, v := range p.train(s, lo, hi).Window(lo, hi, math.MaxInt, 0) {
 		val := any("")
 		if y, ok := validation[v.Last]; ok {
 			val = y

@@ -37,6 +37,8 @@ type lossPane struct {
 	lo, hi    float64    // global steps in view while pinned
 	y         [2]float64 // the range drawn last, so that it changes seldom
 	area      chart.Area // drawn last, for moving the cursor by cells
+	closeup   *closeup   // read from the journal for the view, nil for none
+	reading   bool       // one is on its way
 }
 
 func (*lossPane) name() string { return "Loss" }
@@ -44,6 +46,7 @@ func (*lossPane) name() string { return "Loss" }
 func (*lossPane) about() string {
 	return "Cross-entropy of every training batch, smoothed (ema), the raw values dim behind it, " +
 		"and the validation loss after every epoch. R1, R2 … mark where pruning rounds begin. " +
+		"Close enough, a view of the past is read again from the journal, step by step. " +
 		"× stands for a loss that is not a number, ▲ for an infinite one, ◆ for a note."
 }
 
@@ -101,11 +104,12 @@ func (p *lossPane) settings(s *scene) string {
 // curves draws the global steps from lo to hi.
 func (p *lossPane) curves(s *scene, g *grid.Grid, r grid.Rect, lo, hi float64) {
 	n := max(r.W-chart.Gutter, 1) * s.canvas.PerCell()
-	raw := s.run.Train.Window(lo, hi, n, 0)
+	train := p.train(s, lo, hi)
+	raw := train.Window(lo, hi, n, 0)
 	validation := s.run.Validation.Window(lo, hi, n, 0)
 	smooth := raw
 	if f := smoothings[p.smoothing]; f > 0 {
-		smooth = s.run.Train.Window(lo, hi, n, f)
+		smooth = train.Window(lo, hi, n, f)
 	}
 	curves, compared := [][]series.Span{raw, validation}, [][]series.Span(nil)
 	for _, other := range s.others {
@@ -278,7 +282,7 @@ func (p *lossPane) drawCursor(s *scene, g *grid.Grid, a chart.Area) {
 	if round := s.run.RoundAt(int(s.cursor)); round > 0 {
 		lines[0].text += fmt.Sprintf(" · round %d", round)
 	}
-	if v, ok := s.run.Train.At(s.cursor); ok {
+	if v, ok := p.train(s, s.cursor, s.cursor).At(s.cursor); ok {
 		lines = append(lines, piece{theme.Series1, "train " + loss(v.Mean())})
 	}
 	if v, ok := s.run.Validation.At(s.cursor); ok {
@@ -367,7 +371,7 @@ func (p *lossPane) readout(s *scene, w *pen) {
 	if s.cursorOn {
 		at = s.cursor
 	}
-	train, ok := s.run.Train.At(at)
+	train, ok := p.train(s, at, at).At(at)
 	if !ok {
 		w.put(theme.Muted, "no step yet")
 		return

@@ -85,7 +85,7 @@ func run(a *App, cmd tea.Cmd) {
 	for _, c := range cmds(cmd) {
 		msg := c()
 		switch m := msg.(type) {
-		case openedMsg, comparedMsg:
+		case openedMsg, comparedMsg, closeupMsg:
 			_, next := a.Update(m)
 			run(a, next)
 		case eventsMsg:

@@ -95,7 +95,7 @@ func (a *App) pressAll(keys []string) error {
 		}
 		exports := a.overlay == overlayExport // a picture writes no other files
 		if cmd := a.key(key, tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(key)}); !exports {
-			a.settle(cmd)
+			a.settle(tea.Batch(cmd, a.look()))
 		}
 		a.build() // moving by cells and pages reads what was drawn
 	}
@@ -116,6 +116,8 @@ func (a *App) settle(cmd tea.Cmd) {
 		a.settle(a.opened(msg))
 	case comparedMsg:
 		a.compared(msg)
+	case closeupMsg:
+		a.take(msg)
 	case eventsMsg:
 		if next := a.events(msg); len(msg.events) == batch {
 			a.settle(next)

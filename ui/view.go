@@ -35,6 +35,7 @@ func (a *App) show(v *view) tea.Cmd {
 	}
 	s.run, s.heard, s.player = v.run, v.heard, v.player
 	a.loss.y = [2]float64{} // chosen anew
+	a.loss.closeup = nil
 	a.loss.pinned, a.log.back, a.log.held, a.log.known, a.stale = false, 0, false, v.run.Log.Count(), true
 	if v == a.home {
 		return nil // its events never ceased to come

@@ -25,6 +25,12 @@ func (s *Series) Window(lo, hi float64, n int, smooth float64) []Span {
 	return reduce(level[first:last], lo, hi, n)
 }
 
+// Spans returns how many spans at least the history has between lo and hi.
+func (s *Series) Spans(lo, hi float64) int {
+	level := s.level(lo)
+	return from(level, math.Nextafter(hi, math.Inf(1))) - from(level, lo)
+}
+
 // columns tells which of n equal parts of [lo, hi] a span begins in: −1 before
 // them, n behind.
 type columns struct {

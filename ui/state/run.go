@@ -62,6 +62,7 @@ type Run struct {
 	Validation   series.Series // loss after every epoch by global step
 	LearningRate series.Series // by global step
 	Clock        series.Series // seconds since Started by global step
+	Seqs         series.Series // number of the step's event by global step
 	Epochs       series.Series // epochs trained since the beginning by global step
 
 	Dense     *pipeline.Evaluated // the dense network on the test split, or else as Reference
@@ -176,6 +177,7 @@ func (r *Run) fold(e pipeline.Event) {
 		r.Overall, r.Remaining = b.Overall, b.Remaining
 	case pipeline.StepDone:
 		r.step(b, e.Time)
+		r.Seqs.Add(float64(b.GlobalStep), float64(r.Seq))
 	case pipeline.EpochDone:
 		r.LastEpoch = b
 		if b.ValCount > 0 {
@@ -300,7 +302,7 @@ func (r *Run) finish(b pipeline.RunDone) {
 // rewind forgets what came after a global step: the run goes on from there.
 func (r *Run) rewind(step int) {
 	after := float64(step) + 0.5
-	for _, s := range []*series.Series{&r.Train, &r.Validation, &r.LearningRate, &r.Clock, &r.Epochs} {
+	for _, s := range []*series.Series{&r.Train, &r.Validation, &r.LearningRate, &r.Clock, &r.Seqs, &r.Epochs} {
 		s.Truncate(after)
 	}
 	for len(r.Rounds) > 0 && r.Rounds[len(r.Rounds)-1].Begin > step {

@@ -1,0 +1,88 @@
+package ui
+
+import (
+	tea "github.com/charmbracelet/bubbletea"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/series"
+)
+
+// A closeup is a part of a run's past as its journal tells it, every step of
+// it, where the screen itself remembers only summaries.
+type closeup struct {
+	lo, hi float64 // the global steps that it has all of
+	train  series.Series
+}
+
+const (
+	// closeupSteps bounds what is read at once: well below a second.
+	closeupSteps = 1 << 17
+	// closeupLead is how many steps before a view are read, so that a smooth
+	// curve has settled where the view begins: 0.99^1000 is 4e−5.
+	closeupLead = 1000
+)
+
+// closeupMsg brings a closeup of a view's run.
+type closeupMsg struct {
+	view *view
+	part *closeup
+}
+
+// covers tells whether the closeup has every step from lo to hi.
+func (c *closeup) covers(lo, hi float64) bool { return c != nil && c.lo <= lo && c.hi >= hi }
+
+// wanted returns the global steps to read from the journal, if what is known of
+// those in view is coarser than the chart could draw.
+func (p *lossPane) wanted(s *scene) (lo, hi float64, ok bool) {
+	lo, hi = p.lo, p.hi
+	columns := max(p.area.Rect.W, 1) * s.canvas.PerCell()
+	if !p.pinned || hi-lo > closeupSteps/4 || s.run.Train.Spans(lo, hi) >= min(2*columns, int(hi-lo)) || p.closeup.covers(lo, hi) {
+		return 0, 0, false
+	}
+	first, last, _ := p.extent(s)
+	return max(lo-max(hi-lo, closeupLead), first), min(hi+(hi-lo), last), true
+}
+
+// look returns the command that reads a closeup where one is wanted.
+func (a *App) look() tea.Cmd {
+	lo, hi, ok := a.loss.wanted(&a.scene)
+	if !ok || a.loss.reading || a.crash != nil {
+		return nil
+	}
+	a.loss.reading = true
+	v := a.shown
+	after := int64(0)
+	if seq, ok := v.run.Seqs.At(lo); ok {
+		after = int64(seq.Min) - 1
+	}
+	return guard(func() tea.Msg { return closeupMsg{v, readCloseup(v.src, after, lo, hi)} })
+}
+
+// readCloseup reads the steps from lo to hi, which come after an event.
+func readCloseup(src pipeline.Source, after int64, lo, hi float64) *closeup {
+	part := &closeup{lo: lo, hi: hi}
+	for {
+		events := src.Since(after, batch)
+		for _, e := range events {
+			b, ok := e.Body.(pipeline.StepDone)
+			switch x := float64(b.GlobalStep); {
+			case ok && x > hi:
+				return part
+			case ok && x >= lo:
+				part.train.Add(x, b.Loss)
+			}
+		}
+		if len(events) < batch {
+			return part
+		}
+		after = events[len(events)-1].Seq
+	}
+}
+
+// train returns the losses to draw or tell from lo to hi.
+func (p *lossPane) train(s *scene, lo, hi float64) *series.Series {
+	if p.pinned && p.closeup.covers(lo, hi) {
+		return &p.closeup.train
+	}
+	return &s.run.Train
+}
