@@ -258,14 +258,3 @@ func TestAPanicIsKept(t *testing.T) {
 		t.Errorf("message %v", msg)
 	}
 }
-
-func BenchmarkFrame200x60(b *testing.B) {
-	a := newTestApp(b, sample.Finished(sample.Journal()), 200, 60)
-	for i := range 1_000_000 {
-		a.scene.run.Train.Add(float64(2000+i), 1+0.5*math.Sin(float64(i)/5000))
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		a.build()
-	}
-}

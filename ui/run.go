@@ -66,9 +66,14 @@ func Run(ctx context.Context, src pipeline.Source, o Options) (Outcome, error) {
 	return app.outcome, nil
 }
 
+// framesPerSecond bounds how often a frame is written, and by that how long the
+// answer to a key may wait: 17 ms. A frame is built, and written, only when
+// something changed.
+const framesPerSecond = 120
+
 func programOptions(out io.Writer, o Options, mouse bool) []tea.ProgramOption {
 	options := []tea.ProgramOption{
-		tea.WithOutput(out), tea.WithAltScreen(), tea.WithReportFocus(), tea.WithFPS(30), tea.WithoutSignalHandler(),
+		tea.WithOutput(out), tea.WithAltScreen(), tea.WithReportFocus(), tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler(),
 	}
 	if o.Input != nil {
 		options = append(options, tea.WithInput(o.Input))

@@ -1,0 +1,362 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
+
+	"espalier/compress/pipeline"
+	"espalier/configs"
+	"espalier/ui/internal/sample"
+	"espalier/ui/state"
+)
+
+// What the screen may cost. Times are measured by benchmarks; tests hold what
+// does not depend on the machine.
+
+// million adds a million steps to a run.
+func million(r *state.Run) {
+	for i := range 1_000_000 {
+		x := float64(2000 + i)
+		r.Train.Add(x, 1+0.5*math.Sin(float64(i)/5000))
+		r.LearningRate.Add(x, 0.1)
+		r.Clock.Add(x, x/10)
+		r.Seqs.Add(x, x)
+		r.Epochs.Add(x, x/400)
+	}
+}
+
+// BenchmarkFrame200x60 builds frames of a run with a million steps.
+func BenchmarkFrame200x60(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		x      xAxis
+		others int
+	}{{"by-step", byStep, 0}, {"by-time", byTime, 0}, {"compared-with-3", byStep, 3}} {
+		b.Run(c.name, func(b *testing.B) {
+			a := newTestApp(b, sample.Finished(sample.Journal()), 200, 60)
+			million(a.scene.run)
+			a.loss.x = c.x
+			for range c.others {
+				a.scene.others = append(a.scene.others, contender{name: "other", run: a.scene.run})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				a.build()
+			}
+		})
+	}
+}
+
+// A tty stands for a terminal without being one: it tells when a text is
+// written.
+type tty struct {
+	mu     sync.Mutex
+	wanted string
+	came   chan time.Time
+}
+
+func (t *tty) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.wanted != "" && strings.Contains(string(b), t.wanted) {
+		t.wanted = ""
+		t.came <- time.Now()
+	}
+	return len(b), nil
+}
+
+// expect makes the next write with a text be told.
+func (t *tty) expect(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wanted = text
+}
+
+// wait waits for the expected text and returns when it was written.
+func (t *tty) wait(b testing.TB) time.Time {
+	b.Helper()
+	select {
+	case at := <-t.came:
+		return at
+	case <-time.After(30 * time.Second):
+		b.Fatal("the screen does not answer")
+		return time.Time{}
+	}
+}
+
+// A session is a screen of 200×60 on a tty.
+type session struct {
+	tty  *tty
+	keys io.Writer
+	left chan error
+}
+
+// openSession shows a source, as Run does, but on a tty.
+func openSession(b testing.TB, src pipeline.Source) *session {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &session{tty: &tty{came: make(chan time.Time, 1)}, left: make(chan error, 1)}
+	app, err := newApp(ctx, src, Options{Theme: "dark"}, lipgloss.NewRenderer(s.tty), time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	app.take(tea.WindowSizeMsg{Width: 200, Height: 60})
+	input, keys := io.Pipe()
+	s.keys = keys
+	options := append(programOptions(s.tty, Options{Input: input}, true), tea.WithContext(ctx))
+	s.tty.expect("7 Runs")
+	program := tea.NewProgram(app, options...)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, err := program.Run()
+		s.left <- err
+	}()
+	b.Cleanup(func() {
+		keys.Close()
+		cancel()
+		<-ended
+	})
+	return s
+}
+
+// selected is how a tab looks while its pane has the focus.
+func selected(tab string) string { return "\x1b[7m " + tab + " " }
+
+// press presses a key and waits until its effect is on the terminal.
+func (s *session) press(b testing.TB, key, effect string) time.Duration {
+	b.Helper()
+	s.tty.expect(effect)
+	begin := time.Now()
+	if _, err := io.WriteString(s.keys, key); err != nil {
+		b.Fatal(err)
+	}
+	return s.tty.wait(b).Sub(begin)
+}
+
+// BenchmarkFirstFrame is the time from a source to the whole first frame.
+func BenchmarkFirstFrame(b *testing.B) {
+	src := sample.Finished(sample.Journal())
+	for b.Loop() {
+		s := openSession(b, src)
+		s.tty.wait(b)
+		b.StopTimer()
+		s.keys.(io.Closer).Close()
+		b.StartTimer()
+	}
+}
+
+// BenchmarkQuit is the time from a key to the restored terminal.
+func BenchmarkQuit(b *testing.B) {
+	var total time.Duration
+	for range b.N {
+		s := openSession(b, sample.Finished(sample.Journal()))
+		s.tty.wait(b)
+		begin := time.Now()
+		if _, err := io.WriteString(s.keys, "q"); err != nil {
+			b.Fatal(err)
+		}
+		<-s.left
+		total += time.Since(begin)
+		s.left <- nil
+	}
+	b.ReportMetric(total.Seconds()*1e3/float64(b.N), "ms/quit")
+}
+
+// trainingRun begins to train a ResNet-20 on all cores and returns its events
+// after some steps.
+func trainingRun(b testing.TB) *pipeline.Watcher {
+	b.Helper()
+	e, err := configs.Load("smoke", []string{"data.train=1024", "model.depth=20", "dense.epochs=100000", "dense.batch=128"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	run, err := pipeline.Create(b.TempDir(), "run", e)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if _, err := run.Do(ctx, pipeline.Parts{}); err != nil {
+			b.Error(err)
+		}
+	}()
+	watcher := run.Hub.Watch()
+	b.Cleanup(func() {
+		cancel()
+		<-ended
+		watcher.Close()
+		run.Close()
+	})
+	awaitSteps(watcher, 10)
+	return watcher
+}
+
+// awaitSteps waits for so many more steps.
+func awaitSteps(w *pipeline.Watcher, n int) {
+	events := w.Since(0, math.MaxInt)
+	after := int64(len(events))
+	for n > 0 {
+		<-w.Changed()
+		for _, e := range w.Since(after, math.MaxInt) {
+			if after = e.Seq; e.Body.Kind() == (pipeline.StepDone{}).Kind() {
+				n--
+			}
+		}
+	}
+}
+
+// BenchmarkKeyWhileTraining is the time from a key to its effect on the terminal
+// while a network is trained on every core.
+func BenchmarkKeyWhileTraining(b *testing.B) {
+	watcher := trainingRun(b)
+	s := openSession(b, watcher)
+	s.tty.wait(b)
+	var times []time.Duration
+	tabs := []string{"1 Loss", "2 Layers"}
+	for i := range b.N {
+		tab := tabs[(i+1)%2]
+		times = append(times, s.press(b, tab[:1], selected(tab)))
+		time.Sleep(time.Duration(20+i%50) * time.Millisecond) // in no rhythm with the frames
+	}
+	slices.Sort(times)
+	at := func(share float64) float64 { return times[int(share*float64(len(times)-1))].Seconds() * 1e3 }
+	b.ReportMetric(at(0.5), "ms/key-median")
+	b.ReportMetric(at(0.95), "ms/key-95%")
+	b.ReportMetric(at(1), "ms/key-longest")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkTraining trains with and without the screen on: an operation is a
+// step of 128 images.
+func BenchmarkTraining(b *testing.B) {
+	for _, name := range []string{"headless", "screen"} {
+		b.Run(name, func(b *testing.B) {
+			watcher := trainingRun(b)
+			if name == "screen" {
+				second := watcher // the screen has a reader of its own
+				s := openSession(b, second)
+				s.tty.wait(b)
+			}
+			b.ResetTimer()
+			if name == "screen" {
+				waitForSteps(watcher, b.N)
+			} else {
+				awaitSteps(watcher, b.N)
+			}
+			b.ReportMetric(128*float64(b.N)/b.Elapsed().Seconds(), "img/s")
+		})
+	}
+}
+
+// waitForSteps waits for so many more steps where the screen takes the signals.
+func waitForSteps(w *pipeline.Watcher, n int) {
+	after := int64(len(w.Since(0, math.MaxInt)))
+	for n > 0 {
+		time.Sleep(5 * time.Millisecond)
+		for _, e := range w.Since(after, math.MaxInt) {
+			if after = e.Seq; e.Body.Kind() == (pipeline.StepDone{}).Kind() {
+				n--
+			}
+		}
+	}
+}
+
+// However busy the cores are, and however long the run does not answer, keys
+// are answered.
+func TestKeysAreAnsweredWhileEveryCoreComputes(t *testing.T) {
+	stop := make(chan struct{})
+	var busy sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		busy.Go(func() {
+			x := 1.0
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					for range 100_000 {
+						x = math.Sqrt(x + 1)
+					}
+				}
+			}
+		})
+	}
+	s := openSession(t, during(2, 10))
+	s.tty.wait(t)
+	for i, tab := range []string{"2 Layers", "4 Scales", "1 Loss"} {
+		t.Logf("key %d: %v", i+1, s.press(t, tab[:1], selected(tab)))
+	}
+	close(stop)
+	busy.Wait()
+}
+
+// A stuck source neither tells anything nor takes commands in time.
+type stuck struct {
+	*sample.Source
+	free chan struct{}
+}
+
+func (s *stuck) Since(after int64, limit int) []pipeline.Event {
+	if after > 0 {
+		<-s.free
+	}
+	return s.Source.Since(after, limit)
+}
+
+func TestKeysAreAnsweredWhileTheRunTellsNothing(t *testing.T) {
+	src := &stuck{during(2, 10), make(chan struct{})}
+	defer close(src.free)
+	s := openSession(t, src)
+	s.tty.wait(t)
+	for _, tab := range []string{"2 Layers", "3 Calibration", "1 Loss"} {
+		s.press(t, tab[:1], selected(tab))
+	}
+	s.press(t, "q", "detach")
+}
+
+// Ten million steps take no more memory than one million.
+func TestMemoryIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten million steps take seconds")
+	}
+	run := &state.Run{}
+	run.Apply(sample.Journal()[0])
+	used := func(to int) uint64 {
+		for step := run.Step.GlobalStep + 1; step <= to; step++ {
+			run.Apply(pipeline.Event{Seq: run.Seq + 1, Time: testTime, Body: pipeline.StepDone{
+				Stage: pipeline.StageFineTune, Epochs: 1, Steps: to, Step: step, GlobalStep: step, Loss: 1 / float64(step), LearningRate: 0.1}})
+			if step%5000 == 0 {
+				run.Apply(pipeline.Event{Seq: run.Seq + 1, Time: testTime, Body: pipeline.EpochDone{ValCount: 1, ValLoss: 1, GlobalStep: step}})
+				run.Apply(pipeline.Event{Seq: run.Seq + 1, Time: testTime, Body: pipeline.Note{GlobalStep: step, Text: fmt.Sprint(step)}})
+			}
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	few := used(1_000_000)
+	many := used(10_000_000)
+	t.Logf("%.1f MB after a million steps, %.1f MB after ten", float64(few)/1e6, float64(many)/1e6)
+	if many > few+few/4+1<<20 {
+		t.Errorf("%d bytes after a million steps, %d after ten", few, many)
+	}
+	if n := run.Train.Len(); n != 10_000_000 {
+		t.Errorf("%d steps are counted", n)
+	}
+	runtime.KeepAlive(run)
+}
