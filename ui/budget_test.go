@@ -100,6 +100,7 @@ type session struct {
 	tty  *tty
 	keys io.Writer
 	left chan error
+	end  func() // closes the screen and waits for that
 }
 
 // openSession shows a source, as Run does, but on a tty.
@@ -123,11 +124,12 @@ func openSession(b testing.TB, src pipeline.Source) *session {
 		_, err := program.Run()
 		s.left <- err
 	}()
-	b.Cleanup(func() {
+	s.end = func() {
 		keys.Close()
 		cancel()
 		<-ended
-	})
+	}
+	b.Cleanup(s.end)
 	return s
 }
 
@@ -152,7 +154,7 @@ func BenchmarkFirstFrame(b *testing.B) {
 		s := openSession(b, src)
 		s.tty.wait(b)
 		b.StopTimer()
-		s.keys.(io.Closer).Close()
+		s.end()
 		b.StartTimer()
 	}
 }
@@ -240,39 +242,73 @@ func BenchmarkKeyWhileTraining(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkTraining trains with and without the screen on: an operation is a
-// step of 128 images.
-func BenchmarkTraining(b *testing.B) {
-	for _, name := range []string{"headless", "screen"} {
-		b.Run(name, func(b *testing.B) {
-			watcher := trainingRun(b)
-			if name == "screen" {
-				second := watcher // the screen has a reader of its own
-				s := openSession(b, second)
-				s.tty.wait(b)
-			}
-			b.ResetTimer()
-			if name == "screen" {
-				waitForSteps(watcher, b.N)
-			} else {
-				awaitSteps(watcher, b.N)
-			}
-			b.ReportMetric(128*float64(b.N)/b.Elapsed().Seconds(), "img/s")
-		})
+// BenchmarkTrainingBesideTheScreen trains by turns with and without the screen
+// on, 20 steps each; an operation is one turn of both, the order changing. What
+// it reports are the medians of the steps' times, so that neither warming up
+// nor what else the machine does counts.
+func BenchmarkTrainingBesideTheScreen(b *testing.B) {
+	watcher := trainingRun(b)
+	var with, without []float64
+	turn := func(screen bool) {
+		src := shared{watcher, make(chan struct{}, 1)}
+		if screen {
+			s := openSession(b, src)
+			s.tty.wait(b)
+			with = append(with, stepTimes(watcher, src.signal, 20)...)
+			s.end()
+			return
+		}
+		without = append(without, stepTimes(watcher, src.signal, 20)...)
 	}
+	for i := range b.N {
+		turn(i%2 == 0)
+		turn(i%2 != 0)
+	}
+	on, off := median(with), median(without)
+	b.ReportMetric(128/off, "img/s-without")
+	b.ReportMetric(128/on, "img/s-with")
+	b.ReportMetric(100*(on/off-1), "%-slower")
+	b.ReportMetric(0, "ns/op")
 }
 
-// waitForSteps waits for so many more steps where the screen takes the signals.
-func waitForSteps(w *pipeline.Watcher, n int) {
+// A shared source is a watcher that tells the screen of its signals.
+type shared struct {
+	*pipeline.Watcher
+	signal chan struct{}
+}
+
+func (s shared) Changed() <-chan struct{} { return s.signal }
+
+// stepTimes waits for so many steps, hands the signals on, and returns the
+// seconds that the steps took, but for the first.
+func stepTimes(w *pipeline.Watcher, signal chan<- struct{}, n int) []float64 {
+	var times []float64
+	var last time.Time
 	after := int64(len(w.Since(0, math.MaxInt)))
-	for n > 0 {
-		time.Sleep(5 * time.Millisecond)
+	for len(times) < n {
+		<-w.Changed()
+		select {
+		case signal <- struct{}{}:
+		default:
+		}
 		for _, e := range w.Since(after, math.MaxInt) {
-			if after = e.Seq; e.Body.Kind() == (pipeline.StepDone{}).Kind() {
-				n--
+			after = e.Seq
+			if e.Body.Kind() != (pipeline.StepDone{}).Kind() {
+				last = time.Time{} // what lies between epochs is no step
+				continue
 			}
+			if !last.IsZero() {
+				times = append(times, e.Time.Sub(last).Seconds())
+			}
+			last = e.Time
 		}
 	}
+	return times
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
 }
 
 // However busy the cores are, and however long the run does not answer, keys

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	tick      = 80 * time.Millisecond  // between two looks at the events: 12.5 Hz
+	tick      = 100 * time.Millisecond // between two looks at the events: 10 Hz
 	slowTick  = 500 * time.Millisecond // while the terminal is not looked at
 	heartbeat = time.Second            // look even if nothing was signalled
 	batch     = 8192                   // events taken at once

@@ -1,7 +1,7 @@
 // Package ui shows a run in the terminal and steers it.
 //
 // A run is a pipeline.Source: events come out of it, commands go in. The screen
-// looks for new events some twelve times a second, folds them into a state, and
+// looks for new events ten times a second, folds them into a state, and
 // draws the state's panes into a grid of cells; the engine never waits for it.
 // The same code shows live, attached and finished runs.
 //
@@ -69,7 +69,7 @@ func Run(ctx context.Context, src pipeline.Source, o Options) (Outcome, error) {
 // framesPerSecond bounds how often a frame is written, and by that how long the
 // answer to a key may wait: 17 ms. A frame is built, and written, only when
 // something changed.
-const framesPerSecond = 120
+const framesPerSecond = 60
 
 func programOptions(out io.Writer, o Options, mouse bool) []tea.ProgramOption {
 	options := []tea.ProgramOption{
