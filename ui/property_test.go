@@ -2,6 +2,7 @@ package ui
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,94 @@ func TestAnyFrameHasTheScreensSize(t *testing.T) {
 			checkSize(rt, a.View(), width, height)
 		}
 	})
+}
+
+// Whatever the state, every key that the hints or the help show does something,
+// and every key that does something is shown by the help.
+func TestInAnyStateNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
+	journal := sample.Journal()
+	keys := allKeys()
+	rapid.Check(t, func(rt *rapid.T) {
+		src := sample.NewSource(journal)
+		if rapid.Bool().Draw(rt, "over") {
+			src = sample.Finished(journal)
+		} else {
+			src.Tell(rapid.IntRange(0, len(journal)-1).Draw(rt, "told"))
+		}
+		a := newTestApp(t, src, rapid.IntRange(60, 220).Draw(rt, "width"), rapid.IntRange(16, 70).Draw(rt, "height"))
+		a.options.Attached, a.options.Resume = rapid.Bool().Draw(rt, "attached"), func(pipeline.Folder) {}
+		for range rapid.IntRange(0, 12).Draw(rt, "keys") {
+			run(a, press(a, rapid.SampledFrom(keys).Draw(rt, "key")))
+		}
+		a.overlay = overlayNone
+		// What is hinted at works.
+		known := map[string]bool{}
+		for _, pass := range []func(*binding) bool{
+			func(b *binding) bool { return b.in != nil },
+			func(b *binding) bool { return b.in == nil && b.section == "" },
+			func(b *binding) bool { return b.section != "" },
+		} {
+			for _, line := range a.helpKeys(80, pass) {
+				for _, k := range strings.Fields(line[0].text) {
+					known[k] = true
+				}
+			}
+		}
+		for i := range a.table {
+			b := &a.table[i]
+			if !b.works(a, a.focus) {
+				continue
+			}
+			for _, k := range b.keys {
+				if name, ok := signOf[k]; ok {
+					k = name
+				}
+				if !known[keyLabel(k)] && !strings.Contains("1234567", k) && a.firstOf(b.keys[0]) == b {
+					rt.Fatalf("pane %d: the key %q works and no help shows it", a.focus, k)
+				}
+			}
+		}
+		for _, line := range a.helpLines(80) {
+			if len(line) != 2 || strings.HasPrefix(line[0].text, ":") {
+				continue
+			}
+			for _, k := range strings.Fields(line[0].text) {
+				for key, sign := range signOf {
+					if k == sign {
+						k = key
+					}
+				}
+				if k == "1-7" {
+					k = "7"
+				}
+				if k == "space" {
+					k = " "
+				}
+				if !bound(a, k) && !anywhere(a, k) {
+					rt.Fatalf("pane %d: the help shows %q, which does nothing", a.focus, k)
+				}
+			}
+		}
+	})
+}
+
+// signOf is how keys are shown that have a sign of their own.
+var signOf = map[string]string{"left": "←", "right": "→", "down": "↓", "up": "↑", "-": "−", "pgdown": "pgdn"}
+
+// anywhere tells whether a key does something at another time: the help of the
+// whole screen shows keys that wait for a state, such as a pause.
+func anywhere(a *App, key string) bool {
+	return slices.ContainsFunc(a.table, func(b binding) bool { return b.in == nil && slices.Contains(b.keys, key) })
+}
+
+// firstOf returns the binding that a key would be dispatched to.
+func (a *App) firstOf(key string) *binding {
+	for i := range a.table {
+		if b := &a.table[i]; slices.Contains(b.keys, key) && b.works(a, a.focus) {
+			return b
+		}
+	}
+	return nil
 }
 
 // allKeys returns every key of the table and some that it lacks.
