@@ -104,7 +104,7 @@ func bar(g *grid.Grid, x, y, width int, share, target float64, style grid.Style)
 		case rest >= 8:
 			g.Set(x+1+i, y, '█', style)
 		case rest > 0:
-			g.Set(x+1+i, y, []rune(" ▏▎▍▌▋▊▉")[rest], style)
+			g.Set(x+1+i, y, []rune(" ▎▎▍▌▋▊▉")[rest], style) // ▏ is the bar's end
 		default:
 			g.Set(x+1+i, y, ' ', style)
 		}

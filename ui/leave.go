@@ -38,7 +38,11 @@ func (a *App) ways() []way {
 	if saved := a.home.run.Checkpoint; saved != "" {
 		abort.what = "end at once; saved last: " + path.Base(saved)
 	}
-	return append(append([]way{{"d", "detach", "the run goes on without a screen"}}, stops...), abort, stay)
+	detach := way{"d", "detach", "the run goes on without a screen"}
+	if a.home.held() {
+		detach.what = "the run stays paused without a screen"
+	}
+	return append(append([]way{detach}, stops...), abort, stay)
 }
 
 // quit leaves, or asks how while the run is in progress. A second ctrl+c within

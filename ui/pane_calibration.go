@@ -68,8 +68,8 @@ func (p *calibrationPane) expectation(s *scene) []string {
 	}
 	return []string{
 		"No size measured yet.",
-		fmt.Sprintf("The sweep over %d sizes", len(s.run.Info.Sizes)),
-		"follows the last pruning round.",
+		fmt.Sprintf("A sweep over %d sizes", len(s.run.Info.Sizes)),
+		"follows the last round.",
 	}
 }
 
