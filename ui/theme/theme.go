@@ -58,6 +58,7 @@ func HeatStyle(share float64) grid.Style {
 // show what terminals with 16 million show.
 type look struct {
 	dark, light          string
+	basic                string // where there are 16 colours, if the nearest would mislead
 	bold, faint, reverse bool
 }
 
@@ -80,11 +81,11 @@ func looks() [styleCount]look {
 		Mark:     {dark: "#767676", light: "#808080"},
 		Bar:      {dark: "#5fafaf", light: "#008787"},
 		Series1:  {dark: "#5fafff", light: "#005faf"},
-		Series2:  {dark: "#ffaf5f", light: "#af5f00"},
+		Series2:  {dark: "#ffaf5f", light: "#af5f00", basic: "3"},
 		Series3:  {dark: "#87d787", light: "#008700"},
 		Series4:  {dark: "#d787d7", light: "#870087"},
-		Raw:      {dark: "#5f87af", light: "#5f87af", faint: true},
-		Heat0:    {dark: "#5f5f87", light: "#87afaf"},
+		Raw:      {dark: "#5f87af", light: "#5f87af", basic: "8", faint: true},
+		Heat0:    {dark: "#5f5f87", light: "#87afaf", basic: "8"},
 		Heat1:    {dark: "#5f87af", light: "#5f8787"},
 		Heat2:    {dark: "#5fafaf", light: "#008787"},
 		Heat3:    {dark: "#87d7af", light: "#005f5f"},
@@ -120,7 +121,11 @@ func Palette(r *lipgloss.Renderer, mode Mode, tier Tier) grid.Palette {
 	p := grid.Palette{On: make([]string, styleCount), Off: "\x1b[0m", Rune: tier.Fold()}
 	for i, l := range looks() {
 		s := attributes.NewStyle().Bold(l.bold).Reverse(l.reverse)
-		if colour := l.colour(mode); colours && colour != "" {
+		colour := l.colour(mode)
+		if l.basic != "" && r.ColorProfile() == termenv.ANSI {
+			colour = l.basic
+		}
+		if colours && colour != "" {
 			s = s.Foreground(lipgloss.Color(colour))
 		} else if !colours {
 			s = s.Faint(l.faint)

@@ -38,6 +38,21 @@ func TestPaletteOfEveryProfile(t *testing.T) {
 	}
 }
 
+// With 16 colours, too, curves are told apart from each other and from what was
+// smoothed, and validation does not look like a failure.
+func TestSixteenColoursTellCurvesApart(t *testing.T) {
+	for _, mode := range []Mode{Dark, Light} {
+		p := Palette(renderer(termenv.ANSI), mode, Braille)
+		seen := map[string]int{}
+		for _, style := range []int{int(Series1), int(Series2), int(Series3), int(Series4), int(Raw), int(Bad)} {
+			if other, ok := seen[p.On[style]]; ok {
+				t.Errorf("%s: styles %d and %d both start with %q", mode, other, style, p.On[style])
+			}
+			seen[p.On[style]] = style
+		}
+	}
+}
+
 // Text must reach the contrast that WCAG 2 asks of text (4.5), everything else
 // that of graphics (3), apart from what is there to stay in the background.
 func TestContrast(t *testing.T) {
