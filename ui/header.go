@@ -128,11 +128,23 @@ func position(s *scene, wide bool) []segment {
 	if r.PauseAt > 0 {
 		segments = append(segments, segment{3, piece{theme.Warn, fmt.Sprintf("pauses at %d", r.PauseAt)}})
 	}
-	eta := "–"
-	if r.Remaining > 0 {
-		eta = duration(r.Remaining)
+	return append(segments, segment{2, piece{theme.Plain, "ETA " + remaining(r, wide)}})
+}
+
+// uncertain is how much later the latest prediction of the end must be than the
+// earliest for both to be told.
+const uncertain = 1.5
+
+// remaining tells the time to the run's end: with room for it as a range, where
+// the newest predictions differ much.
+func remaining(r *state.Run, wide bool) string {
+	if r.Remaining <= 0 {
+		return fmt.Sprintf("%-6s", "–")
 	}
-	return append(segments, segment{2, piece{theme.Plain, fmt.Sprintf("ETA %-6s", eta)}})
+	if earliest, latest := r.ETA(); wide && latest > uncertain*earliest && latest > 60 {
+		return fmt.Sprintf("%s‥%-6s", duration(earliest), duration(latest))
+	}
+	return fmt.Sprintf("%-6s", duration(r.Remaining))
 }
 
 // result tells what came of a run that is over.

@@ -77,6 +77,7 @@ type Run struct {
 	Notes []pipeline.Note // the newest, in order
 	Log   Log
 
+	eta      eta
 	sparsity []Census
 	scales   map[string][]pipeline.Scales // newest last
 	asked    []asked                      // sizes to be measured because of a command
@@ -175,8 +176,10 @@ func (r *Run) fold(e pipeline.Event) {
 	case pipeline.Progress:
 		r.Stage, r.Progress = b.Stage, b
 		r.Overall, r.Remaining = b.Overall, b.Remaining
+		r.eta.predict(e.Time, b.Remaining)
 	case pipeline.StepDone:
 		r.step(b, e.Time)
+		r.eta.predict(e.Time, b.Remaining)
 		r.Seqs.Add(float64(b.GlobalStep), float64(r.Seq))
 	case pipeline.EpochDone:
 		r.LastEpoch = b
@@ -207,6 +210,7 @@ func (r *Run) fold(e pipeline.Event) {
 		}
 	case pipeline.Resumed:
 		r.Status, r.Reason = Running, ""
+		r.eta.forget()
 	case pipeline.Commanded:
 		r.commanded(b)
 	case pipeline.Saved:

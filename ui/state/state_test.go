@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier/compress/pipeline"
 	"espalier/ui/internal/sample"
@@ -226,5 +227,34 @@ func TestALineOfTheRunLeadsToItsLayer(t *testing.T) {
 		if last := lines[len(lines)-1]; last.Layer != want || last.Text != text {
 			t.Errorf("%q leads to %q, want %q", last.Text, last.Layer, want)
 		}
+	}
+}
+
+func TestTheEndIsARangeWhilePredictionsDiffer(t *testing.T) {
+	journal := sample.Journal()
+	r := replay(journal[:1])
+	if lo, hi := r.ETA(); lo != 0 || hi != 0 {
+		t.Errorf("from %v to %v before anything is known", lo, hi)
+	}
+	at := journal[0].Time
+	tell := func(remaining float64) {
+		at = at.Add(time.Second)
+		r.Apply(pipeline.Event{Seq: r.Seq + 1, Time: at, Body: pipeline.StepDone{GlobalStep: int(r.Seq), Remaining: remaining}})
+	}
+	tell(0) // not known yet
+	tell(300)
+	tell(99)
+	if lo, hi := r.ETA(); lo != 99 || hi != 299 {
+		t.Errorf("from %v to %v, want from 99 to 299", lo, hi)
+	}
+	for i := range etaKept {
+		tell(98 - float64(i))
+	}
+	if lo, hi := r.ETA(); lo != hi || hi != 98-etaKept+1 {
+		t.Errorf("from %v to %v, though all newer predictions agree", lo, hi)
+	}
+	r.Apply(pipeline.Event{Seq: r.Seq + 1, Time: at, Body: pipeline.Resumed{}})
+	if lo, hi := r.ETA(); lo != 0 || hi != 0 {
+		t.Errorf("from %v to %v, though a pause moved the end", lo, hi)
 	}
 }
