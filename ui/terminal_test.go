@@ -280,3 +280,35 @@ func TestBytesPerFrame(t *testing.T) {
 		})
 	}
 }
+
+// A terminal that is resized while the run goes on is filled anew each time, and
+// one that is too small says so.
+func TestAResizedTerminal(t *testing.T) {
+	e := openTerminal(t, 120, 36, "run")
+	for _, c := range []struct {
+		width, height int
+		want          string
+	}{
+		{80, 24, "Sparsity by layer"}, {59, 16, "59×16 is too small"}, {60, 16, "┏━ 1 Loss"},
+		{160, 45, "╭─ 6 Rounds"}, {200, 60, "╭─ 7 Runs"}, {61, 17, "Sparsity by layer"}, {120, 36, "╭─ 4 Scales"},
+	} {
+		e.tmux("resize-window", "-x", fmt.Sprint(c.width), "-y", fmt.Sprint(c.height))
+		e.wait(c.want)
+		if c.width < minWidth {
+			continue
+		}
+		last := ""
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			rows := strings.Split(strings.TrimRight(e.screen(), "\n"), "\n")
+			if last = strings.Join(rows, "\n"); len(rows) >= c.height-1 && strings.HasPrefix(rows[0], " ● RUN") && strings.Contains(rows[1], "1 Loss") {
+				last = ""
+				break
+			}
+		}
+		if last != "" {
+			t.Errorf("%d×%d is not filled:\n%s", c.width, c.height, last)
+		}
+	}
+	e.keys("q", "d")
+	e.restored("left by: detach")
+}
