@@ -76,9 +76,12 @@ func stripCalibration(s *scene, w *pen) {
 			}
 			float = c.Float
 		}
+		if !w.fits("  " + observer + " " + value) {
+			return // half a number would mislead
+		}
 		w.put(theme.SeriesStyle(i), "  "+observer+" ").put(theme.Strong, value)
 	}
-	w.put(theme.Muted, "  fp32 ").putf(theme.Strong, "%.2f", 100*float)
+	w.fact("  fp32 ", theme.Strong, fmt.Sprintf("%.2f", 100*float))
 }
 
 // againstReference tells an accuracy, and the difference to the dense network
