@@ -3,6 +3,9 @@
 #
 #	docs/screens.sh runs/quick-20261122-140219 [another run to compare with]
 #
+# STEP is the step that is shown in the middle of training, NOTE says what the
+# run is.
+#
 # Every screen is drawn by the program itself, from the run's journal.
 set -eu
 run=$1
@@ -34,7 +37,7 @@ to see.
 EOF
 cat >>"$page" <<EOF
 Every picture is drawn by the program from the journal of one run, \`$name\`,
-by \`espalier screenshot\`; \`docs/screens.sh\` makes this page. On the screen
+by \`espalier screenshot\`; \`docs/screens.sh\` makes this page${NOTE:+ ($NOTE)}. On the screen
 itself \`e\` exports what is shown as SVG, PNG, text, CSV or JSON.
 EOF
 
