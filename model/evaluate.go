@@ -42,7 +42,6 @@ type inferBlock struct {
 type inferSpace struct {
 	image    []float32 // also an image as planes
 	winograd []float32
-	split    []float32       // one image's planes sorted by parity
 	dense    [2][]float32    // a group of images before and after a dense layer among sparse ones
 	maps     [3][3][]float32 // by stage: three maps of a part's images, used in turn
 	pooled   []float32
@@ -86,13 +85,12 @@ func (v *Evaluator) pack() {
 
 func (v *Evaluator) space() *inferSpace {
 	s := &inferSpace{image: kernel.Floats(imageLen), pooled: make([]float32, v.fused.Classifier.In)}
-	var winograd, split, dense int
+	var winograd, dense int
 	for _, c := range v.convs {
 		winograd = max(winograd, c.scratchLen())
-		split = max(split, c.geometry.In.Planes().Split().Len())
 		dense = max(dense, c.group*c.geometry.Out.Len())
 	}
-	s.winograd, s.split = kernel.Floats(winograd), kernel.Floats(split)
+	s.winograd = kernel.Floats(winograd)
 	s.dense = [2][]float32{kernel.Floats(dense), kernel.Floats(dense)}
 	for _, b := range v.blocks {
 		for i := range s.maps[b.stage] {
@@ -135,7 +133,7 @@ func (v *Evaluator) Bytes() int64 {
 		}
 	}
 	for _, s := range v.workers {
-		floats += len(s.image) + len(s.winograd) + len(s.split) + len(s.dense[0]) + len(s.dense[1]) + len(s.pooled)
+		floats += len(s.image) + len(s.winograd) + len(s.dense[0]) + len(s.dense[1]) + len(s.pooled)
 		for _, stage := range s.maps {
 			for _, m := range stage {
 				floats += len(m)

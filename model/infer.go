@@ -44,7 +44,6 @@ func (v *Evaluator) chooseLayout() {
 
 func (s *inferSpace) clear() {
 	clear(s.image)
-	clear(s.split)
 	for _, stage := range s.maps {
 		for _, m := range stage {
 			clear(m)
@@ -90,7 +89,7 @@ func (v *Evaluator) input(s *inferSpace, first, n, a int) {
 	for i := range n {
 		x, y := images(v.x, pixels, first+i, 1), images(s.maps[0][0], size, a+i, 1)
 		if v.planar {
-			v.stem.geometry.In.Planes().Pack(s.image, x)
+			v.engine.Kernels.PackPlanes(v.stem.geometry.In.Planes(), s.image, x)
 			v.engine.Kernels.SparseForward(v.stem.sparse, y, s.image, 1, e)
 			continue
 		}
@@ -112,10 +111,6 @@ func (v *Evaluator) block(b *inferBlock, s *inferSpace, at, a, n int) int {
 		middle, to, shortcut = 0, 1, maps[2]
 		for i := a; i < a+n; i++ {
 			from := images(x, v.size(in), i, 1)
-			if v.planar {
-				v.engine.Kernels.SplitPlanes(in.Planes(), s.split, from)
-				from = s.split
-			}
 			v.shortcut(b, images(shortcut, size, i, 1), from, s)
 			v.apply(b.conv1, images(maps[middle], size, i, 1), from, 1, e, s)
 		}
@@ -128,7 +123,6 @@ func (v *Evaluator) block(b *inferBlock, s *inferSpace, at, a, n int) int {
 }
 
 // shortcut computes y, one image of a block's shortcut where the size changes.
-// In planes, x has been sorted by parity.
 func (v *Evaluator) shortcut(b *inferBlock, y, x []float32, s *inferSpace) {
 	switch {
 	case b.down != nil:

@@ -85,7 +85,7 @@ func benchmarkDirectCalls(s *Set, c Conv, call func(name string, shape fmt.Strin
 	// Dense layers are not computed as sparse ones; these are the longest calls
 	// that there could be.
 	p := NewSparse(c, prune(newRand(1), c, 0.4))
-	sx, sy := Floats(p.Source().Len()), Floats(p.Output().Len())
+	sx, sy := Floats(p.Input().Len()), Floats(p.Output().Len())
 	strip := map[string]map[int]int{"avx512": {32: 8, 16: 8, 8: 8}, "avx2": {32: 2, 16: 4, 8: 8}}[s.Name][c.Out.W]
 	call("sparse, 40 % left", c, c.Out.H/strip, func() { s.SparseForward(p, sy, sx, 1, Epilogue{}) })
 }

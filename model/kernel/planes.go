@@ -4,9 +4,9 @@ import "fmt"
 
 // Planes is the geometry of one image's activations for sparse convolution:
 // [C][H+2][W], each channel a plane with a row of zeros above and below it and
-// no border at its sides, so that a vector holds neighbouring pixels of one
-// channel. Planes start at multiples of 16 floats. Kernels read the rows of
-// zeros and never write them.
+// no border at its sides. In a row the even columns come first, then the odd
+// ones, so that a vector holds every second pixel. Planes start at multiples of
+// 16 floats. Kernels read the rows of zeros and never write them.
 type Planes struct {
 	C, H, W int
 }
@@ -21,40 +21,26 @@ func (p Planes) Plane() int { return ((p.H+2)*p.W + Lanes - 1) / Lanes * Lanes }
 func (p Planes) Len() int { return p.C * p.Plane() }
 
 // At returns the offset of channel c of pixel (y, x), in floats.
-func (p Planes) At(c, y, x int) int { return c*p.Plane() + (y+1)*p.W + x }
+func (p Planes) At(c, y, x int) int { return p.row(c, y) + x/2 + x%2*((p.W+1)/2) }
+
+// row returns the offset of a row, in floats.
+func (p Planes) row(c, y int) int { return c*p.Plane() + (y+1)*p.W }
+
+// halves returns the even and the odd columns of a row.
+func (p Planes) halves(row []float32) (even, odd []float32) {
+	n := (p.W + 1) / 2
+	return row[:n], row[n:p.W]
+}
 
 // String returns, as an example, "16×32×32".
 func (p Planes) String() string { return fmt.Sprintf("%d×%d×%d", p.C, p.H, p.W) }
 
-// Pack writes one image src [C][H][W] into dst, laid out as p.
-func (p Planes) Pack(dst, src []float32) {
-	n := p.H * p.W
-	for c := range p.C {
-		copy(dst[p.At(c, 0, 0):][:n], src[c*n:][:n])
-	}
-}
-
-// Unpack is Pack's inverse.
-func (p Planes) Unpack(dst, src []float32) {
-	n := p.H * p.W
-	for c := range p.C {
-		copy(dst[c*n:][:n], src[p.At(c, 0, 0):][:n])
-	}
-}
-
-// Split returns the geometry of p sorted by parity, as convolutions with stride
-// 2 read it: [C][2][2][H/2+2][W/2], both halves rounded up. The plane
-// [c][a][b] has in its row i and column x the pixel (2i + a − 1, 2x + b) of
-// channel c, which is zero where it lies outside of p; rows past the last
-// of them are never read. Taps at a distance of 2 become neighbours.
-func (p Planes) Split() Planes { return Planes{4 * p.C, (p.H + 1) / 2, (p.W + 1) / 2} }
-
-// SplitPlanes sorts one image by parity, from p to p.Split().
-func (s *Set) SplitPlanes(p Planes, dst, src []float32) {
+// PackPlanes writes one image src [C][H][W] into dst, laid out as p.
+func (s *Set) PackPlanes(p Planes, dst, src []float32) {
 	p.check()
-	need("dst", dst, p.Split().Len())
-	need("src", src, p.Len())
-	s.sparse.split(p, dst, src)
+	need("dst", dst, p.Len())
+	need("src", src, p.C*p.H*p.W)
+	s.sparse.pack(p, dst, src)
 }
 
 // MapToPlanes converts one image from m to m.Planes().
@@ -88,27 +74,16 @@ func (p Planes) check() {
 	}
 }
 
-func splitPlanesGo(p Planes, dst, src []float32) {
-	q := p.Split()
+func packPlanesGo(p Planes, dst, src []float32) {
 	for c := range p.C {
-		for parity := range 2 {
-			even, odd := 4*c+2*parity, 4*c+2*parity+1
-			for i := range q.H + 1 - parity {
-				e := dst[even*q.Plane()+i*q.W:][:q.W]
-				o := dst[odd*q.Plane()+i*q.W:][:q.W]
-				y := 2*i + parity - 1
-				if y >= p.H {
-					clear(e)
-					clear(o)
-					continue
-				}
-				row := src[p.At(c, y, 0):][:p.W] // for y = −1 the row of zeros
-				for x := range p.W / 2 {
-					e[x], o[x] = row[2*x], row[2*x+1]
-				}
-				if p.W%2 == 1 {
-					e[q.W-1], o[q.W-1] = row[p.W-1], 0
-				}
+		for y := range p.H {
+			even, odd := p.halves(dst[p.row(c, y):])
+			row := src[(c*p.H+y)*p.W:][:p.W]
+			for x := range odd {
+				even[x], odd[x] = row[2*x], row[2*x+1]
+			}
+			if p.W%2 == 1 {
+				even[len(odd)] = row[p.W-1]
 			}
 		}
 	}

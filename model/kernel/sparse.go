@@ -8,18 +8,15 @@ import (
 // Sparse convolution, for inference with pruned networks: its work is
 // proportional to the weights that are left, wherever they are.
 //
-// A vector holds neighbouring pixels of one channel (see Planes), so a weight
-// multiplies whole vectors of its input's plane, moved by its tap's place. A
-// move up or down is an offset. A move to the side would need vectors that
-// straddle two others; instead each output's weights are sorted by column, and
-// the sums are moved between the columns:
+// A vector holds pixels of one channel, either of even or of odd columns (see
+// Planes), so a weight multiplies whole vectors of its input's plane, taken from
+// its tap's place. A move up or down is an offset. The neighbours of an odd
+// column at its left, and those of an even column at its right, are in the same
+// lanes of the other half of the row. The other two are one lane further; their
+// sums are kept apart, moved by that lane once they are complete, and added. So
+// each output's weights are sorted by column. With stride 2 the outputs are a
+// row's even columns, and only the left taps are a lane further.
 //
-//	sum weights of the column right of the centre    Σ w·x[i]
-//	move the sums one pixel to the left              lane i−1 now holds Σ w·x[i]
-//	sum weights of the centre on top of them
-//	move, sum weights of the left column, move back
-//
-// With stride 2 the same is done on the input sorted by parity (Planes.Split).
 // Park et al., "Faster CNNs with Direct Sparse Convolutions and Guided
 // Pruning", 2017, describe the lists of weights and offsets.
 //
@@ -30,7 +27,7 @@ import (
 // been checked.
 type sparseFuncs struct {
 	forward func(p *Sparse, y, x []float32, e Epilogue) // one image
-	split   func(p Planes, dst, src []float32)
+	pack    func(p Planes, dst, src []float32)
 	fromMap func(m Map, dst, src []float32)
 	toMap   func(m Map, dst, src []float32)
 	pool    func(p Planes, dst, a []float32)
@@ -39,7 +36,7 @@ type sparseFuncs struct {
 func sparseGo() sparseFuncs {
 	return sparseFuncs{
 		forward: sparseForwardGo,
-		split:   splitPlanesGo,
+		pack:    packPlanesGo,
 		fromMap: mapToPlanesGo,
 		toMap:   planesToMapGo,
 		pool:    averagePoolPlanesGo,
@@ -51,20 +48,24 @@ func sparseGo() sparseFuncs {
 type Sparse struct {
 	conv    Conv
 	in, out Planes
-	entries []sparseEntry // by output channel, column (right, centre, left), input channel, row
+	entries []sparseEntry // by output channel, column (left, centre, right), input channel, row
 	columns []sparseColumns
 }
 
-// A sparseEntry is a weight and where its input for output (0, 0) is, before
-// the move to the side. The layout is known to the generator.
+// A sparseEntry is a weight and the offset of the row that holds its input for
+// output (0, 0); for stride 2, of the half row. The layout is known to the
+// generator.
 type sparseEntry struct {
 	offset uint32 // floats
 	weight float32
 }
 
 // sparseColumns says how many entries each column of one output channel has.
+// With stride 2 those of the right column, which differ from those of the centre
+// in their offsets only, are counted there, unless the input ends with an even
+// column that has no neighbour.
 type sparseColumns struct {
-	right, centre, left int32
+	left, centre, right int32
 	_                   int32
 }
 
@@ -78,19 +79,14 @@ func NewSparse(c Conv, w []float32) *Sparse {
 	}
 	need("w", w, out.C*in.C*c.Kernel*c.Kernel)
 	p := &Sparse{conv: c, in: in, out: out, columns: make([]sparseColumns, out.C)}
-	if c.Stride == 2 {
-		p.in = in.Split()
-	}
 	for k := range p.columns {
 		n := &p.columns[k]
-		if c.Stride == 1 {
-			n.right = p.list(k, 2, w)
-		}
-		n.centre = p.list(k, 1, w)
-		if c.Stride == 2 { // the odd column of the same index, so nothing moves
-			n.centre += p.list(k, 2, w)
-		}
 		n.left = p.list(k, 0, w)
+		n.centre = p.list(k, 1, w)
+		n.right = p.list(k, 2, w)
+		if c.Stride == 2 && in.W%2 == 0 {
+			n.centre, n.right = n.centre+n.right, 0
+		}
 	}
 	return p
 }
@@ -100,34 +96,27 @@ func NewSparse(c Conv, w []float32) *Sparse {
 func (p *Sparse) list(k, kx int, w []float32) int32 {
 	before := len(p.entries)
 	edge := 1 - p.conv.Kernel/2
+	half := 0
+	if p.conv.Stride == 2 && kx != 1 {
+		half = (p.in.W + 1) / 2 // the input's column, 2x + kx − 1, is odd
+	}
 	if kx -= edge; kx < 0 || kx >= p.conv.Kernel {
 		return 0
 	}
-	for c := range p.conv.In.C {
+	for c := range p.in.C {
 		for ky := range p.conv.Kernel {
-			v := w[((k*p.conv.In.C+c)*p.conv.Kernel+ky)*p.conv.Kernel+kx]
+			v := w[((k*p.in.C+c)*p.conv.Kernel+ky)*p.conv.Kernel+kx]
 			if v != 0 {
-				p.entries = append(p.entries, sparseEntry{uint32(p.offset(c, ky+edge, kx+edge)), v})
+				at := c*p.in.Plane() + (ky+edge)*p.in.W + half
+				p.entries = append(p.entries, sparseEntry{uint32(at), v})
 			}
 		}
 	}
 	return int32(len(p.entries) - before)
 }
 
-// offset returns where output (0, 0) finds its input for tap (ky, kx) of a 3×3
-// kernel, but for the move to the side that is left to the sums.
-func (p *Sparse) offset(c, ky, kx int) int {
-	if p.conv.Stride == 1 {
-		return c*p.in.Plane() + ky*p.in.W
-	}
-	// The tap's row is 2y + ky − 1 and its column 2x + kx − 1.
-	plane := 4*c + 2*(ky%2) + (kx+1)%2
-	return plane*p.in.Plane() + ky/2*p.in.W
-}
-
-// Source returns the layout of the input: that of the image as planes, sorted
-// by parity if the stride is 2.
-func (p *Sparse) Source() Planes { return p.in }
+// Input returns the layout of the input.
+func (p *Sparse) Input() Planes { return p.in }
 
 // Output returns the layout of the output.
 func (p *Sparse) Output() Planes { return p.out }
@@ -148,7 +137,7 @@ func (p *Sparse) Bytes() int64 {
 // SparseForward computes y = relu(conv2d(x, w) + bias + residual) for so many
 // images, one behind the other.
 //
-//	x   each laid out as p.Source()
+//	x   each laid out as p.Input()
 //	y   and e.Residual, each laid out as p.Output()
 //
 // e.Sums is not for inference and must be nil. Accuracy: |y − exact| ≤
@@ -180,9 +169,9 @@ func (s *Set) SparseForward(p *Sparse, y, x []float32, images int, e Epilogue) {
 func sparseForwardGo(p *Sparse, y, x []float32, e Epilogue) {
 	entries := p.entries
 	for k, n := range p.columns {
-		plane := y[p.out.At(k, 0, 0):][:p.out.H*p.out.W]
+		plane := y[p.out.row(k, 0):][:p.out.H*p.out.W]
 		if e.Residual != nil {
-			copy(plane, e.Residual[p.out.At(k, 0, 0):])
+			copy(plane, e.Residual[p.out.row(k, 0):])
 		} else {
 			clear(plane)
 		}
@@ -191,9 +180,9 @@ func sparseForwardGo(p *Sparse, y, x []float32, e Epilogue) {
 				plane[i] += e.Bias[k]
 			}
 		}
-		for i, n := range [3]int32{n.right, n.centre, n.left} {
+		for i, n := range [3]int32{n.left, n.centre, n.right} {
 			for _, entry := range entries[:n] {
-				accumulate(plane, p.out.W, x[entry.offset:], entry.weight, 1-i)
+				p.accumulate(plane, x[entry.offset:], entry.weight, i-1)
 			}
 			entries = entries[n:]
 		}
@@ -207,26 +196,54 @@ func sparseForwardGo(p *Sparse, y, x []float32, e Epilogue) {
 	}
 }
 
-// accumulate adds weight·x to y, rows of width pixels, x being taken move
-// pixels to the right and as zero beyond its row.
-func accumulate(y []float32, width int, x []float32, weight float32, move int) {
-	if move == 0 {
-		x = x[:len(y)]
-		for i, v := range x {
-			y[i] += weight * v
+// accumulate adds weight·x to the rows of y, x being taken move pixels to the
+// right and as zero beyond its row.
+func (p *Sparse) accumulate(y, x []float32, weight float32, move int) {
+	for row := range p.out.H {
+		even, odd := p.out.halves(y[row*p.out.W:])
+		x := x[row*p.conv.Stride*p.in.W:]
+		if p.conv.Stride == 2 {
+			// Neighbours in x belong to outputs that are in turn even and odd.
+			switch {
+			case move < 0:
+				even, x = even[1:], x[:p.in.W/2]
+				addSecond(odd, x, weight)
+				addSecond(even, x[min(1, len(x)):], weight)
+				continue
+			case move > 0:
+				n := p.in.W / 2 // the last output may have no neighbour at its right
+				even, odd = even[:(n+1)/2], odd[:n/2]
+			}
+			addSecond(even, x, weight)
+			addSecond(odd, x[1:], weight)
+			continue
 		}
-		return
+		xEven, xOdd := p.in.halves(x)
+		switch {
+		case move < 0:
+			addTo(even[1:], xOdd, weight)
+			addTo(odd, xEven, weight)
+		case move > 0:
+			addTo(even[:len(odd)], xOdd, weight)
+			addTo(odd[:len(even)-1], xEven[1:], weight)
+		default:
+			addTo(even, xEven, weight)
+			addTo(odd, xOdd, weight)
+		}
 	}
-	for len(y) > 0 {
-		out, in := y[:width], x[:width]
-		if move > 0 {
-			out, in = out[:width-1], in[1:]
-		} else {
-			out, in = out[1:], in[:width-1]
-		}
-		for i, v := range in {
-			out[i] += weight * v
-		}
-		y, x = y[width:], x[width:]
+}
+
+// addTo adds weight·x to y; x may be longer.
+func addTo(y, x []float32, weight float32) {
+	x = x[:len(y)]
+	for i, v := range x {
+		y[i] += weight * v
+	}
+}
+
+// addSecond adds weight times every second element of x to y.
+func addSecond(y, x []float32, weight float32) {
+	for i := range y {
+		y[i] += weight * x[2*i]
 	}
 }

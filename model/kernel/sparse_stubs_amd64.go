@@ -1,4 +1,4 @@
-// Stubs of the assembly that _asm/sparse.go and _asm/planes.go write.
+// Stubs of the assembly that _asm/sparse*.go and _asm/planes.go write.
 
 package kernel
 
@@ -15,6 +15,12 @@ func sparse16x8AVX512(a sparseArgs)
 func sparse8x8AVX512(a sparseArgs)
 
 //go:noescape
+func sparse16x8Stride2AVX512(a sparseArgs)
+
+//go:noescape
+func sparse8x8Stride2AVX512(a sparseArgs)
+
+//go:noescape
 func sparse32x2AVX2(a sparseArgs)
 
 //go:noescape
@@ -24,13 +30,25 @@ func sparse16x4AVX2(a sparseArgs)
 func sparse8x8AVX2(a sparseArgs)
 
 //go:noescape
-func splitPlanesAVX2(a planesArgs)
+func sparse16x4Stride2AVX2(a sparseArgs)
 
 //go:noescape
-func mapToPlanesAVX2(a planesArgs)
+func sparse8x8Stride2AVX2(a sparseArgs)
 
 //go:noescape
-func planesToMapAVX2(a planesArgs)
+func packPlanesAVX2(a planesArgs)
+
+//go:noescape
+func mapToPlanes16AVX2(a planesArgs)
+
+//go:noescape
+func mapToPlanes8AVX2(a planesArgs)
+
+//go:noescape
+func planesToMap16AVX2(a planesArgs)
+
+//go:noescape
+func planesToMap8AVX2(a planesArgs)
 
 //go:noescape
 func poolPlanesAVX2(a planesArgs)

@@ -39,26 +39,27 @@ func exactSparse(c Conv, x, w, bias, residual []float32, relu bool) []exact {
 // planesOf returns plain [C][H][W] between guards, laid out as p.
 func planesOf(t testing.TB, p Planes, plain []float32) []float32 {
 	s := guardedFloats(t, p.Len(), p.W%5)
-	p.Pack(s, plain)
+	for c := range p.C {
+		for y := range p.H {
+			for x := range p.W {
+				s[p.At(c, y, x)] = plain[(c*p.H+y)*p.W+x]
+			}
+		}
+	}
 	return s
 }
 
 // runSparse computes y for several plain images [n][C][H][W], each with its own
 // residual, and checks that the rows of zeros stay as they are.
 func runSparse(t testing.TB, s *Set, p *Sparse, x []float32, images int, bias, residual []float32, relu, inPlace bool) []float32 {
-	in, out := Planes(p.conv.In), p.Output()
-	px := guardedFloats(t, images*p.Source().Len(), in.W%3)
+	in, out := p.Input(), p.Output()
+	px := guardedFloats(t, images*in.Len(), in.W%3)
 	py, pr := guardedFloats(t, images*out.Len(), in.W%4), guardedFloats(t, images*out.Len(), 1)
 	n, m := in.C*in.H*in.W, out.C*out.H*out.W
 	for i := range images {
-		at := px[i*p.Source().Len():][:p.Source().Len()]
-		if p.conv.Stride == 2 {
-			s.SplitPlanes(in, at, planesOf(t, in, x[i*n:]))
-		} else {
-			in.Pack(at, x[i*n:])
-		}
+		s.PackPlanes(in, px[i*in.Len():][:in.Len()], x[i*n:])
 		if residual != nil {
-			out.Pack(pr[i*out.Len():], residual[i*m:])
+			s.PackPlanes(out, pr[i*out.Len():][:out.Len()], residual[i*m:])
 		}
 	}
 	e := Epilogue{Bias: bias, ReLU: relu}
@@ -72,8 +73,10 @@ func runSparse(t testing.TB, s *Set, p *Sparse, x []float32, images int, bias, r
 	y := make([]float32, images*m)
 	for i := range images {
 		image := py[i*out.Len():][:out.Len()]
-		out.Unpack(y[i*m:], image)
 		for c := range out.C {
+			for j := range out.H * out.W {
+				y[(i*out.C+c)*out.H*out.W+j] = image[out.At(c, j/out.W, j%out.W)]
+			}
 			for x := range out.W {
 				if image[out.At(c, -1, x)] != 0 || image[out.At(c, out.H, x)] != 0 {
 					t.Fatalf("wrote into the rows of zeros of channel %d", c)
@@ -168,7 +171,7 @@ func TestSparseKeepsNaN(t *testing.T) {
 // TestPlanesConversions holds conversions to their definitions, exactly.
 func TestPlanesConversions(t *testing.T) {
 	eachSet(t, func(t *testing.T, s *Set) {
-		for _, size := range [][2]int{{32, 32}, {16, 16}, {8, 8}, {4, 24}, {1, 1}, {5, 3}, {2, 17}, {3, 8}, {7, 32}} {
+		for _, size := range [][2]int{{32, 32}, {16, 16}, {8, 8}, {4, 24}, {1, 1}, {5, 3}, {2, 17}, {3, 8}, {7, 32}, {3, 48}, {16, 8}} {
 			m := Map{32, size[0], size[1]}
 			p := m.Planes()
 			plain := operand(4, m.values())
@@ -182,26 +185,9 @@ func TestPlanesConversions(t *testing.T) {
 			s.PlanesToMap(m, back, x)
 			same(t, fmt.Sprintf("%v as map", m), back, packedMap(t, m, plain, 7, 0))
 
-			q := p.Split()
-			split := guardedFloats(t, q.Len(), p.W%3)
-			s.SplitPlanes(p, split, x)
-			for c := range p.C {
-				for a := range 2 {
-					for b := range 2 {
-						for i := range q.H + 1 - a {
-							for j := range q.W {
-								var want float32
-								if y, x := 2*i+a-1, 2*j+b; y >= 0 && y < p.H && x < p.W {
-									want = plain[(c*p.H+y)*p.W+x]
-								}
-								if got := split[(4*c+2*a+b)*q.Plane()+i*q.W+j]; got != want {
-									t.Fatalf("%v split: [%d][%d][%d][%d][%d] = %v, want %v", p, c, a, b, i, j, got, want)
-								}
-							}
-						}
-					}
-				}
-			}
+			packed := guardedFloats(t, p.Len(), p.W%3)
+			s.PackPlanes(p, packed, plain)
+			same(t, fmt.Sprintf("%v packed", p), packed, x)
 
 			mean := guardedFloats(t, p.C, 1)
 			s.AveragePoolPlanes(p, mean, x)
@@ -221,7 +207,7 @@ func TestSparseAllocatesNothing(t *testing.T) {
 	c := convShape(16, 16, 8, 8, 3, 1)
 	p := NewSparse(c, prune(newRand(1), c, 0.1))
 	eachSet(t, func(t *testing.T, s *Set) {
-		x, y := Floats(p.Source().Len()), Floats(p.Output().Len())
+		x, y := Floats(p.Input().Len()), Floats(p.Output().Len())
 		if n := testing.AllocsPerRun(10, func() { s.SparseForward(p, y, x, 1, Epilogue{ReLU: true}) }); n != 0 {
 			t.Errorf("%v allocations", n)
 		}
@@ -237,7 +223,7 @@ func BenchmarkSparse(b *testing.B) {
 				b.Run(fmt.Sprintf("%v/%v/%s", c, density, s.Name), func(b *testing.B) {
 					p := NewSparse(c, prune(newRand(1), c, density))
 					const images = 8
-					x, y := Floats(images*p.Source().Len()), Floats(images*p.Output().Len())
+					x, y := Floats(images*p.Input().Len()), Floats(images*p.Output().Len())
 					bias := Floats(c.Out.C)
 					fillNormal(newRand(1), x)
 					e := Epilogue{Bias: bias, Residual: Floats(len(y)), ReLU: true}
@@ -259,11 +245,11 @@ func BenchmarkPlanes(b *testing.B) {
 	for _, s := range setsUnderTest(b) {
 		for _, m := range elementwiseMaps[:3] {
 			p := m.Planes()
-			x, y, z := Floats(m.Len()), Floats(p.Len()), Floats(p.Split().Len())
+			x, y := Floats(m.Len()), Floats(p.Len())
 			for name, f := range map[string]func(){
 				"from map": func() { s.MapToPlanes(m, y, x) },
 				"to map":   func() { s.PlanesToMap(m, x, y) },
-				"split":    func() { s.SplitPlanes(p, z, y) },
+				"pack":     func() { s.PackPlanes(p, y, x) },
 				"pool":     func() { s.AveragePoolPlanes(p, x, y) },
 			} {
 				b.Run(fmt.Sprintf("%s/%v/%s", name, m, s.Name), func(b *testing.B) {

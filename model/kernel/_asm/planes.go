@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // Conversions of planes, in AVX2 for both instruction sets. Offsets within
 // planesArgs, the same for all: dst 0, src 8, channels or rows 16, and the
 // distances as said below.
@@ -19,58 +21,38 @@ func planesEnd(f *file) {
 	f.p("\tRET")
 }
 
-// splitPlanes sorts channels by parity, two rows at a time. DI is the current
-// row of the plane of odd rows' above, even columns: [1][0].
+// packPlanes sorts the pixels of every row.
 //
 //	16 channels
-//	24 pairs of rows
+//	24 rows
 //	32 groups of 16 pixels in a row
-//	40 bytes between two planes of dst
-//	48 bytes from the end of a channel's rows in src to the next channel's
-//	56 bytes from row 0 of dst's plane [1][0] to the same of the next channel
-func splitPlanes(f *file) {
-	planesBegin(f, "splitPlanes", "sorts src's pixels by the parity of row and column")
+//	40 bytes of half a row
+//	48 bytes from the end of a channel's rows to the next channel's, in dst
+func packPlanes(f *file) {
+	planesBegin(f, "packPlanes", "brings the even columns of every row before the odd ones")
 	f.p("\tMOVQ 16(AX), R8")
-	f.p("\tMOVQ 40(AX), R10 // plane")
-	f.p("\tMOVQ 32(AX), R11")
-	f.p("\tSHLQ $5, R11 // row of dst")
-	f.p("\tVXORPS Y7, Y7, Y7")
+	f.p("\tMOVQ 40(AX), R10")
 	f.p("channel:")
-	f.p("\tMOVQ DI, R13")
-	f.p("\tSUBQ R10, R13")
-	f.p("\tSUBQ R10, R13 // plane [0][0]")
-	f.p("\tMOVQ R13, R15")
-	f.p("\tMOVQ 32(AX), CX")
-	f.p("above:")
-	f.p("\tVMOVUPS Y7, (R15)")
-	f.p("\tVMOVUPS Y7, (R15)(R10*1)")
-	f.p("\tADDQ $32, R15")
-	f.p("\tDECQ CX")
-	f.p("\tJNZ above")
-	f.p("\tADDQ R11, R13 // row 1")
-	f.p("\tMOVQ DI, R12")
 	f.p("\tMOVQ 24(AX), R9")
-	f.p("pair:")
-	for _, row := range []struct{ name, dst string }{{"even", "R12"}, {"odd", "R13"}} {
-		f.p("\tMOVQ 32(AX), CX")
-		f.p("%s:", row.name)
-		f.p("\tVMOVUPS 0(SI), Y0")
-		f.p("\tVMOVUPS 32(SI), Y1")
-		f.p("\tVSHUFPS $0x88, Y1, Y0, Y2 // 0 2 8 10 | 4 6 12 14")
-		f.p("\tVSHUFPS $0xdd, Y1, Y0, Y3")
-		f.p("\tVPERMPD $0xd8, Y2, Y2")
-		f.p("\tVPERMPD $0xd8, Y3, Y3")
-		f.p("\tVMOVUPS Y2, (%s)", row.dst)
-		f.p("\tVMOVUPS Y3, (%s)(R10*1)", row.dst)
-		f.p("\tADDQ $64, SI")
-		f.p("\tADDQ $32, %s", row.dst)
-		f.p("\tDECQ CX")
-		f.p("\tJNZ %s", row.name)
-	}
+	f.p("row:")
+	f.p("\tMOVQ 32(AX), CX")
+	f.p("sixteen:")
+	f.p("\tVMOVUPS 0(SI), Y0")
+	f.p("\tVMOVUPS 32(SI), Y1")
+	f.p("\tVSHUFPS $0x88, Y1, Y0, Y2 // 0 2 8 10 | 4 6 12 14")
+	f.p("\tVSHUFPS $0xdd, Y1, Y0, Y3")
+	f.p("\tVPERMPD $0xd8, Y2, Y2")
+	f.p("\tVPERMPD $0xd8, Y3, Y3")
+	f.p("\tVMOVUPS Y2, (DI)")
+	f.p("\tVMOVUPS Y3, (DI)(R10*1)")
+	f.p("\tADDQ $64, SI")
+	f.p("\tADDQ $32, DI")
+	f.p("\tDECQ CX")
+	f.p("\tJNZ sixteen")
+	f.p("\tADDQ R10, DI")
 	f.p("\tDECQ R9")
-	f.p("\tJNZ pair")
-	f.p("\tADDQ 48(AX), SI")
-	f.p("\tADDQ 56(AX), DI")
+	f.p("\tJNZ row")
+	f.p("\tADDQ 48(AX), DI")
 	f.p("\tDECQ R8")
 	f.p("\tJNZ channel")
 	planesEnd(f)
@@ -108,38 +90,56 @@ func eightPlanes(base, base4 string) [8]string {
 	return all
 }
 
-// convert writes a conversion of half a block of channels between a map and
-// planes, 8 pixels at a time, planes being in register planes and the map in
-// register pixels.
+// convert writes two conversions of half a block of channels between a map and
+// planes, 8 floats of a plane at a time, planes being in register planes and the
+// map in register pixels: for rows of 16 pixels and its multiples, and for rows
+// of 8. The body is given the bytes from the map's pixel to that of each float.
 //
 //	16 rows
-//	24 groups of 8 pixels in a row
+//	24 groups of 8 columns of the same parity in a row; 1 for rows of 8
 //	32 bytes between two planes
-func convert(f *file, planes string, body func(at [8]string)) {
+func convert(f *file, name, does, planes string, body func(at [8]string, pixel [8]int)) {
+	const pixel = 64
 	other := map[string]string{"DI": "SI", "SI": "DI"}[planes]
-	f.p("\tMOVQ 16(AX), R9")
-	f.p("\tMOVQ 32(AX), R10")
-	f.p("\tLEAQ (R10)(R10*2), R11")
-	f.p("row:")
-	f.p("\tMOVQ 24(AX), CX")
-	f.p("eight:")
-	f.p("\tLEAQ (%s)(R10*4), R12", planes)
-	body(eightPlanes(planes, "R12"))
-	f.p("\tADDQ $32, %s", planes)
-	f.p("\tADDQ $512, %s", other)
-	f.p("\tDECQ CX")
-	f.p("\tJNZ eight")
-	f.p("\tADDQ $128, %s // the border", other)
-	f.p("\tDECQ R9")
-	f.p("\tJNZ row")
-	planesEnd(f)
+	for _, width := range []int{16, 8} {
+		planesBegin(f, fmt.Sprintf("%s%d", name, width), does)
+		f.p("\tMOVQ 16(AX), R9")
+		f.p("\tMOVQ 32(AX), R10")
+		f.p("\tLEAQ (R10)(R10*2), R11")
+		f.p("row:")
+		eight := func(label string, columns [8]int) {
+			for i := range columns {
+				columns[i] *= pixel
+			}
+			f.p("\tMOVQ 24(AX), CX")
+			f.p("%s:", label)
+			f.p("\tLEAQ (%s)(R10*4), R12", planes)
+			body(eightPlanes(planes, "R12"), columns)
+			f.p("\tADDQ $32, %s", planes)
+			f.p("\tADDQ $%d, %s", 16*pixel, other)
+			f.p("\tDECQ CX")
+			f.p("\tJNZ %s", label)
+		}
+		if width == 8 {
+			eight("eight", [8]int{0, 2, 4, 6, 1, 3, 5, 7})
+			f.p("\tSUBQ $%d, %s // a border of 2 pixels", (16-8-2)*pixel, other)
+		} else {
+			f.p("\tMOVQ %s, R13", other)
+			eight("even", [8]int{0, 2, 4, 6, 8, 10, 12, 14})
+			f.p("\tXCHGQ R13, %s", other)
+			eight("odd", [8]int{1, 3, 5, 7, 9, 11, 13, 15})
+			f.p("\tADDQ $%d, %s // the border", 2*pixel, other)
+		}
+		f.p("\tDECQ R9")
+		f.p("\tJNZ row")
+		planesEnd(f)
+	}
 }
 
 func mapToPlanes(f *file) {
-	planesBegin(f, "mapToPlanes", "converts 8 channels of src, a map, to dst, planes")
-	convert(f, "DI", func(at [8]string) {
+	convert(f, "mapToPlanes", "converts 8 channels of src, a map, to dst, planes", "DI", func(at [8]string, pixel [8]int) {
 		for i := range 8 {
-			f.p("\tVMOVUPS %d(SI), Y%d", 64*i, i)
+			f.p("\tVMOVUPS %d(SI), Y%d", pixel[i], i)
 		}
 		transpose8(f)
 		for i := range 8 {
@@ -149,14 +149,13 @@ func mapToPlanes(f *file) {
 }
 
 func planesToMap(f *file) {
-	planesBegin(f, "planesToMap", "converts 8 channels of src, planes, to dst, a map")
-	convert(f, "SI", func(at [8]string) {
+	convert(f, "planesToMap", "converts 8 channels of src, planes, to dst, a map", "SI", func(at [8]string, pixel [8]int) {
 		for i := range 8 {
 			f.p("\tVMOVUPS %s, Y%d", at[i], i)
 		}
 		transpose8(f)
 		for i := range 8 {
-			f.p("\tVMOVUPS Y%d, %d(DI)", 8+i, 64*i)
+			f.p("\tVMOVUPS Y%d, %d(DI)", 8+i, pixel[i])
 		}
 	})
 }

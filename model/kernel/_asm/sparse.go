@@ -3,12 +3,12 @@ package main
 import "fmt"
 
 // Sparse convolution. A kernel computes one strip of rows of all output
-// channels of an image: the strip's pixels are contiguous, in the sums as in
-// every plane that is read, and fill a fixed number of registers. Offsets
-// within sparseArgs:
+// channels of an image. For one channel its sums fill a fixed number of
+// registers, while it walks the channel's list of weights: left taps, centre,
+// right ones. Offsets within sparseArgs:
 const (
 	spDst      = 0  // the strip of channel 0
-	spSrc      = 8  // the strip of input plane 0, one row higher
+	spSrc      = 8  // the strip's first row in input plane 0, one row higher
 	spEntries  = 16 // of the first channel
 	spColumns  = 24
 	spBias     = 32 // or nil
@@ -20,233 +20,126 @@ const (
 )
 
 func sparseAVX512(f *file) {
-	for _, k := range []sparse{
-		{file: f, name: "sparse32x8AVX512", class: "Z", vectors: 16, perRow: 2},
-		{file: f, name: "sparse16x8AVX512", class: "Z", vectors: 8, perRow: 1},
-		{file: f, name: "sparse8x8AVX512", class: "Z", vectors: 4, perRow: 1, rowsPer: 2},
-	} {
-		k.write()
-	}
+	halves{f, "sparse32x8AVX512", "Z", 1, 8}.write()
+	halves{f, "sparse16x8AVX512", "Y", 1, 8}.write()
+	sparse8x8AVX512(f)
+	stride2{f, "sparse16x8Stride2AVX512", "Z", 1, 8}.write()
+	stride2{f, "sparse8x8Stride2AVX512", "Y", 1, 8}.write()
 }
 
 func sparseAVX2(f *file) {
-	for _, k := range []sparse{
-		{file: f, name: "sparse32x2AVX2", class: "Y", vectors: 8, perRow: 4},
-		{file: f, name: "sparse16x4AVX2", class: "Y", vectors: 8, perRow: 2},
-		{file: f, name: "sparse8x8AVX2", class: "Y", vectors: 8, perRow: 1},
-	} {
-		k.write()
-	}
-	splitPlanes(f)
+	halves{f, "sparse32x2AVX2", "Y", 2, 2}.write()
+	halves{f, "sparse16x4AVX2", "Y", 1, 4}.write()
+	sparse8x8AVX2(f)
+	stride2{f, "sparse16x4Stride2AVX2", "Y", 2, 4}.write()
+	stride2{f, "sparse8x8Stride2AVX2", "Y", 1, 8}.write()
+	packPlanes(f)
 	mapToPlanes(f)
 	planesToMap(f)
 	poolPlanes(f)
 }
 
-// A sparse is one kernel. Its sums are the registers from 0 on, row by row.
-type sparse struct {
-	*file
-	name    string
-	class   string // of registers
-	vectors int    // of sums
-	perRow  int    // vectors in a row
-	rowsPer int    // rows in a vector, where a row is half of one
+// Columns of taps, and where sparseColumns counts their weights.
+var spColumn = []struct {
+	name  string
+	count int
+}{{"left", 0}, {"centre", 4}, {"right", 8}}
+
+// A fma multiplies the vector at a byte offset by the weight and adds it to a
+// register.
+type fma struct {
+	at  int
+	sum string
 }
 
-// Registers behind the sums: in AVX2 the sums end at 7.
-const (
-	spLeft = 8 + iota // index vector that moves pixels left, within their row
-	spRight
-	spZero
-	spMin // the floor
-	spWeight
-)
-
-func (k sparse) lanes() int       { return map[string]int{"Z": 16, "Y": 8}[k.class] }
-func (k sparse) bytes() int       { return 4 * k.lanes() }
-func (k sparse) first(i int) bool { return i%k.perRow == 0 }          // of its row
-func (k sparse) last(i int) bool  { return i%k.perRow == k.perRow-1 } // of its row
-
-// v names a register: sums from 0 on, the others as above.
-func (k sparse) v(i int) string { return fmt.Sprintf("%s%d", k.class, i) }
-
-// c names one of the registers behind the sums.
-func (k sparse) c(i int) string {
-	if k.class == "Z" {
-		i += 16
-	}
-	return k.v(i)
-}
-
-// saved is where the first vector of a row waits for its first pixel.
-func (k sparse) saved(i int) string { return fmt.Sprintf("%d(SP)", i/k.perRow*k.bytes()) }
-
-func (k sparse) write() {
-	table := k.name + "Moves<>"
-	row := k.lanes() // pixels of a row in one vector
-	if k.rowsPer > 0 {
-		row /= k.rowsPer
-	}
-	k.p("\n// lanes of the pixels to the right, then to the left, within each row")
-	for i := range 2 * k.lanes() {
-		move := 1
-		if i >= k.lanes() {
-			move = row - 1
-		}
-		lane := i % k.lanes()
-		k.p("DATA %s+%d(SB)/4, $%d", table, 4*i, lane/row*row+(lane+move)%row)
-	}
-	k.p("GLOBL %s(SB), RODATA|NOPTR, $%d", table, 8*k.lanes())
-
-	k.p("\n// func %s(a sparseArgs)", k.name)
-	k.p("TEXT ·%s(SB), NOSPLIT, $%d-%d", k.name, k.vectors/k.perRow*k.bytes(), spSize)
-	k.p("\tLEAQ a+0(FP), AX")
+// sparseBegin opens a kernel with frame bytes of stack.
+func sparseBegin(f *file, name string, frame int) {
+	f.p("\n// func %s(a sparseArgs)", name)
+	f.p("TEXT ·%s(SB), NOSPLIT, $%d-%d", name, frame, spSize)
+	f.p("\tLEAQ a+0(FP), AX")
 	for i, reg := range []string{"DI", "SI", "DX", "R8", "R10", "R11", "R9", "R12"} {
-		k.p("\tMOVQ %d(AX), %s", 8*i, reg)
+		f.p("\tMOVQ %d(AX), %s", 8*i, reg)
 	}
-	k.p("\tVBROADCASTSS %d(AX), %s", spFloor, k.c(spMin))
-	k.p("\tVMOVUPS %s+0(SB), %s", table, k.c(spLeft))
-	k.p("\tVMOVUPS %s+%d(SB), %s", table, k.bytes(), k.c(spRight))
-	k.p("\tVXORPS %s, %s, %s", k.c(spZero), k.c(spZero), k.c(spZero))
-	if k.class == "Z" {
-		firsts := 1
-		if k.rowsPer == 2 {
-			firsts = 0x0101
-		}
-		k.p("\tMOVL $%#x, BX // first pixels of a row", firsts)
-		k.p("\tKMOVW BX, K1")
-		k.p("\tMOVL $%#x, BX // all but last pixels of a row", 0xffff&^(firsts<<(row-1)))
-		k.p("\tKMOVW BX, K2")
-	}
-	k.p("channel:")
-	for i := range k.vectors {
-		k.p("\tVXORPS %s, %s, %s", k.v(i), k.v(i), k.v(i))
-	}
-	k.column("right", 0, func() {}, k.moveLeft)
-	k.column("centre", 4, func() {}, func() {})
-	k.column("left", 8, k.makeRoom, k.moveRight)
-	k.finish()
-	k.p("\tADDQ $16, R8")
-	k.p("\tDECQ R9")
-	k.p("\tJNZ channel")
-	k.p("\tVZEROUPPER")
-	k.p("\tRET")
 }
 
-// column adds the entries of one column to the sums; before and after are
-// skipped with it if it has none.
-func (k sparse) column(name string, count int, before, after func()) {
-	k.p("\tMOVL %d(R8), CX", count)
-	k.p("\tTESTL CX, CX")
-	k.p("\tJZ %sDone", name)
+// sparseBias loads the channel's bias into every lane, 0 if there is none.
+func sparseBias(f *file, bias string) {
+	f.p("channel:")
+	f.p("\tVXORPS %[1]s, %[1]s, %[1]s", bias)
+	f.p("\tTESTQ R10, R10")
+	f.p("\tJZ biased")
+	f.p("\tVBROADCASTSS (R10), %s", bias)
+	f.p("\tADDQ $4, R10")
+	f.p("biased:")
+}
+
+// sparseColumn walks one column's weights, if there are any; before and after
+// are skipped with them.
+func sparseColumn(f *file, column int, weight string, fmas []fma, before, after func()) {
+	c := spColumn[column]
+	f.p("\tMOVL %d(R8), CX", c.count)
+	f.p("\tTESTL CX, CX")
+	f.p("\tJZ %sDone", c.name)
 	before()
-	k.p("%s:", name)
-	k.p("\tMOVL (DX), BX")
-	k.p("\tVBROADCASTSS 4(DX), %s", k.c(spWeight))
-	k.p("\tADDQ $8, DX")
-	for i := range k.vectors {
-		k.p("\tVFMADD231PS %d(SI)(BX*4), %s, %s", i*k.bytes(), k.c(spWeight), k.v(i))
+	f.p("\tPCALIGN $64")
+	f.p("%s:", c.name)
+	f.p("\tMOVL (DX), BX")
+	f.p("\tVBROADCASTSS 4(DX), %s", weight)
+	f.p("\tADDQ $8, DX")
+	for _, m := range fmas {
+		f.p("\tVFMADD231PS %d(SI)(BX*4), %s, %s", m.at, weight, m.sum)
 	}
-	k.p("\tDECL CX")
-	k.p("\tJNZ %s", name)
+	f.p("\tDECL CX")
+	f.p("\tJNZ %s", c.name)
 	after()
-	k.p("%sDone:", name)
+	f.p("%sDone:", c.name)
 }
 
-// moveLeft moves the sums one pixel to the left, zeros coming in at the right.
-func (k sparse) moveLeft() {
-	switch {
-	case k.class == "Z" && k.perRow == 1:
-		for i := range k.vectors {
-			k.p("\tVPERMPS.Z %s, %s, K2, %s", k.v(i), k.c(spLeft), k.v(i))
-		}
-	case k.class == "Z":
-		for i := range k.vectors {
-			next := k.c(spZero)
-			if !k.last(i) {
-				next = k.v(i + 1)
-			}
-			k.p("\tVALIGND $1, %s, %s, %s", k.v(i), next, k.v(i))
-		}
-	default:
-		k.rotate(spLeft)
-		for i := range k.vectors {
-			next := k.c(spZero)
-			if !k.last(i) {
-				next = k.v(i + 1) // rotated, its first pixel is the last
-			}
-			k.p("\tVBLENDPS $0x80, %s, %s, %s", next, k.v(i), k.v(i))
-		}
+// sparseStore adds the residual to the sums, clips and stores them: those of
+// consecutive vectors of the strip.
+func sparseStore(f *file, sums []string, bytes int, floor string) {
+	f.p("\tTESTQ R11, R11")
+	f.p("\tJZ added")
+	for i, v := range sums {
+		f.p("\tVADDPS %d(R11), %s, %s", i*bytes, v, v)
 	}
-}
-
-// rotate turns every vector by one pixel, within each row.
-func (k sparse) rotate(by int) {
-	for i := range k.vectors {
-		k.p("\tVPERMPS %s, %s, %s", k.v(i), k.c(by), k.v(i))
-	}
-}
-
-// makeRoom moves the sums one pixel to the left for good: the first pixels,
-// which no weight of the left column reaches, are saved, and the last hold
-// nothing that is kept.
-func (k sparse) makeRoom() {
-	for i := range k.vectors {
-		if k.first(i) {
-			k.p("\tVMOVUPS %s, %s", k.v(i), k.saved(i))
-		}
-	}
-	if k.perRow == 1 {
-		k.rotate(spLeft)
-		return
-	}
-	k.moveLeft()
-}
-
-// moveRight is makeRoom's inverse.
-func (k sparse) moveRight() {
-	if k.class == "Z" {
-		for i := k.vectors - 1; i >= 0; i-- {
-			if !k.first(i) {
-				k.p("\tVALIGND $15, %s, %s, %s", k.v(i-1), k.v(i), k.v(i))
-				continue
-			}
-			k.p("\tVPERMPS %s, %s, %s", k.v(i), k.c(spRight), k.v(i))
-			k.p("\tVMOVUPS %s, K1, %s", k.saved(i), k.v(i))
-		}
-		return
-	}
-	k.rotate(spRight)
-	for i := k.vectors - 1; i >= 0; i-- {
-		before := k.saved(i)
-		if !k.first(i) {
-			before = k.v(i - 1) // rotated, its last pixel is the first
-		}
-		k.p("\tVBLENDPS $1, %s, %s, %s", before, k.v(i), k.v(i))
-	}
-}
-
-// finish adds bias and residual, clips and stores the sums.
-func (k sparse) finish() {
-	k.p("\tTESTQ R10, R10")
-	k.p("\tJZ biased")
-	k.p("\tVBROADCASTSS (R10), %s", k.c(spWeight))
-	k.p("\tADDQ $4, R10")
-	for i := range k.vectors {
-		k.p("\tVADDPS %s, %s, %s", k.c(spWeight), k.v(i), k.v(i))
-	}
-	k.p("biased:")
-	k.p("\tTESTQ R11, R11")
-	k.p("\tJZ added")
-	for i := range k.vectors {
-		k.p("\tVADDPS %d(R11), %s, %s", i*k.bytes(), k.v(i), k.v(i))
-	}
-	k.p("\tADDQ R12, R11")
-	k.p("added:")
-	for i := range k.vectors {
+	f.p("\tADDQ R12, R11")
+	f.p("added:")
+	f.p("\tVBROADCASTSS %d(AX), %s", spFloor, floor)
+	for i, v := range sums {
 		// Where one is NaN, VMAXPS takes its first operand here.
-		k.p("\tVMAXPS %s, %s, %s", k.v(i), k.c(spMin), k.v(i))
-		k.p("\tVMOVUPS %s, %d(DI)", k.v(i), i*k.bytes())
+		f.p("\tVMAXPS %s, %s, %s", v, floor, v)
+		f.p("\tVMOVUPS %s, %d(DI)", v, i*bytes)
 	}
-	k.p("\tADDQ R12, DI")
+	f.p("\tADDQ R12, DI")
+}
+
+func sparseEnd(f *file) {
+	f.p("\tADDQ $16, R8")
+	f.p("\tDECQ R9")
+	f.p("\tJNZ channel")
+	f.p("\tVZEROUPPER")
+	f.p("\tRET")
+}
+
+func nothing() {}
+
+// lanes returns the number of floats in a register of a class.
+func lanes(class string) int { return map[string]int{"Z": 16, "Y": 8}[class] }
+
+// names returns the registers from one number to before another.
+func names(class string, from, to int) (all []string) {
+	for i := from; i < to; i++ {
+		all = append(all, fmt.Sprintf("%s%d", class, i))
+	}
+	return all
+}
+
+// table writes an index vector for VPERMPS: lane i takes lane of(i).
+func table(f *file, name string, n int, of func(i int) int) {
+	f.p("")
+	for i := range n {
+		f.p("DATA %s<>+%d(SB)/4, $%d", name, 4*i, of(i))
+	}
+	f.p("GLOBL %s<>(SB), RODATA|NOPTR, $%d", name, 4*n)
 }
