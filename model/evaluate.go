@@ -23,6 +23,7 @@ type Evaluator struct {
 	convs   []*inferConv
 	workers []*inferSpace
 	planar  bool // activations are planes, for sparse convolution
+	group   int  // images that are computed together on planes
 
 	n      int // of the call in progress
 	x      []float32
@@ -80,7 +81,7 @@ func (v *Evaluator) conv(l *Layer) *inferConv {
 // pack takes the weights of v.fused into the kernels' layouts.
 func (v *Evaluator) pack() {
 	v.engine.Each(len(v.convs), func(_, i int) { v.convs[i].pack() })
-	v.chooseLayout()
+	v.choosePath()
 }
 
 func (v *Evaluator) space() *inferSpace {
@@ -160,6 +161,10 @@ func (v *Evaluator) Logits(logits, x []float32) {
 func (v *Evaluator) part(worker, i int) {
 	s := v.workers[worker]
 	first, end := part(v.n, i)
+	if v.planar {
+		v.planarPart(s, first, end)
+		return
+	}
 	n := end - first
 	at := 0 // which of a stage's maps holds the input
 	for stage := range s.maps {
@@ -183,9 +188,9 @@ func (v *Evaluator) part(worker, i int) {
 		at = out
 	}
 	last := v.blocks[len(v.blocks)-1]
-	fc := v.fused.Classifier
+	m, fc := last.conv2.geometry.Out, v.fused.Classifier
 	for i := range n {
-		v.pool(last, s, images(s.maps[last.stage][at], v.size(last.conv2.geometry.Out), i, 1))
+		v.engine.Kernels.AveragePool(m, s.pooled, images(s.maps[last.stage][at], m.Len(), i, 1))
 		fc.forward(v.logits[(first+i)*fc.Out:][:fc.Out], s.pooled)
 	}
 }

@@ -48,7 +48,7 @@ func sparseGo() sparseFuncs {
 type Sparse struct {
 	conv    Conv
 	in, out Planes
-	entries []sparseEntry // by output channel, column (left, centre, right), input channel, row
+	entries []sparseEntry // by output channel, column (left, centre, right), length of run, input channel, row
 	columns []sparseColumns
 }
 
@@ -60,13 +60,17 @@ type sparseEntry struct {
 	weight float32
 }
 
-// sparseColumns says how many entries each column of one output channel has.
-// With stride 2 those of the right column, which differ from those of the centre
-// in their offsets only, are counted there, unless the input ends with an even
-// column that has no neighbour.
-type sparseColumns struct {
-	left, centre, right int32
-	_                   int32
+// sparseColumns are the columns of one output channel: left, centre, right. With
+// stride 2 the entries of the right column, which differ from those of the
+// centre in their offsets only, are counted there, unless the input ends with an
+// even column that has no neighbour.
+type sparseColumns [3]sparseColumn
+
+// A sparseColumn says how many entries a column has and in how many runs of
+// one, two and three they are, in this order.
+type sparseColumn struct {
+	entries int32
+	runs    [3]int32
 }
 
 // NewSparse lists the weights of c, w [K][C][k][k]. The channels of c may have
@@ -80,39 +84,77 @@ func NewSparse(c Conv, w []float32) *Sparse {
 	need("w", w, out.C*in.C*c.Kernel*c.Kernel)
 	p := &Sparse{conv: c, in: in, out: out, columns: make([]sparseColumns, out.C)}
 	for k := range p.columns {
-		n := &p.columns[k]
-		n.left = p.list(k, 0, w)
-		n.centre = p.list(k, 1, w)
-		n.right = p.list(k, 2, w)
+		columns := [3][]int{{0}, {1}, {2}} // of the kernel
 		if c.Stride == 2 && in.W%2 == 0 {
-			n.centre, n.right = n.centre+n.right, 0
+			columns = [3][]int{{0}, {1, 2}, {}}
+		}
+		for i := range columns {
+			p.columns[k][i] = p.list(k, columns[i], w)
 		}
 	}
 	return p
 }
 
-// list appends the weights of output channel k that are in column kx of a 3×3
-// kernel, and returns their number. The only column of a 1×1 kernel is 1.
-func (p *Sparse) list(k, kx int, w []float32) int32 {
-	before := len(p.entries)
-	edge := 1 - p.conv.Kernel/2
-	half := 0
-	if p.conv.Stride == 2 && kx != 1 {
-		half = (p.in.W + 1) / 2 // the input's column, 2x + kx − 1, is odd
-	}
-	if kx -= edge; kx < 0 || kx >= p.conv.Kernel {
-		return 0
-	}
-	for c := range p.in.C {
-		for ky := range p.conv.Kernel {
-			v := w[((k*p.in.C+c)*p.conv.Kernel+ky)*p.conv.Kernel+kx]
-			if v != 0 {
-				at := c*p.in.Plane() + (ky+edge)*p.in.W + half
-				p.entries = append(p.entries, sparseEntry{uint32(at), v})
+// list appends the weights of output channel k that are in some columns of a 3×3
+// kernel. The only column of a 1×1 kernel is 1.
+func (p *Sparse) list(k int, columns []int, w []float32) (n sparseColumn) {
+	for length := range 3 {
+		for c := range p.in.C {
+			for _, kx := range columns {
+				for _, run := range p.runs(p.taps(k, c, kx, w)) {
+					if len(run) == length+1 {
+						p.entries = append(p.entries, run...)
+						n.entries += int32(len(run))
+						n.runs[length]++
+					}
+				}
 			}
 		}
 	}
-	return int32(len(p.entries) - before)
+	return n
+}
+
+// taps returns one column of one kernel, from above to below.
+func (p *Sparse) taps(k, c, kx int, w []float32) (taps []sparseEntry) {
+	size, edge := p.conv.Kernel, 1-p.conv.Kernel/2
+	at := c*p.in.Plane() + edge*p.in.W
+	if p.conv.Stride == 2 && kx != 1 {
+		at += (p.in.W + 1) / 2 // the input's column, 2x + kx − 1, is odd
+	}
+	if kx -= edge; kx < 0 || kx >= size {
+		return nil
+	}
+	for ky := range size {
+		if v := w[((k*p.in.C+c)*size+ky)*size+kx]; v != 0 {
+			taps = append(taps, sparseEntry{uint32(at + ky*p.in.W), v})
+		}
+	}
+	return taps
+}
+
+// runs splits the taps of a column into runs of such that each reads, for one
+// row of outputs, what the tap before it reads for the next: their kernel loads
+// it once. Where a vector is two rows, the rows after the next take its place.
+func (p *Sparse) runs(taps []sparseEntry) (runs [][]sparseEntry) {
+	step := uint32(p.conv.Stride * p.in.W)
+	if p.out.W == 8 && p.conv.Stride == 1 {
+		step *= 2
+	}
+	used := make([]bool, len(taps))
+	for i, t := range taps {
+		if used[i] {
+			continue
+		}
+		run := []sparseEntry{t}
+		for j := i + 1; j < len(taps); j++ {
+			if taps[j].offset == run[len(run)-1].offset+step {
+				run = append(run, taps[j])
+				used[j] = true
+			}
+		}
+		runs = append(runs, run)
+	}
+	return runs
 }
 
 // Input returns the layout of the input.
@@ -168,7 +210,7 @@ func (s *Set) SparseForward(p *Sparse, y, x []float32, images int, e Epilogue) {
 // to all pixels.
 func sparseForwardGo(p *Sparse, y, x []float32, e Epilogue) {
 	entries := p.entries
-	for k, n := range p.columns {
+	for k, columns := range p.columns {
 		plane := y[p.out.row(k, 0):][:p.out.H*p.out.W]
 		if e.Residual != nil {
 			copy(plane, e.Residual[p.out.row(k, 0):])
@@ -180,11 +222,11 @@ func sparseForwardGo(p *Sparse, y, x []float32, e Epilogue) {
 				plane[i] += e.Bias[k]
 			}
 		}
-		for i, n := range [3]int32{n.left, n.centre, n.right} {
-			for _, entry := range entries[:n] {
+		for i, n := range columns {
+			for _, entry := range entries[:n.entries] {
 				p.accumulate(plane, x[entry.offset:], entry.weight, i-1)
 			}
-			entries = entries[n:]
+			entries = entries[n.entries:]
 		}
 		if e.ReLU {
 			for i, v := range plane {

@@ -1,11 +1,15 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Sparse convolution. A kernel computes one strip of rows of all output
 // channels of an image. For one channel its sums fill a fixed number of
 // registers, while it walks the channel's list of weights: left taps, centre,
-// right ones. Offsets within sparseArgs:
+// right ones, and of each first single taps, then runs of two and of three that
+// share inputs. Offsets within sparseArgs:
 const (
 	spDst      = 0  // the strip of channel 0
 	spSrc      = 8  // the strip's first row in input plane 0, one row higher
@@ -18,6 +22,10 @@ const (
 	spFloor    = 64 // float32: 0 for a ReLU, −∞ for none
 	spSize     = 72
 )
+
+// spColumnSize is the size of a sparseColumn: int32s of weights, and of runs of
+// one, two and three.
+const spColumnSize = 16
 
 func sparseAVX512(f *file) {
 	halves{f, "sparse32x8AVX512", "Z", 1, 8}.write()
@@ -39,11 +47,8 @@ func sparseAVX2(f *file) {
 	poolPlanes(f)
 }
 
-// Columns of taps, and where sparseColumns counts their weights.
-var spColumn = []struct {
-	name  string
-	count int
-}{{"left", 0}, {"centre", 4}, {"right", 8}}
+// spColumn names the columns of taps, in the order of sparseColumns.
+var spColumn = []string{"left", "centre", "right"}
 
 // A fma multiplies the vector at a byte offset by the weight and adds it to a
 // register.
@@ -62,37 +67,85 @@ func sparseBegin(f *file, name string, frame int) {
 	}
 }
 
-// sparseBias loads the channel's bias into every lane, 0 if there is none.
+// sparseBias opens the loop over channels and loads the channel's bias into
+// every lane of a register, 0 if there is none. From then on it is at 0(SP).
 func sparseBias(f *file, bias string) {
 	f.p("channel:")
-	f.p("\tVXORPS %[1]s, %[1]s, %[1]s", bias)
+	f.p("\tXORL BX, BX")
 	f.p("\tTESTQ R10, R10")
 	f.p("\tJZ biased")
-	f.p("\tVBROADCASTSS (R10), %s", bias)
+	f.p("\tMOVL (R10), BX")
 	f.p("\tADDQ $4, R10")
 	f.p("biased:")
+	f.p("\tMOVL BX, 0(SP)")
+	f.p("\tVBROADCASTSS 0(SP), %s", bias)
 }
 
-// sparseColumn walks one column's weights, if there are any; before and after
-// are skipped with them.
-func sparseColumn(f *file, column int, weight string, fmas []fma, before, after func()) {
-	c := spColumn[column]
-	f.p("\tMOVL %d(R8), CX", c.count)
-	f.p("\tTESTL CX, CX")
-	f.p("\tJZ %sDone", c.name)
+// A walk is how a kernel goes through lists of weights. It keeps in registers
+// what more than one tap of a run reads.
+type walk struct {
+	*file
+	step    int // bytes between the inputs of a run's neighbouring taps
+	weights []string
+	input   string
+}
+
+// column goes through one column's weights, if there are any, in runs of one,
+// two and three taps; before and after are skipped with them.
+func (w walk) column(column int, fmas []fma, before, after func()) {
+	name, counts := spColumn[column], spColumnSize*column
+	w.p("\tCMPL %d(R8), $0", counts)
+	w.p("\tJEQ %sDone", name)
 	before()
-	f.p("\tPCALIGN $64")
-	f.p("%s:", c.name)
-	f.p("\tMOVL (DX), BX")
-	f.p("\tVBROADCASTSS 4(DX), %s", weight)
-	f.p("\tADDQ $8, DX")
-	for _, m := range fmas {
-		f.p("\tVFMADD231PS %d(SI)(BX*4), %s, %s", m.at, weight, m.sum)
+	for length := 1; length <= 3; length++ {
+		label := fmt.Sprintf("%s%d", name, length)
+		w.p("\tMOVL %d(R8), CX", counts+4*length)
+		w.p("\tTESTL CX, CX")
+		w.p("\tJZ %sDone", label)
+		w.p("\tPCALIGN $32")
+		w.p("%s:", label)
+		w.p("\tMOVL (DX), BX")
+		for t := range length {
+			w.p("\tVBROADCASTSS %d(DX), %s", 8*t+4, w.weights[t])
+		}
+		w.p("\tADDQ $%d, DX", 8*length)
+		w.run(length, fmas)
+		w.p("\tDECL CX")
+		w.p("\tJNZ %s", label)
+		w.p("%sDone:", label)
 	}
-	f.p("\tDECL CX")
-	f.p("\tJNZ %s", c.name)
 	after()
-	f.p("%sDone:", c.name)
+	w.p("%sDone:", name)
+}
+
+// run multiplies by the weights of one run of taps, the first of which has its
+// inputs where the fmas say, and each further one a step behind it.
+func (w walk) run(length int, fmas []fma) {
+	sums := map[int]string{} // by the offset of the first tap's input
+	var offsets []int
+	for _, m := range fmas {
+		sums[m.at] = m.sum
+		for t := range length {
+			offsets = append(offsets, m.at+t*w.step)
+		}
+	}
+	slices.Sort(offsets)
+	for _, at := range slices.Compact(offsets) {
+		var uses []int // taps
+		for t := range length {
+			if sums[at-t*w.step] != "" {
+				uses = append(uses, t)
+			}
+		}
+		input := fmt.Sprintf("%d(SI)(BX*4)", at)
+		if len(uses) > 1 {
+			w.p("\tVMOVUPS %s, %s", input, w.input)
+			input = w.input
+		}
+		for _, t := range uses {
+			w.p("\tVFMADD231PS %s, %s, %s", input, w.weights[t], sums[at-t*w.step])
+		}
+	}
 }
 
 // sparseStore adds the residual to the sums, clips and stores them: those of
@@ -115,7 +168,7 @@ func sparseStore(f *file, sums []string, bytes int, floor string) {
 }
 
 func sparseEnd(f *file) {
-	f.p("\tADDQ $16, R8")
+	f.p("\tADDQ $%d, R8", len(spColumn)*spColumnSize)
 	f.p("\tDECQ R9")
 	f.p("\tJNZ channel")
 	f.p("\tVZEROUPPER")

@@ -27,13 +27,14 @@ func (k halves) write() {
 	n, size := k.vectors(), 4*lanes(k.class)
 	even, odd, moved := names(k.class, 0, n), names(k.class, n, 2*n), names(k.class, 2*n, 3*n)
 	rest := names(k.class, 3*n, 3*n+4)
-	weight, bias, spare := rest[0], rest[1], rest[2]
+	w := walk{k.file, 2 * k.half * size, rest[:3], rest[3]}
+	bias, index := rest[0], rest[1]
 	wide := 3*n+4 > 16 // needs the registers, and so the instructions, of AVX-512
 	if !wide {
 		table(k.file, k.name+"Up", 8, func(i int) int { return (i + 7) % 8 })
 		table(k.file, k.name+"Down", 8, func(i int) int { return (i + 1) % 8 })
 	}
-	sparseBegin(k.file, k.name, 0)
+	sparseBegin(k.file, k.name, 8)
 	sparseBias(k.file, bias)
 	for i := range n {
 		k.p("\tVMOVAPS %s, %s", bias, odd[i])
@@ -49,38 +50,40 @@ func (k halves) write() {
 		}
 		return all
 	}
-	sparseColumn(k.file, 0, weight, fmas(odd, moved), nothing, nothing)
+	w.column(0, fmas(odd, moved), nothing, nothing)
+	k.p("\tVBROADCASTSS 0(SP), %s", bias)
 	if wide {
 		for i := range n {
 			k.p("\tVALIGND $%d, %s, %s, %s", lanes(k.class)-1, k.below(moved, i, bias), moved[i], even[i])
 		}
 	} else {
-		k.p("\tVMOVUPS %sUp<>(SB), %s", k.name, weight)
+		k.p("\tVMOVUPS %sUp<>(SB), %s", k.name, index)
 		for i := range n {
-			k.p("\tVPERMPS %s, %s, %s", moved[i], weight, even[i])
+			k.p("\tVPERMPS %s, %s, %s", moved[i], index, even[i])
 		}
 		for i := n - 1; i >= 0; i-- {
 			k.p("\tVBLENDPS $1, %s, %s, %s", k.below(even, i, bias), even[i], even[i])
 		}
 	}
-	sparseColumn(k.file, 1, weight, fmas(even, odd), nothing, nothing)
-	sparseColumn(k.file, 2, weight, fmas(moved, even), func() {
+	w.column(1, fmas(even, odd), nothing, nothing)
+	w.column(2, fmas(moved, even), func() {
 		for _, v := range moved {
 			k.p("\tVXORPS %[1]s, %[1]s, %[1]s", v)
 		}
 	}, func() {
-		k.p("\tVXORPS %[1]s, %[1]s, %[1]s", spare)
+		zero := bias
+		k.p("\tVXORPS %[1]s, %[1]s, %[1]s", zero)
 		if wide {
 			for i, v := range moved {
-				k.p("\tVALIGND $1, %s, %s, %s", v, k.above(moved, i, spare), v)
+				k.p("\tVALIGND $1, %s, %s, %s", v, k.above(moved, i, zero), v)
 			}
 		} else {
-			k.p("\tVMOVUPS %sDown<>(SB), %s", k.name, weight)
+			k.p("\tVMOVUPS %sDown<>(SB), %s", k.name, index)
 			for _, v := range moved {
-				k.p("\tVPERMPS %s, %s, %s", v, weight, v)
+				k.p("\tVPERMPS %s, %s, %s", v, index, v)
 			}
 			for i, v := range moved {
-				k.p("\tVBLENDPS $0x80, %s, %s, %s", k.above(moved, i, spare), v, v)
+				k.p("\tVBLENDPS $0x80, %s, %s, %s", k.above(moved, i, zero), v, v)
 			}
 		}
 		for i, v := range moved {
@@ -92,7 +95,7 @@ func (k halves) write() {
 		sums = append(sums, even[r*k.half:][:k.half]...)
 		sums = append(sums, odd[r*k.half:][:k.half]...)
 	}
-	sparseStore(k.file, sums, size, weight)
+	sparseStore(k.file, sums, size, index)
 	sparseEnd(k.file)
 }
 
@@ -128,8 +131,9 @@ type stride2 struct {
 func (k stride2) write() {
 	n, size := k.rows*k.row, 4*lanes(k.class)
 	sums := names(k.class, 0, n)
-	rest := names(k.class, n, n+3)
-	weight, bias, spare := rest[0], rest[1], rest[2]
+	rest := names(k.class, n, n+4)
+	w := walk{k.file, 4 * k.row * size, rest[:3], rest[3]}
+	bias, spare := rest[0], rest[1]
 	half := lanes(k.class) / 2
 	if k.row == 1 {
 		table(k.file, k.name+"Sort", 2*half, func(i int) int { return i%half*2 + i/half })
@@ -137,7 +141,7 @@ func (k stride2) write() {
 	if k.class == "Y" {
 		table(k.file, k.name+"Up", 8, func(i int) int { return (i + 7) % 8 })
 	}
-	sparseBegin(k.file, k.name, 0)
+	sparseBegin(k.file, k.name, 8)
 	sparseBias(k.file, bias)
 	for _, v := range sums {
 		k.p("\tVMOVAPS %s, %s", bias, v)
@@ -151,10 +155,13 @@ func (k stride2) write() {
 		}
 		return all
 	}
-	sparseColumn(k.file, 0, weight, fmas(0), nothing, func() { k.up(sums, bias, spare) })
-	sparseColumn(k.file, 1, weight, fmas(0), nothing, nothing)
+	w.column(0, fmas(0), nothing, func() {
+		k.p("\tVBROADCASTSS 0(SP), %s", bias)
+		k.up(sums, bias, spare)
+	})
+	w.column(1, fmas(0), nothing, nothing)
 	k.sort(sums, spare)
-	sparseStore(k.file, sums, size, weight)
+	sparseStore(k.file, sums, size, spare)
 	sparseEnd(k.file)
 }
 
@@ -213,8 +220,9 @@ func sparse8x8AVX512(f *file) {
 	table(f, name+"Up", 16, func(i int) int { return to8(i, 1) })
 	table(f, name+"Down", 16, func(i int) int { return to8(i, -1) })
 	sums, moved := names("Z", 0, 4), names("Z", 4, 8)
-	const up, down, bias, weight = "Z8", "Z9", "Z10", "Z11"
-	sparseBegin(f, name, 0)
+	const up, down, bias = "Z8", "Z9", "Z10"
+	w := walk{f, 64, names("Z", 11, 14), "Z14"}
+	sparseBegin(f, name, 8)
 	f.p("\tVMOVUPS %sUp<>(SB), %s", name, up)
 	f.p("\tVMOVUPS %sDown<>(SB), %s", name, down)
 	f.p("\tMOVL $0xfefe, BX // all but first pixels of a row")
@@ -244,10 +252,10 @@ func sparse8x8AVX512(f *file) {
 	for _, v := range sums {
 		f.p("\tVMOVAPS %s, %s", bias, v)
 	}
-	sparseColumn(f, 0, weight, fmas(moved), clear, move(up, "K1"))
-	sparseColumn(f, 1, weight, fmas(sums), nothing, nothing)
-	sparseColumn(f, 2, weight, fmas(moved), clear, move(down, "K2"))
-	sparseStore(f, sums, 64, weight)
+	w.column(0, fmas(moved), clear, move(up, "K1"))
+	w.column(1, fmas(sums), nothing, nothing)
+	w.column(2, fmas(moved), clear, move(down, "K2"))
+	sparseStore(f, sums, 64, bias)
 	sparseEnd(f)
 }
 
@@ -258,8 +266,9 @@ func sparse8x8AVX2(f *file) {
 	table(f, name+"Up", 8, func(i int) int { return to8(i, 1) })
 	table(f, name+"Down", 8, func(i int) int { return to8(i, -1) })
 	sums := names("Y", 0, 8)
-	const up, down, bias, weight = "Y8", "Y9", "Y10", "Y11"
-	saved := func(i int) string { return fmt.Sprintf("%d(SP)", 32*i) }
+	const up, down, bias = "Y8", "Y9", "Y10"
+	w := walk{f, 64, names("Y", 11, 14), "Y14"}
+	saved := func(i int) string { return fmt.Sprintf("%d(SP)", 8+32*i) }
 	turn := func(index string) {
 		for _, v := range sums {
 			f.p("\tVPERMPS %s, %s, %s", v, index, v)
@@ -269,21 +278,21 @@ func sparse8x8AVX2(f *file) {
 	for i, v := range sums {
 		fmas = append(fmas, fma{32 * i, v})
 	}
-	sparseBegin(f, name, 32*len(sums))
+	sparseBegin(f, name, 8+32*len(sums))
 	f.p("\tVMOVUPS %sUp<>(SB), %s", name, up)
 	f.p("\tVMOVUPS %sDown<>(SB), %s", name, down)
 	sparseBias(f, bias)
 	for _, v := range sums {
 		f.p("\tVMOVAPS %s, %s", bias, v)
 	}
-	sparseColumn(f, 0, weight, fmas, nothing, func() {
+	w.column(0, fmas, nothing, func() {
 		turn(up)
 		for _, v := range sums { // nothing is left of the first pixel
 			f.p("\tVBLENDPS $1, %s, %s, %s", bias, v, v)
 		}
 	})
-	sparseColumn(f, 1, weight, fmas, nothing, nothing)
-	sparseColumn(f, 2, weight, fmas, func() {
+	w.column(1, fmas, nothing, nothing)
+	w.column(2, fmas, func() {
 		for i, v := range sums {
 			f.p("\tVMOVUPS %s, %s", v, saved(i))
 		}
@@ -294,6 +303,6 @@ func sparse8x8AVX2(f *file) {
 			f.p("\tVBLENDPS $0x80, %s, %s, %s", saved(i), v, v)
 		}
 	})
-	sparseStore(f, sums, 32, weight)
+	sparseStore(f, sums, 32, bias)
 	sparseEnd(f)
 }
