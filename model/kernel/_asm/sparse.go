@@ -31,16 +31,16 @@ func sparseAVX512(f *file) {
 	halves{f, "sparse32x8AVX512", "Z", 1, 8}.write()
 	halves{f, "sparse16x8AVX512", "Y", 1, 8}.write()
 	sparse8x8AVX512(f)
-	stride2{f, "sparse16x8Stride2AVX512", "Z", 1, 8}.write()
-	stride2{f, "sparse8x8Stride2AVX512", "Y", 1, 8}.write()
+	stride2{f, "sparse16x8Stride2AVX512", "Z", 1, 8, true}.write()
+	stride2{f, "sparse8x8Stride2AVX512", "Y", 1, 8, true}.write()
 }
 
 func sparseAVX2(f *file) {
 	halves{f, "sparse32x2AVX2", "Y", 2, 2}.write()
 	halves{f, "sparse16x4AVX2", "Y", 1, 4}.write()
 	sparse8x8AVX2(f)
-	stride2{f, "sparse16x4Stride2AVX2", "Y", 2, 4}.write()
-	stride2{f, "sparse8x8Stride2AVX2", "Y", 1, 8}.write()
+	stride2{f, "sparse16x4Stride2AVX2", "Y", 2, 4, false}.write()
+	stride2{f, "sparse8x8Stride2AVX2", "Y", 1, 8, false}.write()
 	packPlanes(f)
 	mapToPlanes(f)
 	planesToMap(f)
@@ -88,6 +88,7 @@ type walk struct {
 	step    int // bytes between the inputs of a run's neighbouring taps
 	weights []string
 	input   string
+	wide    bool // AVX-512
 }
 
 // column goes through one column's weights, if there are any, in runs of one,
@@ -104,10 +105,7 @@ func (w walk) column(column int, fmas []fma, before, after func()) {
 		w.p("\tJZ %sDone", label)
 		w.p("\tPCALIGN $32")
 		w.p("%s:", label)
-		w.p("\tMOVL (DX), BX")
-		for t := range length {
-			w.p("\tVBROADCASTSS %d(DX), %s", 8*t+4, w.weights[t])
-		}
+		w.load(length)
 		w.p("\tADDQ $%d, DX", 8*length)
 		w.run(length, fmas)
 		w.p("\tDECL CX")
@@ -116,6 +114,27 @@ func (w walk) column(column int, fmas []fma, before, after func()) {
 	}
 	after()
 	w.p("%sDone:", name)
+}
+
+// load reads the entries of a run: the first one's offset into BX, and the
+// weights. Vector loads are scarce; with AVX-512 the weights go another way.
+func (w walk) load(length int) {
+	if !w.wide {
+		w.p("\tMOVL (DX), BX")
+		for t := range length {
+			w.p("\tVBROADCASTSS %d(DX), %s", 8*t+4, w.weights[t])
+		}
+		return
+	}
+	w.p("\tMOVQ (DX), BX")
+	w.p("\tMOVQ BX, R13")
+	w.p("\tSHRQ $32, R13")
+	w.p("\tVPBROADCASTD R13, %s", w.weights[0])
+	w.p("\tMOVL BX, BX")
+	for t := 1; t < length; t++ {
+		w.p("\tMOVL %d(DX), R13", 8*t+4)
+		w.p("\tVPBROADCASTD R13, %s", w.weights[t])
+	}
 }
 
 // run multiplies by the weights of one run of taps, the first of which has its

@@ -27,9 +27,9 @@ func (k halves) write() {
 	n, size := k.vectors(), 4*lanes(k.class)
 	even, odd, moved := names(k.class, 0, n), names(k.class, n, 2*n), names(k.class, 2*n, 3*n)
 	rest := names(k.class, 3*n, 3*n+4)
-	w := walk{k.file, 2 * k.half * size, rest[:3], rest[3]}
 	bias, index := rest[0], rest[1]
 	wide := 3*n+4 > 16 // needs the registers, and so the instructions, of AVX-512
+	w := walk{k.file, 2 * k.half * size, rest[:3], rest[3], wide}
 	if !wide {
 		table(k.file, k.name+"Up", 8, func(i int) int { return (i + 7) % 8 })
 		table(k.file, k.name+"Down", 8, func(i int) int { return (i + 1) % 8 })
@@ -126,19 +126,20 @@ type stride2 struct {
 	class string // of registers
 	row   int    // registers in a row of the output
 	rows  int
+	wide  bool // AVX-512
 }
 
 func (k stride2) write() {
 	n, size := k.rows*k.row, 4*lanes(k.class)
 	sums := names(k.class, 0, n)
 	rest := names(k.class, n, n+4)
-	w := walk{k.file, 4 * k.row * size, rest[:3], rest[3]}
+	w := walk{k.file, 4 * k.row * size, rest[:3], rest[3], k.wide}
 	bias, spare := rest[0], rest[1]
 	half := lanes(k.class) / 2
 	if k.row == 1 {
 		table(k.file, k.name+"Sort", 2*half, func(i int) int { return i%half*2 + i/half })
 	}
-	if k.class == "Y" {
+	if !k.wide {
 		table(k.file, k.name+"Up", 8, func(i int) int { return (i + 7) % 8 })
 	}
 	sparseBegin(k.file, k.name, 8)
@@ -167,9 +168,9 @@ func (k stride2) write() {
 
 // up moves the sums to the next output column.
 func (k stride2) up(sums []string, bias, index string) {
-	if k.class == "Z" {
+	if k.wide {
 		for _, v := range sums {
-			k.p("\tVALIGND $15, %s, %s, %s", bias, v, v)
+			k.p("\tVALIGND $%d, %s, %s, %s", lanes(k.class)-1, bias, v, v)
 		}
 		return
 	}
@@ -221,7 +222,7 @@ func sparse8x8AVX512(f *file) {
 	table(f, name+"Down", 16, func(i int) int { return to8(i, -1) })
 	sums, moved := names("Z", 0, 4), names("Z", 4, 8)
 	const up, down, bias = "Z8", "Z9", "Z10"
-	w := walk{f, 64, names("Z", 11, 14), "Z14"}
+	w := walk{f, 64, names("Z", 11, 14), "Z14", true}
 	sparseBegin(f, name, 8)
 	f.p("\tVMOVUPS %sUp<>(SB), %s", name, up)
 	f.p("\tVMOVUPS %sDown<>(SB), %s", name, down)
@@ -267,7 +268,7 @@ func sparse8x8AVX2(f *file) {
 	table(f, name+"Down", 8, func(i int) int { return to8(i, -1) })
 	sums := names("Y", 0, 8)
 	const up, down, bias = "Y8", "Y9", "Y10"
-	w := walk{f, 64, names("Y", 11, 14), "Y14"}
+	w := walk{f, 64, names("Y", 11, 14), "Y14", false}
 	saved := func(i int) string { return fmt.Sprintf("%d(SP)", 8+32*i) }
 	turn := func(index string) {
 		for _, v := range sums {
