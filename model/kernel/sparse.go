@@ -83,78 +83,69 @@ func NewSparse(c Conv, w []float32) *Sparse {
 	}
 	need("w", w, out.C*in.C*c.Kernel*c.Kernel)
 	p := &Sparse{conv: c, in: in, out: out, columns: make([]sparseColumns, out.C)}
+	columns := [3][]int{{0}, {1}, {2}} // of the kernel
+	if c.Stride == 2 && in.W%2 == 0 {
+		columns = [3][]int{{0}, {1, 2}, {}}
+	}
+	var runs [3][]sparseEntry // of one column, by length
 	for k := range p.columns {
-		columns := [3][]int{{0}, {1}, {2}} // of the kernel
-		if c.Stride == 2 && in.W%2 == 0 {
-			columns = [3][]int{{0}, {1, 2}, {}}
-		}
-		for i := range columns {
-			p.columns[k][i] = p.list(k, columns[i], w)
+		for i, kxs := range columns {
+			n := &p.columns[k][i]
+			for c := range in.C {
+				for _, kx := range kxs {
+					p.addRuns(&runs, k, c, kx, w)
+				}
+			}
+			for j := range runs {
+				p.entries = append(p.entries, runs[j]...)
+				n.entries += int32(len(runs[j]))
+				n.runs[j] = int32(len(runs[j]) / (j + 1))
+				runs[j] = runs[j][:0]
+			}
 		}
 	}
 	return p
 }
 
-// list appends the weights of output channel k that are in some columns of a 3×3
-// kernel. The only column of a 1×1 kernel is 1.
-func (p *Sparse) list(k int, columns []int, w []float32) (n sparseColumn) {
-	for length := range 3 {
-		for c := range p.in.C {
-			for _, kx := range columns {
-				for _, run := range p.runs(p.taps(k, c, kx, w)) {
-					if len(run) == length+1 {
-						p.entries = append(p.entries, run...)
-						n.entries += int32(len(run))
-						n.runs[length]++
-					}
-				}
-			}
-		}
-	}
-	return n
-}
-
-// taps returns one column of one kernel, from above to below.
-func (p *Sparse) taps(k, c, kx int, w []float32) (taps []sparseEntry) {
+// addRuns splits the taps of column kx of the kernel from c to k into runs such
+// that each tap reads, for one row of outputs, what the tap before it reads for
+// the next row: kernels load it once. Where their vectors are two rows, it is
+// the row after the next. The columns are those of a 3×3 kernel; a 1×1 kernel is
+// its centre.
+func (p *Sparse) addRuns(runs *[3][]sparseEntry, k, c, kx int, w []float32) {
 	size, edge := p.conv.Kernel, 1-p.conv.Kernel/2
 	at := c*p.in.Plane() + edge*p.in.W
 	if p.conv.Stride == 2 && kx != 1 {
 		at += (p.in.W + 1) / 2 // the input's column, 2x + kx − 1, is odd
 	}
 	if kx -= edge; kx < 0 || kx >= size {
-		return nil
+		return
 	}
+	var all [3]sparseEntry
+	taps := all[:0]
 	for ky := range size {
 		if v := w[((k*p.in.C+c)*size+ky)*size+kx]; v != 0 {
 			taps = append(taps, sparseEntry{uint32(at + ky*p.in.W), v})
 		}
 	}
-	return taps
-}
-
-// runs splits the taps of a column into runs of such that each reads, for one
-// row of outputs, what the tap before it reads for the next: their kernel loads
-// it once. Where a vector is two rows, the rows after the next take its place.
-func (p *Sparse) runs(taps []sparseEntry) (runs [][]sparseEntry) {
 	step := uint32(p.conv.Stride * p.in.W)
 	if p.out.W == 8 && p.conv.Stride == 1 {
 		step *= 2
 	}
-	used := make([]bool, len(taps))
-	for i, t := range taps {
-		if used[i] {
-			continue
-		}
-		run := []sparseEntry{t}
-		for j := i + 1; j < len(taps); j++ {
-			if taps[j].offset == run[len(run)-1].offset+step {
-				run = append(run, taps[j])
-				used[j] = true
+	for len(taps) > 0 {
+		var run [3]sparseEntry
+		n, others := 0, taps[:0]
+		for _, t := range taps {
+			if n == 0 || t.offset == run[n-1].offset+step {
+				run[n] = t
+				n++
+			} else {
+				others = append(others, t)
 			}
 		}
-		runs = append(runs, run)
+		runs[n-1] = append(runs[n-1], run[:n]...)
+		taps = others
 	}
-	return runs
 }
 
 // Input returns the layout of the input.

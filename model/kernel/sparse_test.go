@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -89,7 +90,8 @@ func runSparse(t testing.TB, s *Set, p *Sparse, x []float32, images int, bias, r
 
 func TestSparseForward(t *testing.T) {
 	convs := append(testConvs(),
-		convShape(7, 5, 6, 9, 3, 1), convShape(3, 1, 8, 8, 3, 1), convShape(5, 9, 16, 32, 3, 2), convShape(5, 9, 16, 32, 1, 1))
+		convShape(7, 5, 6, 9, 3, 1), convShape(3, 1, 8, 8, 3, 1), convShape(5, 9, 16, 32, 3, 2), convShape(5, 9, 16, 32, 1, 1),
+		convShape(3, 5, 8, 32, 3, 1), convShape(4, 7, 16, 16, 3, 1), convShape(4, 6, 16, 16, 3, 2), convShape(4, 3, 15, 31, 3, 2))
 	for i, c := range convs {
 		densities := []float64{0, 0.02, 0.1, 0.4, 1}
 		if c.In.values()*c.Out.C > 1<<17 {
@@ -201,6 +203,57 @@ func TestPlanesConversions(t *testing.T) {
 			same(t, "mean", mean, wantGo)
 		}
 	})
+}
+
+// TestSparseRuns holds the lists to what kernels expect of them: every weight
+// once, in runs whose taps are a step apart.
+func TestSparseRuns(t *testing.T) {
+	for _, c := range []Conv{convShape(5, 4, 9, 9, 3, 1), convShape(5, 4, 8, 8, 3, 1), convShape(5, 4, 16, 16, 3, 2), convShape(5, 4, 9, 9, 3, 2), convShape(5, 4, 8, 8, 1, 2)} {
+		for _, density := range []float64{0.3, 1} {
+			w := prune(newRand(3), c, density)
+			p := NewSparse(c, w)
+			step, longest := uint32(c.Stride*c.In.W), map[int]int{}
+			if c.Stride == 1 && c.In.W == 8 {
+				step *= 2
+			}
+			entries := p.entries
+			for _, columns := range p.columns {
+				for _, n := range columns {
+					total := 0
+					for i, runs := range n.runs {
+						for range runs {
+							for j := 1; j <= i; j++ {
+								if entries[j].offset != entries[j-1].offset+step {
+									t.Errorf("%v: a run of offsets %v", c, entries[:i+1])
+								}
+							}
+							entries = entries[i+1:]
+							total += i + 1
+							longest[i+1]++
+						}
+					}
+					if total != int(n.entries) {
+						t.Errorf("%v: %d entries in runs of %v", c, n.entries, n.runs)
+					}
+				}
+			}
+			have, want := map[float32]int{}, map[float32]int{}
+			for _, e := range p.entries {
+				have[e.weight]++
+			}
+			for _, v := range w {
+				if v != 0 {
+					want[v]++
+				}
+			}
+			if len(entries) != 0 || !maps.Equal(have, want) {
+				t.Errorf("%v: %d entries left over, %d weights listed of %d", c, len(entries), len(have), len(want))
+			}
+			if most := map[bool]int{true: 3, false: 2}[c.Stride == 1 && c.In.W != 8]; c.Kernel == 3 && density == 1 && longest[most] == 0 {
+				t.Errorf("%v: runs of %v, want some of %d", c, longest, most)
+			}
+		}
+	}
 }
 
 func TestSparseAllocatesNothing(t *testing.T) {
