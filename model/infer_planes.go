@@ -11,29 +11,20 @@ import "espalier/model/kernel"
 // a second-level cache of 1 MB, beside the lists. Dense layers take a group of
 // images at a time, and then the whole network does.
 
-// Times of convolutions relative to that of all their multiply-adds at the
-// processor's peak, on maps of 32, 16 and 8 pixels: what decides between the
-// paths. See BenchmarkSparse, BenchmarkWinograd and BenchmarkPlanes in package
-// kernel.
-const (
-	sparseTime     = 1.1 // times the density
-	winogradTime   = 0.38
-	directTime     = 1.1
-	conversionTime = 0.12 // of a dense layer's input, output and residual
-)
-
 // choosePath decides, from the present weights, whether activations are planes,
-// and which layers then are sparse.
+// and which layers then are sparse, by the times that are typical of the kernels.
+// With direct convolution instead of Winograd's, all of them are.
 func (v *Evaluator) choosePath() {
 	var onBlocks, onPlanes float64
 	dense := make([]bool, len(v.convs)) // on planes
 	v.group = 1
+	t := v.engine.Kernels.Times()
 	for i, c := range v.convs {
-		blocks, planes := directTime, sparseTime*density(c.layer.Weight)
+		blocks, planes := 1.0, t.Sparse*density(c.layer.Weight)
 		if c.winograd != nil {
-			blocks = winogradTime
-			if dense[i] = winogradTime+conversionTime < planes; dense[i] {
-				planes = winogradTime + conversionTime
+			blocks = t.Winograd
+			if dense[i] = t.Winograd+t.Convert < planes; dense[i] {
+				planes = t.Winograd + t.Convert
 				v.group = max(v.group, c.group)
 			}
 		}

@@ -232,6 +232,10 @@ func sparseForwardGo(p *Sparse, y, x []float32, e Epilogue) {
 // accumulate adds weight·x to the rows of y, x being taken move pixels to the
 // right and as zero beyond its row.
 func (p *Sparse) accumulate(y, x []float32, weight float32, move int) {
+	if move == 0 && p.conv.Stride == 1 {
+		addTo(y, x, weight) // all rows at once
+		return
+	}
 	for row := range p.out.H {
 		even, odd := p.out.halves(y[row*p.out.W:])
 		x := x[row*p.conv.Stride*p.in.W:]
@@ -252,17 +256,13 @@ func (p *Sparse) accumulate(y, x []float32, weight float32, move int) {
 			continue
 		}
 		xEven, xOdd := p.in.halves(x)
-		switch {
-		case move < 0:
+		if move < 0 {
 			addTo(even[1:], xOdd, weight)
 			addTo(odd, xEven, weight)
-		case move > 0:
-			addTo(even[:len(odd)], xOdd, weight)
-			addTo(odd[:len(even)-1], xEven[1:], weight)
-		default:
-			addTo(even, xEven, weight)
-			addTo(odd, xOdd, weight)
+			continue
 		}
+		addTo(even[:len(odd)], xOdd, weight)
+		addTo(odd[:len(even)-1], xEven[1:], weight)
 	}
 }
 
