@@ -23,7 +23,11 @@ func newConv(l *Layer, e *Engine, training bool) *conv {
 	}
 	size := c.geometry.PackedLen()
 	if e.Algorithm != DirectOnly && kernel.WinogradOK(c.geometry) {
-		plan := kernel.NewWinograd(c.geometry)
+		chunk := kernel.SmallChunk // whole networks pass the cache, rather than layers
+		if training {
+			chunk = kernel.LargeChunk
+		}
+		plan := kernel.NewWinogradChunk(c.geometry, chunk)
 		c.winograd, c.group, size = &plan, plan.Group(), plan.WeightsLen()
 	}
 	c.forward = kernel.Floats(size)

@@ -11,7 +11,7 @@ import (
 // It works on a copy of the weights, taken by NewEvaluator and by Reload.
 //
 // Each part of a batch is computed by one worker from the first layer to the
-// last, stage by stage in groups of images small enough for the cache. A pruned
+// last, in groups of images small enough for the cache. A pruned
 // network is computed by sparse convolutions, see inferConv.
 type Evaluator struct {
 	net     *Network
@@ -165,33 +165,15 @@ func (v *Evaluator) part(worker, i int) {
 		v.planarPart(s, first, end)
 		return
 	}
-	n := end - first
-	at := 0 // which of a stage's maps holds the input
-	for stage := range s.maps {
-		blocks := v.stage(stage)
-		group := 1
-		for _, b := range blocks {
-			group = max(group, b.conv2.group)
+	last := len(s.maps) - 1
+	m, fc := v.blocks[len(v.blocks)-1].conv2.geometry.Out, v.fused.Classifier
+	for a := first; a < end; a += v.groupOf(last) {
+		n := min(v.groupOf(last), end-a)
+		x := s.maps[last][v.through(s, last, a, n)]
+		for i := range n {
+			v.engine.Kernels.AveragePool(m, s.pooled, images(x, m.Len(), i, 1))
+			fc.forward(v.logits[(a+i)*fc.Out:][:fc.Out], s.pooled)
 		}
-		out := 0
-		for a := 0; a < n; a += group {
-			m := min(group, n-a)
-			if stage == 0 {
-				v.input(s, first+a, m, a)
-			}
-			in := at
-			for _, b := range blocks {
-				in = v.block(b, s, in, a, m)
-			}
-			out = in
-		}
-		at = out
-	}
-	last := v.blocks[len(v.blocks)-1]
-	m, fc := last.conv2.geometry.Out, v.fused.Classifier
-	for i := range n {
-		v.engine.Kernels.AveragePool(m, s.pooled, images(s.maps[last.stage][at], m.Len(), i, 1))
-		fc.forward(v.logits[(first+i)*fc.Out:][:fc.Out], s.pooled)
 	}
 }
 

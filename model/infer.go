@@ -8,40 +8,78 @@ type inferConv struct {
 	sparse *kernel.Sparse // nil where it is dense; see planarConv
 }
 
+// groupOf returns how many images the convolutions of a stage take at a time.
+func (v *Evaluator) groupOf(stage int) int {
+	group := 1
+	for _, b := range v.stage(stage) {
+		group = max(group, b.conv2.group)
+	}
+	return group
+}
+
+// through takes n images, from the batch's image first on and at most a group of
+// the stage, through all stages up to one. It returns which of the stage's maps
+// holds them, as images 0 to n−1.
+//
+// The stage before works on smaller groups, and what one of them leaves in the
+// cache is taken from there at once.
+func (v *Evaluator) through(s *inferSpace, stage, first, n int) (at int) {
+	blocks := v.stage(stage)
+	if stage == 0 {
+		v.input(s, first, n)
+	} else {
+		before := v.groupOf(stage - 1)
+		for a := 0; a < n; a += before {
+			m := min(before, n-a)
+			v.enter(blocks[0], s, v.through(s, stage-1, first+a, m), a, m)
+		}
+		at = v.leave(blocks[0], s, n)
+		blocks = blocks[1:]
+	}
+	for _, b := range blocks {
+		at = v.block(b, s, at, n)
+	}
+	return at
+}
+
 // input computes the stem's output for n images from the batch's image first
-// on, into the first map of stage 0 at image a.
-func (v *Evaluator) input(s *inferSpace, first, n, a int) {
-	size := v.stem.geometry.Out.Len()
+// on, into the first map of stage 0.
+func (v *Evaluator) input(s *inferSpace, first, n int) {
 	e := kernel.Epilogue{Bias: v.stem.layer.Bias, ReLU: true}
 	for i := range n {
-		x, y := images(v.x, pixels, first+i, 1), images(s.maps[0][0], size, a+i, 1)
-		v.engine.Kernels.PackImage(s.image, x)
-		v.stem.run(y, s.image, 1, e, s.winograd, nil)
+		v.engine.Kernels.PackImage(s.image, images(v.x, pixels, first+i, 1))
+		v.stem.run(images(s.maps[0][0], v.stem.geometry.Out.Len(), i, 1), s.image, 1, e, s.winograd, nil)
 	}
 }
 
-// block computes one block for n images from image a on. Its input is in map
-// at of its stage, or of the stage before where the size changes; it returns
-// the map that holds the output.
-func (v *Evaluator) block(b *inferBlock, s *inferSpace, at, a, n int) int {
+// block computes one block for n images. Its input is in map at of its stage;
+// it returns the map that holds the output.
+func (v *Evaluator) block(b *inferBlock, s *inferSpace, at, n int) int {
 	maps := &s.maps[b.stage]
-	size := b.conv2.geometry.Out.Len()
-	middle, to, shortcut := (at+1)%3, (at+2)%3, maps[at]
+	middle, to := maps[(at+1)%3], maps[(at+2)%3]
+	v.apply(b.conv1, middle, maps[at], n, kernel.Epilogue{Bias: b.conv1.layer.Bias, ReLU: true}, s)
+	v.apply(b.conv2, to, middle, n, kernel.Epilogue{Bias: b.conv2.layer.Bias, Residual: maps[at], ReLU: true}, s)
+	return (at + 2) % 3
+}
+
+// enter begins the first block of a stage, whose input has another size, with n
+// images in map at of the stage before, which become images a and up of this
+// stage: the first convolution's output in map 0, the shortcut in map 2.
+func (v *Evaluator) enter(b *inferBlock, s *inferSpace, at, a, n int) {
+	maps, in, size := &s.maps[b.stage], b.conv1.geometry.In.Len(), b.conv2.geometry.Out.Len()
 	e := kernel.Epilogue{Bias: b.conv1.layer.Bias, ReLU: true}
-	if in := b.conv1.geometry.In; in != b.conv2.geometry.In {
-		x := s.maps[b.stage-1][at]
-		middle, to, shortcut = 0, 1, maps[2]
-		for i := a; i < a+n; i++ {
-			from := images(x, in.Len(), i, 1)
-			v.shortcut(b, images(shortcut, size, i, 1), from, s)
-			v.apply(b.conv1, images(maps[middle], size, i, 1), from, 1, e, s)
-		}
-	} else {
-		v.apply(b.conv1, images(maps[middle], size, a, n), images(maps[at], size, a, n), n, e, s)
+	for i := range n {
+		x := images(s.maps[b.stage-1][at], in, i, 1)
+		v.shortcut(b, images(maps[2], size, a+i, 1), x, s)
+		v.apply(b.conv1, images(maps[0], size, a+i, 1), x, 1, e, s)
 	}
-	e = kernel.Epilogue{Bias: b.conv2.layer.Bias, Residual: images(shortcut, size, a, n), ReLU: true}
-	v.apply(b.conv2, images(maps[to], size, a, n), images(maps[middle], size, a, n), n, e, s)
-	return to
+}
+
+// leave ends what enter began, for n images, and returns the map of the output.
+func (v *Evaluator) leave(b *inferBlock, s *inferSpace, n int) int {
+	maps := &s.maps[b.stage]
+	v.apply(b.conv2, maps[1], maps[0], n, kernel.Epilogue{Bias: b.conv2.layer.Bias, Residual: maps[2], ReLU: true}, s)
+	return 1
 }
 
 // shortcut computes y, one image of a block's shortcut where the size changes.

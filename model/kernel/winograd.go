@@ -48,15 +48,26 @@ func WinogradOK(c Conv) bool {
 		c.In.H > 0 && c.In.H%4 == 0 && c.In.W > 0 && c.In.W%4 == 0
 }
 
-// NewWinograd plans c, which must be WinogradOK. Output and input have the same
-// shape, so one plan serves the convolution and its data gradient.
-func NewWinograd(c Conv) Winograd {
+// How many channels times tiles a plan transforms together. A chunk of V and M
+// stays in a second-level cache of 1 MB, beside U and, if it is small, beside the
+// maps of the images that it belongs to.
+const (
+	LargeChunk = 2048
+	SmallChunk = 1024
+)
+
+// NewWinograd plans c, which must be WinogradOK, in large chunks. Output and
+// input have the same shape, so one plan serves the convolution and its data
+// gradient.
+func NewWinograd(c Conv) Winograd { return NewWinogradChunk(c, LargeChunk) }
+
+// NewWinogradChunk plans c in chunks of so many channels times tiles.
+func NewWinogradChunk(c Conv, chunk int) Winograd {
 	if !WinogradOK(c) {
 		panic("kernel: Winograd does not apply to " + c.String())
 	}
-	// A chunk of V and M stays in a second-level cache of 1 MB, beside U.
 	tiles := 64
-	for tiles > 8 && c.In.C*tiles > 2048 {
+	for tiles > 8 && c.In.C*tiles > chunk {
 		tiles /= 2
 	}
 	p := Winograd{image: c.In}

@@ -37,12 +37,14 @@ var winogradShapes = []Conv{
 // those out itself.
 func eachWinograd(t *testing.T, f func(t *testing.T, p Winograd, c Conv, images int)) {
 	eachShape(t, winogradShapes, func(t *testing.T, c Conv) {
-		p := NewWinograd(c)
-		for _, images := range slices.Compact([]int{1, max(1, p.Group()-1), p.Group()}) {
-			if testing.Short() && images*c.Out.values()*9*c.In.C > 5<<20 {
-				continue // slow to verify
+		for _, chunk := range []int{SmallChunk, LargeChunk} {
+			p := NewWinogradChunk(c, chunk)
+			for _, images := range slices.Compact([]int{1, max(1, p.Group()-1), p.Group()}) {
+				if testing.Short() && images*c.Out.values()*9*c.In.C > 5<<20 {
+					continue // slow to verify
+				}
+				t.Run(fmt.Sprintf("chunk=%d,images=%d", chunk, images), func(t *testing.T) { f(t, p, c, images) })
 			}
-			t.Run(fmt.Sprintf("images=%d", images), func(t *testing.T) { f(t, p, c, images) })
 		}
 	})
 }
