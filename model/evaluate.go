@@ -44,7 +44,7 @@ type inferSpace struct {
 	image    []float32 // also an image as planes
 	winograd []float32
 	dense    [2][]float32    // a group of images before and after a dense layer among sparse ones
-	maps     [3][3][]float32 // by stage: three maps of a part's images, used in turn
+	maps     [3][2][]float32 // by stage: a block's shortcut and sum, and what is between its convolutions
 	pooled   []float32
 }
 
@@ -86,8 +86,9 @@ func (v *Evaluator) pack() {
 
 func (v *Evaluator) space() *inferSpace {
 	s := &inferSpace{image: kernel.Floats(imageLen), pooled: make([]float32, v.fused.Classifier.In)}
-	var winograd, dense int
+	var winograd, dense, group int
 	for _, c := range v.convs {
+		group = max(group, min(c.group, v.batch))
 		winograd = max(winograd, c.scratchLen())
 		dense = max(dense, c.group*c.geometry.Out.Len())
 	}
@@ -96,7 +97,7 @@ func (v *Evaluator) space() *inferSpace {
 	for _, b := range v.blocks {
 		for i := range s.maps[b.stage] {
 			if s.maps[b.stage][i] == nil {
-				s.maps[b.stage][i] = kernel.Floats(min(v.batch, partSize(v.batch)) * b.conv2.geometry.Out.Len())
+				s.maps[b.stage][i] = kernel.Floats(group * b.conv2.geometry.Out.Len())
 			}
 		}
 	}
@@ -169,9 +170,9 @@ func (v *Evaluator) part(worker, i int) {
 	m, fc := v.blocks[len(v.blocks)-1].conv2.geometry.Out, v.fused.Classifier
 	for a := first; a < end; a += v.groupOf(last) {
 		n := min(v.groupOf(last), end-a)
-		x := s.maps[last][v.through(s, last, a, n)]
+		v.through(s, last, a, n)
 		for i := range n {
-			v.engine.Kernels.AveragePool(m, s.pooled, images(x, m.Len(), i, 1))
+			v.engine.Kernels.AveragePool(m, s.pooled, images(s.maps[last][0], m.Len(), i, 1))
 			fc.forward(v.logits[(a+i)*fc.Out:][:fc.Out], s.pooled)
 		}
 	}

@@ -18,12 +18,11 @@ func (v *Evaluator) groupOf(stage int) int {
 }
 
 // through takes n images, from the batch's image first on and at most a group of
-// the stage, through all stages up to one. It returns which of the stage's maps
-// holds them, as images 0 to n−1.
+// the stage, through all stages up to one, into the stage's map 0.
 //
 // The stage before works on smaller groups, and what one of them leaves in the
 // cache is taken from there at once.
-func (v *Evaluator) through(s *inferSpace, stage, first, n int) (at int) {
+func (v *Evaluator) through(s *inferSpace, stage, first, n int) {
 	blocks := v.stage(stage)
 	if stage == 0 {
 		v.input(s, first, n)
@@ -31,19 +30,21 @@ func (v *Evaluator) through(s *inferSpace, stage, first, n int) (at int) {
 		before := v.groupOf(stage - 1)
 		for a := 0; a < n; a += before {
 			m := min(before, n-a)
-			v.enter(blocks[0], s, v.through(s, stage-1, first+a, m), a, m)
+			v.through(s, stage-1, first+a, m)
+			v.enter(blocks[0], s, a, m)
 		}
-		at = v.leave(blocks[0], s, n)
+		v.leave(blocks[0], s, n)
 		blocks = blocks[1:]
 	}
 	for _, b := range blocks {
-		at = v.block(b, s, at, n)
+		maps := s.maps[stage]
+		v.apply(b.conv1, maps[1], maps[0], n, kernel.Epilogue{Bias: b.conv1.layer.Bias, ReLU: true}, s)
+		v.leave(b, s, n)
 	}
-	return at
 }
 
 // input computes the stem's output for n images from the batch's image first
-// on, into the first map of stage 0.
+// on, into map 0 of stage 0.
 func (v *Evaluator) input(s *inferSpace, first, n int) {
 	e := kernel.Epilogue{Bias: v.stem.layer.Bias, ReLU: true}
 	for i := range n {
@@ -52,34 +53,24 @@ func (v *Evaluator) input(s *inferSpace, first, n int) {
 	}
 }
 
-// block computes one block for n images. Its input is in map at of its stage;
-// it returns the map that holds the output.
-func (v *Evaluator) block(b *inferBlock, s *inferSpace, at, n int) int {
-	maps := &s.maps[b.stage]
-	middle, to := maps[(at+1)%3], maps[(at+2)%3]
-	v.apply(b.conv1, middle, maps[at], n, kernel.Epilogue{Bias: b.conv1.layer.Bias, ReLU: true}, s)
-	v.apply(b.conv2, to, middle, n, kernel.Epilogue{Bias: b.conv2.layer.Bias, Residual: maps[at], ReLU: true}, s)
-	return (at + 2) % 3
-}
-
-// enter begins the first block of a stage, whose input has another size, with n
-// images in map at of the stage before, which become images a and up of this
-// stage: the first convolution's output in map 0, the shortcut in map 2.
-func (v *Evaluator) enter(b *inferBlock, s *inferSpace, at, a, n int) {
-	maps, in, size := &s.maps[b.stage], b.conv1.geometry.In.Len(), b.conv2.geometry.Out.Len()
+// enter computes the shortcut and the first convolution of a stage's first
+// block, whose input, n images of the stage before, has another size. They
+// become images a and up of maps 0 and 1.
+func (v *Evaluator) enter(b *inferBlock, s *inferSpace, a, n int) {
+	maps, in, size := s.maps[b.stage], b.conv1.geometry.In.Len(), b.conv2.geometry.Out.Len()
 	e := kernel.Epilogue{Bias: b.conv1.layer.Bias, ReLU: true}
 	for i := range n {
-		x := images(s.maps[b.stage-1][at], in, i, 1)
-		v.shortcut(b, images(maps[2], size, a+i, 1), x, s)
-		v.apply(b.conv1, images(maps[0], size, a+i, 1), x, 1, e, s)
+		x := images(s.maps[b.stage-1][0], in, i, 1)
+		v.shortcut(b, images(maps[0], size, a+i, 1), x, s)
+		v.apply(b.conv1, images(maps[1], size, a+i, 1), x, 1, e, s)
 	}
 }
 
-// leave ends what enter began, for n images, and returns the map of the output.
-func (v *Evaluator) leave(b *inferBlock, s *inferSpace, n int) int {
-	maps := &s.maps[b.stage]
-	v.apply(b.conv2, maps[1], maps[0], n, kernel.Epilogue{Bias: b.conv2.layer.Bias, Residual: maps[2], ReLU: true}, s)
-	return 1
+// leave computes a block's second convolution for n images, which adds what is
+// in map 1 to the shortcut in map 0.
+func (v *Evaluator) leave(b *inferBlock, s *inferSpace, n int) {
+	y := s.maps[b.stage][0]
+	v.apply(b.conv2, y, s.maps[b.stage][1], n, kernel.Epilogue{Bias: b.conv2.layer.Bias, Residual: y, ReLU: true}, s)
 }
 
 // shortcut computes y, one image of a block's shortcut where the size changes.
