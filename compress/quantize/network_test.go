@@ -143,6 +143,15 @@ func TestLogitsAreTheSameEverywhere(t *testing.T) {
 	}
 }
 
+func TestLogitsAllocateNothing(t *testing.T) {
+	n, x := randomNetwork(t, model.Projection, 4)
+	q := mustBuild(t, n, calibrated(t, n, x, MinMax), lab)
+	v, logits := NewEvaluator(q, testEngine(t, "")), make([]float32, 40)
+	if n := testing.AllocsPerRun(3, func() { v.Logits(logits, x) }); n != 0 {
+		t.Errorf("a batch allocates %g times", n)
+	}
+}
+
 func TestPoolScale(t *testing.T) {
 	n, x := randomNetwork(t, model.Projection, 4)
 	c := calibrated(t, n, x, MinMax)
