@@ -160,6 +160,9 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	put("observers", "%s", strings.Join(run.Info.Observers, ", "))
 	put("seed", "%d", run.Info.Seed)
 	put("compute", "%d threads, %s", run.Info.Threads, run.Info.Kernel)
+	if run.Planned > 0 {
+		put("memory", "%s for training", bytes(run.Planned))
+	}
 	put("version", "%s", run.Info.Version)
 	put("events", "%d", run.Events)
 	if run.Missed > 0 {

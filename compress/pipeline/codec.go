@@ -59,6 +59,8 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[StageStarted](data)
 	case "stage_done":
 		return decodeAs[StageDone](data)
+	case "planned":
+		return decodeAs[Planned](data)
 	case "progress":
 		return decodeAs[Progress](data)
 	case "step_done":

@@ -21,6 +21,7 @@ func bodies() []Body {
 		DataRead{Dataset: "cifar10", Note: "JPEG copy", Source: "s", Train: 1, Validation: 2, Test: 3},
 		StageStarted{Stage: StagePrune, Round: 1, Text: "t"},
 		StageDone{Stage: StagePrune, Round: 1, Seconds: 0.5},
+		Planned{Stage: StageDense, Round: 1, Bytes: 262144000},
 		Progress{Stage: StageEvaluate, Round: 1, Done: 2, Total: 3, Unit: "images", Overall: 0.1, Remaining: 4},
 		StepDone{Stage: StageDense, Round: 1, Epoch: 2, Epochs: 3, Step: 4, Steps: 5, GlobalStep: 6, Loss: 0.7, LearningRate: 0.8, ImagesPerSec: 9, Overall: 0.1, Remaining: 11},
 		EpochDone{Stage: StageDense, Round: 1, Epoch: 2, Epochs: 3, TrainLoss: 0.4, TrainTop1: 0.5, ValLoss: 0.6, ValTop1: 0.7, ValCount: 8, Seconds: 9, GlobalStep: 10},

@@ -94,6 +94,15 @@ type StageDone struct {
 	Seconds float64 `json:"seconds"`
 }
 
+// Planned tells what memory a stage's training takes: activations, gradients,
+// weights and work space, laid out when it begins and constant from then on. It
+// depends on the number of threads, and is told again only when it changes.
+type Planned struct {
+	Stage string `json:"stage"`
+	Round int    `json:"round"`
+	Bytes int64  `json:"bytes"`
+}
+
 // Progress tells how far a stage without steps has come.
 type Progress struct {
 	Stage string `json:"stage"`
@@ -315,6 +324,7 @@ func (Continued) Kind() string        { return "continued" }
 func (DataRead) Kind() string         { return "data_read" }
 func (StageStarted) Kind() string     { return "stage_started" }
 func (StageDone) Kind() string        { return "stage_done" }
+func (Planned) Kind() string          { return "planned" }
 func (Progress) Kind() string         { return "progress" }
 func (StepDone) Kind() string         { return "step_done" }
 func (EpochDone) Kind() string        { return "epoch_done" }

@@ -98,6 +98,8 @@ func line(body Body) string {
 			name += " (" + b.Note + ")"
 		}
 		return fmt.Sprintf("data %s: %s training, %s validation and %s test images, %s", name, thousands(b.Train), thousands(b.Validation), thousands(b.Test), b.Source)
+	case Planned:
+		return fmt.Sprintf("%s takes %s of memory, planned once", stageName(b.Stage, b.Round), megabytes(b.Bytes))
 	case Continued:
 		from := b.Checkpoint
 		if from == "" {
@@ -166,6 +168,9 @@ func line(body Body) string {
 	}
 	return ""
 }
+
+// megabytes writes a size as "262 MB".
+func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
 
 func stageName(stage string, round int) string {
 	if round == 0 {

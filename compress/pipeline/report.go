@@ -25,6 +25,7 @@ type Result struct {
 	Seed       uint64             `json:"seed"`
 	Kernel     string             `json:"kernel"`
 	Threads    int                `json:"threads"`
+	Planned    int64              `json:"training_bytes"`
 	Gate       string             `json:"gate"`
 	Begun      time.Time          `json:"begun"`
 	Outcome    RunDone            `json:"outcome"`
@@ -73,7 +74,7 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 	}
 	result := Result{
 		Schema: Schema, Name: s.Started.Name, Experiment: s.Started.Experiment, Dataset: s.Dataset(), Network: s.Started.Network,
-		Seed: s.Started.Seed, Kernel: s.Started.Kernel, Threads: s.Started.Threads, Gate: s.Started.Gate,
+		Seed: s.Started.Seed, Kernel: s.Started.Kernel, Threads: s.Started.Threads, Planned: s.Planned, Gate: s.Started.Gate,
 		Begun: s.Begun.UTC(), Rounds: s.Rounds, Quantized: s.Quantized, Points: s.Points, Journal: hash,
 	}
 	if s.Done != nil {
@@ -136,6 +137,9 @@ func heading(w io.Writer, s *State) {
 	fmt.Fprintf(w, "# %s\n\n", b.Name)
 	fmt.Fprintf(w, "Experiment `%s`: %s on **%s**, %s weights, seed %d, kernel %s, %d threads.", b.Experiment, b.Network, s.Dataset(), thousands(b.Weights), b.Seed, b.Kernel, b.Threads)
 	fmt.Fprintf(w, " Begun %s.", s.Begun.UTC().Format("2006-01-02 15:04 UTC"))
+	if s.Planned > 0 {
+		fmt.Fprintf(w, " Training takes %s of memory.", megabytes(s.Planned))
+	}
 	if s.Continued > 0 {
 		fmt.Fprintf(w, " Continued %d times after an interruption.", s.Continued)
 	}

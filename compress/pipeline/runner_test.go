@@ -130,6 +130,10 @@ func TestWholeExperiment(t *testing.T) {
 	if steps := of[StepDone](events); len(steps) != 3*6 || steps[17].GlobalStep != 18 || steps[17].Step != 6 || steps[17].Steps != 6 || steps[17].Epoch != 2 || steps[0].LearningRate != 0.1 {
 		t.Errorf("%d steps, the last %+v", len(steps), steps[len(steps)-1])
 	}
+	// Batches are the same in all stages, and so is what training takes.
+	if planned := of[Planned](events); len(planned) != 1 || planned[0].Stage != StageDense || planned[0].Bytes < 1<<20 {
+		t.Errorf("memory: %+v", planned)
+	}
 	for i, row := range of[RoundDone](events) {
 		if row.Round != i+1 || !row.Passed || row.Epochs != 2 {
 			t.Errorf("%+v", row)

@@ -30,6 +30,7 @@ type State struct {
 	Rounds      []RoundDone
 	Points      []CalibrationPoint
 	Quantized   *Quantized
+	Planned     int64 // bytes that training takes, as the newest Planned says
 	Files       []Saved
 	Notes       []Note
 	Problems    []Log // warnings and errors
@@ -59,6 +60,8 @@ func (s *State) Apply(e Event) {
 		s.Stage, s.Round = b.Stage, b.Round
 	case StageDone:
 		s.Stage = ""
+	case Planned:
+		s.Planned = b.Bytes
 	case Progress:
 		s.Overall, s.Remaining = b.Overall, b.Remaining
 	case StepDone:

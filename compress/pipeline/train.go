@@ -50,6 +50,9 @@ func (r *runner) plan(stage string, round int, settings configs.Training, epochs
 	if err != nil {
 		return nil, err
 	}
+	if bytes := trainer.Bytes(); bytes != r.hub.State().Planned {
+		r.hub.Publish(Planned{Stage: stage, Round: round, Bytes: bytes})
+	}
 	t := &training{
 		stage: stage, round: round, settings: settings, trainer: trainer,
 		loader: r.data.NewLoader(r.data.Train, dataset.LoaderOptions{

@@ -70,6 +70,7 @@ type Run struct {
 	Rounds    []Round
 	Points    []pipeline.CalibrationPoint // in order of arrival, one per size, draw and observer
 	Quantized *pipeline.Quantized
+	Planned   int64 // bytes that training takes, 0 while unknown
 	Result    *pipeline.RunDone
 
 	Checkpoint string // the newest, by its path in the run's folder
@@ -203,6 +204,8 @@ func (r *Run) fold(e pipeline.Event) {
 		r.addScales(b)
 	case pipeline.Quantized:
 		r.Quantized = &b
+	case pipeline.Planned:
+		r.Planned = b.Bytes
 	case pipeline.Paused:
 		r.Status, r.Reason = Paused, b.Reason
 		if r.PauseAt <= b.GlobalStep {
