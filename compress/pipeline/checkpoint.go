@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"time"
 
 	"espalier/model"
+	"espalier/model/atomicfile"
 	"espalier/model/weights"
 )
 
@@ -98,9 +98,6 @@ func removeSteps(folder Folder) error {
 	return errors.Join(errs...)
 }
 
-// temporary matches the names that a file has until it is complete.
-var temporary = regexp.MustCompile(`^\..+\.[0-9]+(\.tmp)?$`)
-
 // removeTemporary removes the files that a killed process was writing. The
 // caller holds the run's lock.
 func removeTemporary(folder Folder) error {
@@ -110,7 +107,7 @@ func removeTemporary(folder Folder) error {
 			return fmt.Errorf("remove unfinished files: %w", err)
 		}
 		for _, entry := range entries {
-			if !temporary.MatchString(entry.Name()) {
+			if !atomicfile.IsTemporary(entry.Name()) {
 				continue
 			}
 			if err := os.Remove(filepath.Join(path, entry.Name())); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"espalier/configs"
+	"espalier/model/atomicfile"
 )
 
 // A Folder is the path of a run's folder.
@@ -22,13 +23,14 @@ func (f Folder) Name() string { return filepath.Base(string(f)) }
 // Path returns the path of a file in the folder.
 func (f Folder) Path(name string) string { return filepath.Join(string(f), filepath.FromSlash(name)) }
 
-// Journal, Experiment, Result, Report and Crash return the paths of the files
+// Journal, Experiment, Result, Report, Crash and EngineLog return the paths of files
 // that a run writes; see the package comment.
 func (f Folder) Journal() string    { return f.Path("journal.jsonl") }
 func (f Folder) Experiment() string { return f.Path("experiment.yaml") }
 func (f Folder) Result() string     { return f.Path("result.json") }
 func (f Folder) Report() string     { return f.Path("report.md") }
 func (f Folder) Crash() string      { return f.Path("crash.txt") }
+func (f Folder) EngineLog() string  { return f.Path("engine.log") }
 func (f Folder) socket() string     { return f.Path("control.sock") }
 func (f Folder) lock() string       { return f.Path("engine.lock") }
 
@@ -51,7 +53,7 @@ func CreateFolder(root, name string, e configs.Experiment, now time.Time) (Folde
 	if err := os.Mkdir(f.Path("checkpoints"), 0o755); err != nil {
 		return "", fmt.Errorf("make run folder: %w", err)
 	}
-	return f, WriteFile(f.Experiment(), func(w io.Writer) error {
+	return f, atomicfile.Write(f.Experiment(), func(w io.Writer) error {
 		_, err := w.Write(document)
 		return err
 	})
@@ -98,32 +100,6 @@ func (f Folder) LoadExperiment() (configs.Experiment, error) {
 	return e, nil
 }
 
-// WriteFile writes a file so that at every moment there is either the old one
-// or the whole new one: to a temporary name in the same folder, synced, renamed,
-// and the folder synced.
-func WriteFile(path string, write func(io.Writer) error) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	err = write(temporary)
-	if err == nil {
-		err = temporary.Chmod(0o644)
-	}
-	if err == nil {
-		err = temporary.Sync()
-	}
-	err = errors.Join(err, temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		os.Remove(temporary.Name())
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
 // The states of a run that its folder shows.
 const (
 	StatusLive        = "live"
@@ -131,6 +107,7 @@ const (
 	StatusStopped     = "stopped"
 	StatusFailed      = "failed"
 	StatusInterrupted = "interrupted" // not over and nobody computes it
+	StatusUnknown     = "unknown"     // not over, and who computes it may not be seen
 )
 
 // A Listing is a run in a list of runs.
@@ -171,27 +148,24 @@ func ListRuns(root string) ([]Listing, error) {
 // Listing folds a run's journal and says what state the run is in.
 func (f Folder) Listing() Listing {
 	l := Listing{Folder: f}
+	// In this order: a run that ends in between is done, not interrupted.
+	live, unseen := locked(f)
 	l.State, l.Err = ReadState(f)
 	switch done := l.State.Done; {
 	case done != nil:
 		l.Status = done.Status
-	case f.Live():
+	case live:
 		l.Status = StatusLive
+	case unseen != nil:
+		l.Status, l.Err = StatusUnknown, errors.Join(l.Err, unseen)
 	default:
 		l.Status = StatusInterrupted
 	}
 	return l
 }
 
-// Live reports whether a process is computing the run.
+// Live reports whether a process is computing the run, as far as can be seen.
 func (f Folder) Live() bool {
-	if _, err := os.Stat(f.lock()); err != nil {
-		return false
-	}
-	l, err := AcquireLock(f)
-	if err != nil {
-		return errors.Is(err, ErrLocked)
-	}
-	l.Release()
-	return false
+	live, err := locked(f)
+	return live || err != nil
 }

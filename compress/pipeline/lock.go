@@ -20,9 +20,9 @@ func AcquireLock(f Folder) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock run %s: %w", f.Name(), err)
 	}
-	// A list of runs holds the lock for a moment to see whether it is free.
+	// Who looks whether the run is live shares the lock for a moment.
 	for try := 0; ; try++ {
-		err = lockFile(file)
+		err = lockFile(file, true)
 		if !errors.Is(err, ErrLocked) || try == 5 {
 			break
 		}
@@ -37,3 +37,25 @@ func AcquireLock(f Folder) (*Lock, error) {
 
 // Release frees the lock.
 func (l *Lock) Release() error { return l.file.Close() }
+
+// locked reports whether a process holds a run's lock. It takes no more than the
+// right to read, so that it also tells of other users' runs and of those on a
+// file system that is read-only.
+func locked(f Folder) (bool, error) {
+	file, err := os.Open(f.lock())
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("whether a process computes the run cannot be seen: %w", err)
+	}
+	defer file.Close()
+	err = lockFile(file, false)
+	if errors.Is(err, ErrLocked) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("whether a process computes the run cannot be seen: lock %s: %w", f.lock(), err)
+	}
+	return false, nil
+}

@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"espalier/configs"
+	"espalier/model/atomicfile"
 )
 
 // A Result is a run's outcome for other programs: the content of result.json.
@@ -63,7 +64,7 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 	}
 	var files []string
 	write := func(name string, content []byte) error {
-		err := WriteFile(folder.Path(name), func(w io.Writer) error {
+		err := atomicfile.Write(folder.Path(name), func(w io.Writer) error {
 			_, err := w.Write(content)
 			return err
 		})

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"espalier/model/atomicfile"
 )
 
 // dataAlignment is what the tensors' first byte is aligned to in the file, so
@@ -17,11 +19,7 @@ const dataAlignment = 64
 // temporary name first, brought to the disk and renamed. The bytes depend on
 // nothing but the arguments; tensors keep their order.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {
-	err := writeAtomic(path, func(w io.Writer) error { return Encode(w, tensors, metadata) })
-	if err != nil {
-		return fmt.Errorf("writing weights to %s: %w", path, err)
-	}
-	return nil
+	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, tensors, metadata) })
 }
 
 // Encode writes tensors and metadata to w in the safetensors format.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier/compress/pipeline"
+	"espalier/model/atomicfile"
 	"espalier/ui"
 )
 
@@ -66,7 +67,7 @@ in --run-dir. The picture goes to standard output unless --output names a file.`
 			if output == "" {
 				return write(cmd.OutOrStdout())
 			}
-			return pipeline.WriteFile(output, write)
+			return atomicfile.Write(output, write)
 		},
 	}
 	addRunDir(cmd, &dir)
