@@ -8,6 +8,7 @@ import (
 // control is what commands have asked for.
 type control struct {
 	paused    bool
+	pausedBy  string
 	since     time.Time // of the pause
 	stepping  string    // who asked for a single step, until it is done
 	target    int       // steps that are done then
@@ -186,7 +187,7 @@ func (r *runner) ask(measure func() error) error {
 // pause stops the run after the step in progress.
 func (r *runner) pause(source, reason string) {
 	c := &r.control
-	c.paused, c.stepping, c.since = true, "", time.Now()
+	c.paused, c.pausedBy, c.stepping, c.since = true, source, "", time.Now()
 	if c.pauseAt.AtStep <= r.steps {
 		c.pauseAt = Command{}
 	}
@@ -216,10 +217,14 @@ func (r *runner) stopNow(source string) error {
 }
 
 // waitForDisk pauses until a write that failed for want of space succeeds. Any
-// other failure ends the run.
+// other failure ends the run. A run that somebody had paused stays so.
 func (r *runner) waitForDisk(err error, again func() error) error {
 	if !diskFull(err) {
 		return err
+	}
+	paused := r.control.paused
+	if paused {
+		r.goOn("disk")
 	}
 	r.control.since = time.Now()
 	r.hub.Publish(Paused{GlobalStep: r.steps, Source: "disk", Reason: fmt.Sprintf("%s: free some space and the run goes on by itself", err)})
@@ -239,6 +244,9 @@ func (r *runner) waitForDisk(err error, again func() error) error {
 		}
 		if err := again(); err == nil {
 			r.goOn("disk")
+			if paused {
+				r.pause(r.control.pausedBy, "as before the disk was full")
+			}
 			return nil
 		} else if !diskFull(err) {
 			return err

@@ -1,12 +1,14 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -54,6 +56,106 @@ func TestFullDiskPauses(t *testing.T) {
 	}
 	if hash := journalHash(t, r.Folder); hash != want {
 		t.Error("the journal differs from the undisturbed run's")
+	}
+}
+
+// TestFullDiskWhilePaused lets the disk be full where a run that was paused
+// saves its checkpoint: when there is space again it is still paused.
+func TestFullDiskWhilePaused(t *testing.T) {
+	want, _ := reference(t)
+	r := create(t, tiny(t))
+	journal := r.Hub.journal
+	var space atomic.Bool
+	journal.writeAt = func(line []byte, offset int64) (int, error) {
+		if !space.Load() && bytes.Contains(line, []byte(`"kind":"paused"`)) {
+			return 0, syscall.ENOSPC
+		}
+		return journal.file.WriteAt(line, offset)
+	}
+	watcher := r.Hub.Watch()
+	defer watcher.Close()
+	ended := make(chan RunDone)
+	go func() {
+		done, _ := r.Do(context.Background(), tinyParts())
+		ended <- done
+	}()
+	until := reader(t, watcher)
+	until(func(b Body) bool { s, ok := b.(StepDone); return ok && s.Step == 1 })
+	r.Hub.Send(Command{Do: Pause, Source: "keyboard"})
+	var sources []string
+	for range 3 {
+		sources = append(sources, until(func(b Body) bool { _, ok := b.(Paused); return ok }).(Paused).Source)
+		space.Store(len(sources) == 2)
+	}
+	if !slices.Equal(sources, []string{"keyboard", "disk", "keyboard"}) {
+		t.Errorf("paused by %v", sources)
+	}
+	r.Hub.Send(Command{Do: Resume, Source: "keyboard"})
+	if done := <-ended; done.Status != StatusDone {
+		t.Errorf("%+v", done)
+	}
+	if hash := journalHash(t, r.Folder); hash != want {
+		t.Error("the journal differs from the undisturbed run's")
+	}
+}
+
+// TestUnwritableCheckpoint takes the folder of checkpoints away from a live run:
+// it fails in one sentence, and goes on to the undisturbed run's bits when the
+// folder is back.
+func TestUnwritableCheckpoint(t *testing.T) {
+	r := create(t, tiny(t))
+	folder := r.Folder.Path("checkpoints")
+	watcher := r.Hub.Watch()
+	defer watcher.Close()
+	ended := make(chan error)
+	go func() {
+		_, err := r.Do(context.Background(), tinyParts())
+		ended <- err
+	}()
+	until := reader(t, watcher)
+	until(func(b Body) bool { s, ok := b.(StepDone); return ok && s.Step == 1 })
+	r.Hub.Send(Command{Do: Pause})
+	until(func(b Body) bool { _, ok := b.(Paused); return ok })
+	// It is paused before it saves, and saves before it takes the next command.
+	r.Hub.Send(Command{Do: Remark, Text: "saved"})
+	until(func(b Body) bool { _, ok := b.(Note); return ok })
+	if err := os.Rename(folder, folder+".away"); err != nil {
+		t.Fatal(err)
+	}
+	r.Hub.Send(Command{Do: Resume})
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "checkpoints") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v", err)
+	}
+	r.Close()
+	if l := r.Folder.Listing(); l.Status != StatusFailed || l.Err != nil {
+		t.Errorf("%s, %v", l.Status, l.Err)
+	}
+	if err := os.Rename(folder+".away", folder); err != nil {
+		t.Fatal(err)
+	}
+	resumeTo(t, r.Folder, "the folder is back")
+}
+
+// TestWorkerPanics lets a worker that is not the runner's own goroutine panic:
+// the run fails, and the worker's stack is kept.
+func TestWorkerPanics(t *testing.T) {
+	r := create(t, tiny(t, "engine.threads=2"))
+	parts := tinyParts()
+	open := parts.Open
+	parts.Open = func(o dataset.Options) (*dataset.Data, error) {
+		data, err := open(o)
+		train := *data.Train
+		train.Labels = slices.Repeat([]uint8{200}, train.Len()) // there are ten classes
+		data.Train = &train
+		return data, err
+	}
+	done, err := r.Do(context.Background(), parts)
+	if err == nil || done.Status != StatusFailed || !strings.Contains(err.Error(), "internal error: worker: ") || !strings.Contains(err.Error(), r.Folder.Crash()) {
+		t.Errorf("%v, %+v", err, done)
+	}
+	stack, err := os.ReadFile(r.Folder.Crash())
+	if err != nil || !strings.Contains(string(stack), "model.crossEntropy") || !strings.Contains(string(stack), "raised again in") {
+		t.Errorf("%v, stack:\n%s", err, stack)
 	}
 }
 
@@ -133,7 +235,7 @@ func TestClockJumps(t *testing.T) {
 func TestUnfinishedFiles(t *testing.T) {
 	r := create(t, tiny(t))
 	r.Close()
-	names := []string{".experiment.yaml.1234", ".keep", "checkpoints/.step-a.safetensors.567.tmp", "checkpoints/.mine.tmp"}
+	names := []string{".experiment.yaml.1234.tmp", ".keep", "checkpoints/.step-a.safetensors.567.tmp", "checkpoints/.mine.tmp"}
 	for _, name := range names {
 		if err := os.WriteFile(r.Folder.Path(name), []byte("half"), 0o644); err != nil {
 			t.Fatal(err)

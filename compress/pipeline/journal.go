@@ -97,8 +97,12 @@ func (j *Journal) flush() error {
 	return nil
 }
 
-// Sync makes what is written survive a power cut.
+// Sync writes what could not be written before and makes all events so far
+// survive a power cut.
 func (j *Journal) Sync() error {
+	if err := j.Flush(); err != nil {
+		return err
+	}
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("sync journal: %w", err)
 	}

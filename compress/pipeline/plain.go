@@ -28,10 +28,15 @@ func PrintJSON(ctx context.Context, w io.Writer, s Source) error {
 	return follow(ctx, s, func(e Event) error { return lines.Encode(e) })
 }
 
-// follow hands over the events of a source until its run is over.
+// follow hands over the events of a source until its run is over, and again
+// from the first where the run went back.
 func follow(ctx context.Context, s Source, see func(Event) error) error {
 	var after int64
+	back := 0
 	for {
+		if r, ok := s.(*Replay); ok && r.Rewound() != back {
+			after, back = 0, r.Rewound()
+		}
 		events := s.Since(after, 1024)
 		for _, e := range events {
 			if err := see(e); err != nil {

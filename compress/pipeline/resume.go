@@ -17,6 +17,7 @@ import (
 type past struct {
 	seq    int64  // of the journal there
 	file   string // the checkpoint, empty at the beginning
+	hash   string // of its tensors, where the journal has it
 	dense  bool   // the dense network is there and measured
 	rounds int    // done
 	failed bool   // the last of them did not pass its gate
@@ -34,11 +35,11 @@ type past struct {
 // findPast reads a run's journal and checkpoints for the newest point to go on
 // from: after the dense stage, after a round, or inside a stage of training.
 func findPast(folder Folder) (past, error) {
-	ends, notes, err := stageEnds(folder)
+	ends, notes, last, err := stageEnds(folder)
 	if err != nil {
 		return past{}, err
 	}
-	steps, warnings := readSteps(folder)
+	steps, warnings := readSteps(folder, last)
 	for _, p := range slices.Backward(ends) {
 		// A step checkpoint counts when it is of the stage after this end.
 		for _, s := range steps {
@@ -56,7 +57,7 @@ func findPast(folder Folder) (past, error) {
 		if p.file == "" {
 			return p, nil
 		}
-		n, _, err := weights.Load(folder.Path(p.file))
+		n, err := p.load(folder)
 		if err == nil {
 			if p.rounds > 0 {
 				prune.Hold(n)
@@ -69,13 +70,21 @@ func findPast(folder Folder) (past, error) {
 	return past{warnings: warnings}, nil
 }
 
+// load reads the network that a stage ended with, and only that one.
+func (p past) load(folder Folder) (*model.Network, error) {
+	n, _, err := weights.Load(folder.Path(p.file))
+	if err == nil && p.hash != "" && weights.Hash(weights.FromNetwork(n)) != p.hash {
+		return nil, errors.New("its tensors are not those that the journal tells of; the file is damaged, or another's")
+	}
+	return n, err
+}
+
 // stageEnds returns the points at which the journal has the dense stage or a
-// round complete, the run's beginning first, and the remarks made on the way.
-func stageEnds(folder Folder) ([]past, []Event, error) {
-	var ends []past
-	var notes []Event
+// round complete, the run's beginning first, the remarks made on the way, and
+// the number of the last event.
+func stageEnds(folder Folder) (ends []past, notes []Event, last int64, err error) {
 	var now past
-	err := ReadJournal(folder.Journal(), func(e Event) error {
+	err = ReadJournal(folder.Journal(), func(e Event) error {
 		now.seq = e.Seq
 		switch b := e.Body.(type) {
 		case RunStarted:
@@ -88,7 +97,7 @@ func stageEnds(folder Folder) ([]past, []Event, error) {
 		case RoundDone:
 			now.rounds, now.failed = b.Round, !b.Passed
 			if b.Passed {
-				now.file = b.Checkpoint
+				now.file, now.hash = b.Checkpoint, b.Hash
 			}
 			ends = append(ends, now)
 		case Note:
@@ -96,7 +105,7 @@ func stageEnds(folder Folder) ([]past, []Event, error) {
 		}
 		return nil
 	})
-	return ends, notes, err
+	return ends, notes, now.seq, err
 }
 
 func notesAfter(notes []Event, seq int64) []Note {
@@ -110,12 +119,15 @@ func notesAfter(notes []Event, seq int64) []Note {
 }
 
 // readSteps reads the step checkpoints, the newest first, and says which
-// cannot be used.
-func readSteps(folder Folder) (all []past, warnings []string) {
+// cannot be used: damaged ones, and those of events that the journal has lost.
+func readSteps(folder Folder, last int64) (all []past, warnings []string) {
 	for i, file := range stepCheckpoints {
 		p, err := readStep(folder.Path(file))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
+		}
+		if err == nil && p.seq > last {
+			err = fmt.Errorf("it is from event %d, and the journal ends at %d", p.seq, last)
 		}
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf("%s cannot be used, what was before it is: %s", file, err))

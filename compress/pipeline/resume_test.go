@@ -1,13 +1,11 @@
 package pipeline
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,101 +74,6 @@ func TestStoppedAndResumed(t *testing.T) {
 	}
 }
 
-const killedFolder = "ESPALIER_TEST_KILLED_FOLDER"
-
-// TestKilledProcess is the process that TestKilledAndResumed kills. It prints
-// a line for every event.
-func TestKilledProcess(t *testing.T) {
-	root := os.Getenv(killedFolder)
-	if root == "" {
-		t.Skip("only runs as a process of TestKilledAndResumed")
-	}
-	folder := Folder(filepath.Join(root, "run"))
-	var r *Run
-	var err error
-	if _, missing := os.Stat(folder.Journal()); missing == nil {
-		r, err = Continue(folder)
-	} else {
-		r, err = Create(root, "run", tiny(t))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	parts := tinyParts()
-	parts.CheckpointEvery = time.Nanosecond // after every step
-	watcher := r.Hub.Watch()
-	defer watcher.Close()
-	printed := make(chan struct{})
-	go func() {
-		defer close(printed)
-		follow(context.Background(), watcher, func(e Event) error {
-			fmt.Println("event", e.Seq)
-			return nil
-		})
-	}()
-	if _, err := r.Do(context.Background(), parts); err != nil {
-		t.Fatal(err)
-	}
-	<-printed
-}
-
-// TestKilledAndResumed kills a real process at several moments of its life,
-// each time after some more events, and wants the undisturbed run's bits.
-func TestKilledAndResumed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
-	root := t.TempDir()
-	folder := Folder(filepath.Join(root, "run"))
-	kills := 0
-	for {
-		process := exec.Command(os.Args[0], "-test.run=^TestKilledProcess$", "-test.count=1")
-		process.Env = append(os.Environ(), killedFolder+"="+root)
-		output, err := process.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := process.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// It prints what the journal holds at first, so each process gets a
-		// little further than the one before.
-		lines := bufio.NewScanner(output)
-		var events int
-		var others []string
-		for lines.Scan() {
-			if !strings.HasPrefix(lines.Text(), "event ") {
-				others = append(others, lines.Text())
-			} else if events++; events == 5+7*kills {
-				process.Process.Kill()
-			}
-		}
-		if err := process.Wait(); err == nil {
-			break
-		} else if process.ProcessState.ExitCode() != -1 {
-			t.Fatalf("the process failed by itself: %v\n%s", err, strings.Join(others, "\n"))
-		}
-		if kills++; kills > 60 {
-			t.Fatal("the run does not get on")
-		}
-		if state, err := ReadState(folder); err == nil && state.Done != nil {
-			break // it was over when the kill came
-		}
-	}
-	want, undisturbed := reference(t)
-	if hash := journalHash(t, folder); hash != want {
-		var events []Event
-		ReadJournal(folder.Journal(), func(e Event) error { events = append(events, e); return nil })
-		t.Errorf("the journal differs from the undisturbed run's:\n%s", firstDifference(undisturbed, events))
-	}
-	state, err := ReadState(folder)
-	if err != nil || kills < 10 || state.Done == nil {
-		t.Errorf("%d kills, continued %d times, %v", kills, state.Continued, err)
-	}
-	t.Logf("killed %d times", kills)
-}
-
 // TestDamagedCheckpoints cuts the newest checkpoint short: the one before it is
 // used, and the run says so.
 func TestDamagedCheckpoints(t *testing.T) {
@@ -199,7 +102,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close()
-	steps, warnings := readSteps(r.Folder)
+	steps, warnings := readSteps(r.Folder, math.MaxInt64)
 	if len(steps) != 2 || len(warnings) != 0 || steps[0].seq <= steps[1].seq {
 		t.Fatalf("%d step checkpoints, %v", len(steps), warnings)
 	}
@@ -223,6 +126,73 @@ func TestDamagedCheckpoints(t *testing.T) {
 	}
 }
 
+// TestLostEvents cuts the journal off before the newest checkpoint, as a power
+// cut can whose disk wrote in another order than it was told: that checkpoint is
+// not used, since events would be missing, and the bits are the same.
+func TestLostEvents(t *testing.T) {
+	r := create(t, tiny(t))
+	parts := tinyParts()
+	parts.CheckpointEvery = time.Nanosecond
+	stopAt(t, r, parts, func(b Body) bool { s, ok := b.(StepDone); return ok && s.Round == 1 && s.Step == 3 })
+	steps, _ := readSteps(r.Folder, math.MaxInt64)
+	if len(steps) != 2 {
+		t.Fatalf("%d step checkpoints", len(steps))
+	}
+	j := open(t, r.Folder.Journal())
+	if _, err := j.Rewind(steps[0].seq - 1); err != nil {
+		t.Fatal(err)
+	}
+	p, err := findPast(r.Folder)
+	if err != nil || p.file != steps[1].file || len(p.warnings) != 1 || !strings.Contains(p.warnings[0], "the journal ends at") {
+		t.Errorf("%v, %q, %q", err, p.file, p.warnings)
+	}
+	resumeTo(t, r.Folder, "a journal that lost events")
+}
+
+// TestAnotherRoundsNetwork puts a whole file of another network in the place of
+// a round's checkpoint: it is not used.
+func TestAnotherRoundsNetwork(t *testing.T) {
+	r := create(t, tiny(t))
+	row := stopAt(t, r, tinyParts(), func(b Body) bool { _, ok := b.(RoundDone); return ok }).(RoundDone)
+	for _, file := range stepCheckpoints {
+		os.Remove(r.Folder.Path(file))
+	}
+	if p, err := findPast(r.Folder); err != nil || p.file != row.Checkpoint {
+		t.Fatalf("%v, %q", err, p.file)
+	}
+	dense, err := os.ReadFile(r.Folder.Path(denseCheckpoint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(r.Folder.Path(row.Checkpoint), dense, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p, err := findPast(r.Folder)
+	if err != nil || p.file != denseCheckpoint || len(p.warnings) != 1 || !strings.Contains(p.warnings[0], row.Checkpoint) {
+		t.Errorf("%v, %q, %q", err, p.file, p.warnings)
+	}
+	resumeTo(t, r.Folder, "another network in a round's place")
+}
+
+// stopAt stops a run, as SIGTERM does, soon after the first event that is as
+// wanted, and closes it.
+func stopAt(t *testing.T, r *Run, parts Parts, wanted func(Body) bool) Body {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	watcher := r.Hub.Watch()
+	defer watcher.Close()
+	ended := make(chan struct{})
+	go func() { defer close(ended); r.Do(ctx, parts) }()
+	b := reader(t, watcher)(wanted)
+	cancel()
+	<-ended
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func TestNothingToResume(t *testing.T) {
 	r := create(t, tiny(t))
 	do(t, r, tinyParts())
@@ -235,109 +205,6 @@ func TestNothingToResume(t *testing.T) {
 	}
 	if _, err := Continue(Folder(t.TempDir())); err == nil {
 		t.Error("an empty folder")
-	}
-}
-
-// TestAttach steers a live run through its socket and follows its journal, as
-// another process does.
-func TestAttach(t *testing.T) {
-	r := create(t, tiny(t, "fine_tune.epochs=500"))
-	if info, err := os.Stat(r.Folder.socket()); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v %v", info, err)
-	}
-	if !r.Folder.Live() {
-		t.Error("the run is not live")
-	}
-	ended := make(chan RunDone)
-	go func() {
-		done, _ := r.Do(context.Background(), tinyParts())
-		ended <- done
-	}()
-	<-r.Hub.Changed() // it has begun
-	replay, err := OpenReplay(r.Folder, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer replay.Close()
-	var after int64
-	until := func(wanted func(Body) bool) {
-		for {
-			for _, e := range replay.Since(after, math.MaxInt) {
-				if e.Seq != after+1 {
-					t.Fatalf("event %d after %d", e.Seq, after)
-				}
-				after = e.Seq
-				if wanted(e.Body) {
-					return
-				}
-			}
-			<-replay.Changed()
-		}
-	}
-	until(func(b Body) bool { s, ok := b.(StepDone); return ok && s.Round == 1 })
-	if err := replay.Send(Command{Do: "dance"}); err == nil || !strings.Contains(err.Error(), "unknown command") {
-		t.Errorf("%v", err)
-	}
-	if err := replay.Send(Command{Do: Pause, Source: "socket"}); err != nil {
-		t.Fatal(err)
-	}
-	until(func(b Body) bool { p, ok := b.(Paused); return ok && p.Source == "socket" })
-	if err := replay.Send(Command{Do: StopNow, Source: "socket"}); err != nil {
-		t.Fatal(err)
-	}
-	until(func(b Body) bool { d, ok := b.(RunDone); return ok && d.Status == StatusStopped })
-	if done := <-ended; done.Status != StatusStopped {
-		t.Errorf("%+v", done)
-	}
-	if err := replay.Send(Command{Do: Pause}); err == nil {
-		t.Error("a command after the end is taken")
-	}
-	r.Close()
-	if r.Folder.Live() {
-		t.Error("the run is live after its end")
-	}
-	if _, err := Dial(r.Folder); !errors.Is(err, ErrNotLive) {
-		t.Errorf("%v", err)
-	}
-	listing := r.Folder.Listing()
-	if listing.Status != StatusStopped || listing.Err != nil {
-		t.Errorf("%+v", listing)
-	}
-}
-
-// TestStaleSocket leaves a socket behind, as a killed process does.
-func TestStaleSocket(t *testing.T) {
-	f := Folder(filepath.Join(t.TempDir(), strings.Repeat("long", 30))) // beyond the system's limit
-	if err := os.Mkdir(string(f), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(f.socket(), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Dial(f); !errors.Is(err, ErrNotLive) {
-		t.Errorf("%v", err)
-	}
-	var got []Command
-	s, err := Serve(f, func(c Command) error { got = append(got, c); return errQueueFull })
-	if err != nil {
-		t.Fatal(err)
-	}
-	remote, err := Dial(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Send(Command{Do: Pause}); err == nil || err.Error() != errQueueFull.Error() {
-		t.Errorf("%v", err)
-	}
-	remote.Close()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != 1 || got[0].Do != Pause {
-		t.Errorf("%+v", got)
-	}
-	if _, err := os.Stat(f.socket()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the socket remains: %v", err)
 	}
 }
 

@@ -23,8 +23,12 @@ const (
 	maxClients = 32
 )
 
-// ErrNotLive says that no process takes commands for a run.
-var ErrNotLive = errors.New("the run is not being computed")
+var (
+	// ErrNotLive says that no process takes commands for a run.
+	ErrNotLive = errors.New("the run is not being computed")
+	// ErrNotOwner says that another user's process computes a run.
+	ErrNotOwner = errors.New("only the user whose process computes the run can steer it")
+)
 
 // reply answers a command on the socket.
 type reply struct {
@@ -128,6 +132,7 @@ func (s *Server) serve(conn io.ReadWriter) {
 		var r reply
 		c, err := ParseCommand(lines.Bytes())
 		if err == nil {
+			c.Source = "socket"
 			err = s.send(c)
 		}
 		if err != nil {
@@ -162,7 +167,8 @@ type Remote struct {
 	lines *bufio.Scanner
 }
 
-// Dial connects to a live run. The error wraps ErrNotLive when nobody listens.
+// Dial connects to a live run. The error wraps ErrNotLive when nobody listens,
+// and ErrNotOwner where this user may not.
 func Dial(f Folder) (*Remote, error) {
 	path, done, err := shortPath(f.socket())
 	if err != nil {
@@ -170,6 +176,9 @@ func Dial(f Folder) (*Remote, error) {
 	}
 	defer done()
 	conn, err := net.DialTimeout("unix", path, socketPatience)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("%w (%w)", ErrNotOwner, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (%w)", ErrNotLive, err)
 	}
