@@ -187,6 +187,9 @@ func (a *App) events(msg eventsMsg) tea.Cmd {
 	if v != a.home && v != a.shown {
 		return nil
 	}
+	if msg.rewound != v.rewound {
+		*v.run, v.rewound = state.Run{}, msg.rewound
+	}
 	for _, e := range msg.events {
 		v.run.Apply(e)
 	}

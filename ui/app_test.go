@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -115,7 +116,7 @@ func TestWaysToLeaveARunInProgress(t *testing.T) {
 			}
 		}
 		if a.leaving { // leaves when the run is over
-			_, cmd := a.Update(eventsMsg{a.home, src.Since(a.scene.run.Seq, batch)})
+			_, cmd := a.Update(news(a.home, a.scene.run.Seq, 0))
 			left = quits(cmd)
 		}
 		if !left || a.outcome != c.outcome {
@@ -256,5 +257,69 @@ func TestAPanicIsKept(t *testing.T) {
 	msg := guard(func() tea.Msg { panic("in a command") })()
 	if crash, ok := msg.(crashMsg); !ok || !strings.Contains(crash.Error(), "in a command") {
 		t.Errorf("message %v", msg)
+	}
+}
+
+// rewound is a source whose run went back.
+type rewound struct {
+	*sample.Source
+	events []pipeline.Event
+	times  int
+}
+
+func (r *rewound) Rewound() int { return r.times }
+
+func (r *rewound) Since(after int64, limit int) []pipeline.Event {
+	at := min(after, int64(len(r.events)))
+	return r.events[at:min(at+int64(limit), int64(len(r.events)))]
+}
+
+// TestARunThatGoesBack shows a run that another process takes up again from an
+// earlier event: the screen shows it from there, not what was computed before.
+func TestARunThatGoesBack(t *testing.T) {
+	journal := sample.Journal()
+	src := &rewound{Source: during(1, 10), events: journal}
+	a := newTestApp(t, src, 80, 24)
+	if !a.home.run.Status.Over() {
+		t.Fatal("the run is not over")
+	}
+	step := 0
+	for i, e := range journal {
+		if s, ok := e.Body.(pipeline.StepDone); ok && s.Round == 2 {
+			step, src.events = s.GlobalStep, journal[:i+1:i+1]
+			break
+		}
+	}
+	src.events = append(src.events, pipeline.Event{Seq: int64(len(src.events) + 1), Time: testTime, Body: pipeline.Continued{GlobalStep: step}})
+	src.times++
+	a.Update(news(a.home, a.home.run.Seq, a.home.rewound))
+	if r := a.scene.run; r.Step.GlobalStep != step || r.Status.Over() || r.Seq != int64(len(src.events)) {
+		t.Errorf("step %d, want %d; event %d of %d, %v", r.Step.GlobalStep, step, r.Seq, len(src.events), r.Status)
+	}
+	if !strings.Contains(a.View(), fmt.Sprintf("continued from step %d", step)) {
+		t.Errorf("the screen does not show that the run goes on:\n%s", a.View())
+	}
+}
+
+// TestLeavingAnAttachedScreen asks how to leave while another process computes
+// the run, which cannot be ended from here at once, and asks nothing when that
+// process is gone.
+func TestLeavingAnAttachedScreen(t *testing.T) {
+	a := newTestApp(t, during(1, 10), 80, 24)
+	computed := true
+	a.options.Attached, a.options.Computed = true, func() bool { return computed }
+	press(a, "q")
+	if a.overlay != overlayLeave || strings.Contains(a.View(), "abort") || !strings.Contains(a.View(), "goes on where it is computed") {
+		t.Errorf("the question is\n%s", a.View())
+	}
+	if _, cmd := a.Update(keyMsg("a")); quits(cmd) {
+		t.Error("a leaves")
+	}
+	if _, cmd := a.Update(keyMsg("d")); !quits(cmd) || a.outcome != Detach {
+		t.Errorf("d does not leave, or as %v", a.outcome)
+	}
+	computed, a.overlay = false, overlayNone
+	if _, cmd := a.Update(keyMsg("q")); !quits(cmd) || a.outcome != Quit {
+		t.Errorf("nobody computes the run: q asks, or leaves as %v", a.outcome)
 	}
 }

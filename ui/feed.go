@@ -16,17 +16,32 @@ const (
 	batch     = 8192                   // events taken at once
 )
 
-// eventsMsg brings a view's events since the last one; there may be none.
+// eventsMsg brings a view's events since the last one; there may be none. Where
+// rewound is not the view's any more, they are the run's first ones.
 type eventsMsg struct {
-	view   *view
-	events []pipeline.Event
+	view    *view
+	events  []pipeline.Event
+	rewound int
+}
+
+// rewinder is a source whose run can go back to an earlier event: Rewound counts
+// how often it did.
+type rewinder interface{ Rewound() int }
+
+// news brings a view's events after seq, or from the first where the run went
+// back since the view had rewound for its count.
+func news(v *view, seq int64, rewound int) eventsMsg {
+	if r, ok := v.src.(rewinder); ok && r.Rewound() != rewound {
+		seq, rewound = 0, r.Rewound()
+	}
+	return eventsMsg{v, v.src.Since(seq, batch), rewound}
 }
 
 // feed waits until there are new events, no sooner than pause after the call,
 // and brings them. It returns when ctx ends. The engine is never waited
 // for and never waits: it only signals that there is something new.
 func feed(ctx context.Context, v *view, pause time.Duration) tea.Cmd {
-	src, seq, wait := v.src, v.run.Seq, heartbeat
+	src, seq, rewound, wait := v.src, v.run.Seq, v.rewound, heartbeat
 	if v.player != nil {
 		wait = pause // there is something new as time passes
 	}
@@ -51,12 +66,12 @@ func feed(ctx context.Context, v *view, pause time.Duration) tea.Cmd {
 			case <-timer.C:
 			}
 		}
-		return eventsMsg{v, src.Since(seq, batch)}
+		return news(v, seq, rewound)
 	}
 }
 
 // fetch brings the events that there are now.
 func fetch(v *view) tea.Cmd {
-	src, seq := v.src, v.run.Seq
-	return func() tea.Msg { return eventsMsg{v, src.Since(seq, batch)} }
+	seq, rewound := v.run.Seq, v.rewound
+	return func() tea.Msg { return news(v, seq, rewound) }
 }

@@ -45,10 +45,16 @@ func (a *App) ways() []way {
 	return append(append([]way{detach}, stops...), abort, stay)
 }
 
+// ended reports whether the run takes no commands any more: it is over, or the
+// process that computed it is gone.
+func (a *App) ended() bool {
+	return a.home.run.Status.Over() || a.options.Attached && a.options.Computed != nil && !a.options.Computed()
+}
+
 // quit leaves, or asks how while the run is in progress. A second ctrl+c within
 // two seconds saves and stops.
 func (a *App) quit(key string) tea.Cmd {
-	if a.home.run.Status.Over() {
+	if a.ended() {
 		return a.leave(a.outcomeOver())
 	}
 	if key == "ctrl+c" {

@@ -35,6 +35,9 @@ type Options struct {
 	Resume func(pipeline.Folder)
 	// Runs tells of other runs; nil: the screen shows this one alone.
 	Runs Runs
+	// Computed reports of an attached run whether a process computes it at this
+	// moment, so that there is something to ask for when one leaves; nil: yes.
+	Computed func() bool
 	// Bell rings the bell, and tells news in the window's title, when a round or
 	// the run ends while the terminal is not looked at.
 	Bell bool

@@ -119,7 +119,7 @@ func useTier(a *App, t theme.Tier) {
 func pull(a *App) {
 	for {
 		events := a.shown.src.Since(a.scene.run.Seq, batch)
-		a.Update(eventsMsg{a.shown, events})
+		a.Update(eventsMsg{view: a.shown, events: events})
 		if len(events) < batch {
 			return
 		}

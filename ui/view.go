@@ -18,6 +18,8 @@ type view struct {
 	heard  time.Time    // when the newest events arrived
 	player *player      // where the run is replayed; it is src then
 	shut   func() error // ends what was opened for the view; nil for none
+
+	rewound int // how often src's run had gone back when run was begun
 }
 
 func newView(src pipeline.Source) *view { return &view{src: src, run: &state.Run{}} }

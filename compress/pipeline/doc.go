@@ -22,7 +22,6 @@
 //	engine.lock       held by the process that computes, freed when it ends
 //	control.sock      takes commands from other processes
 //	crash.txt         the stack of a panic, where there was one
-//	engine.log        what a process without a terminal said on standard error
 //
 // Everything that a run shows can be rebuilt from its folder. Two runs of one
 // experiment with one seed have equal journals but for times, rates and names;

@@ -23,14 +23,13 @@ func (f Folder) Name() string { return filepath.Base(string(f)) }
 // Path returns the path of a file in the folder.
 func (f Folder) Path(name string) string { return filepath.Join(string(f), filepath.FromSlash(name)) }
 
-// Journal, Experiment, Result, Report, Crash and EngineLog return the paths of files
+// Journal, Experiment, Result, Report and Crash return the paths of the files
 // that a run writes; see the package comment.
 func (f Folder) Journal() string    { return f.Path("journal.jsonl") }
 func (f Folder) Experiment() string { return f.Path("experiment.yaml") }
 func (f Folder) Result() string     { return f.Path("result.json") }
 func (f Folder) Report() string     { return f.Path("report.md") }
 func (f Folder) Crash() string      { return f.Path("crash.txt") }
-func (f Folder) EngineLog() string  { return f.Path("engine.log") }
 func (f Folder) socket() string     { return f.Path("control.sock") }
 func (f Folder) lock() string       { return f.Path("engine.lock") }
 

@@ -2,8 +2,14 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"espalier/compress/pipeline"
 	"espalier/ui"
@@ -15,46 +21,121 @@ func newAttach() *cobra.Command {
 		display displayFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "attach RUN",
+		Use:   "attach [RUN]",
 		Short: "Look at a run that another process computes, or that is over",
 		Long: `Attach shows a run from its folder: live, and steering it, while another process
 computes it; from the beginning to the end when it is over. Leaving does not
-touch the run. RUN is a folder or a name in --run-dir.`,
-		Args:              one("RUN"),
+touch the run. RUN is a folder or a name in --run-dir; without it, the live run is
+shown.`,
+		Args:              atMostOne("RUN"),
 		ValidArgsFunction: runNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			folder, err := findRun(dir, args[0])
+			folder, err := attachTo(cmd, dir, args)
 			if err != nil {
 				return err
 			}
-			live := folder.Live()
-			source, err := pipeline.OpenReplay(folder, live)
+			source, err := pipeline.OpenReplay(folder, folder.Live())
 			if err != nil {
 				return err
 			}
 			defer source.Close()
 			if display.onScreen(cmd) {
-				display.screen.Attached = true
+				display.screen.Attached, display.screen.Computed = true, folder.Live
 				left, shown := display.draw(cmd, source, folder)
 				if shown && left == ui.Resume {
 					return display.goOn(cmd)
 				}
 				if shown {
+					fmt.Fprintln(cmd.OutOrStdout(), standing(folder))
 					return nil
 				}
 			}
-			ctx, end := context.WithCancel(cmd.Context())
-			defer end()
-			if !live {
-				end() // print what is there, which may have no end
-			}
-			if err := display.printUntil(ctx, cmd, source); err != nil {
-				return err
-			}
-			return cmd.Context().Err()
+			return display.printAttached(cmd, source, folder)
 		},
 	}
 	addRunDir(cmd, &dir)
 	display.add(cmd)
 	return cmd
+}
+
+// printAttached prints a run that this process does not compute: up to its end,
+// or as far as it came.
+func (f *displayFlags) printAttached(cmd *cobra.Command, source *pipeline.Replay, folder pipeline.Folder) error {
+	ctx, end := context.WithCancel(cmd.Context())
+	defer end()
+	live := source.Follows()
+	if !live {
+		end() // print what is there, which may have no end
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		select {
+		case <-source.Lost():
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	err := f.printUntil(ctx, cmd, source)
+	end()
+	<-gone
+	if err == nil {
+		err = cmd.Context().Err()
+	}
+	if l := folder.Listing(); err == nil && live && l.Status == pipeline.StatusInterrupted {
+		return runError{fmt.Errorf("the process that computed the run is gone; go on with: espalier run --resume %s", folder)}
+	}
+	return err
+}
+
+// standing says where a run stands that was looked at, and how to come back.
+func standing(folder pipeline.Folder) string {
+	switch l := folder.Listing(); l.Status {
+	case pipeline.StatusLive, pipeline.StatusUnknown:
+		return "The run goes on; look at it again with: espalier attach " + string(folder)
+	case pipeline.StatusDone:
+		return fmt.Sprintf("The run %s is done; its report is %s", folder.Name(), folder.Report())
+	default:
+		return fmt.Sprintf("The run %s is %s; go on with: espalier run --resume %s", folder.Name(), l.Status, folder)
+	}
+}
+
+// attachTo returns the run that the arguments name, or the one that is live.
+// Where there are several, it asks on a terminal, and elsewhere lists them.
+func attachTo(cmd *cobra.Command, root string, args []string) (pipeline.Folder, error) {
+	if len(args) > 0 {
+		return findRun(root, args[0])
+	}
+	all, err := pipeline.ListRuns(root)
+	if err != nil {
+		return "", err
+	}
+	live := slices.DeleteFunc(all, func(l pipeline.Listing) bool { return l.Status != pipeline.StatusLive })
+	switch {
+	case len(live) == 0:
+		return "", fmt.Errorf("no run under %s is live: name one that is over, as espalier runs lists them, or begin one with espalier run", root)
+	case len(live) == 1:
+		return live[0].Folder, nil
+	}
+	in, ok := cmd.InOrStdin().(*os.File)
+	if ok && term.IsTerminal(int(in.Fd())) && isTerminal(cmd.ErrOrStderr()) {
+		n, err := chooseRun(in, cmd.ErrOrStderr(), live)
+		if err != nil {
+			return "", err
+		}
+		return live[n].Folder, nil
+	}
+	var names []string
+	for _, l := range live {
+		names = append(names, l.Folder.Name())
+	}
+	return "", fmt.Errorf("%d runs are live: name one of %s", len(names), strings.Join(names, ", "))
+}
+
+// chooseRun asks for one of several live runs and returns its place.
+func chooseRun(in io.Reader, out io.Writer, live []pipeline.Listing) (int, error) {
+	for i, l := range live {
+		fmt.Fprintf(out, "%3d  %s  %.0f %% done\n", i+1, l.Folder.Name(), 100*l.State.Overall)
+	}
+	return choose(in, out, "Which run?", len(live))
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -115,6 +117,8 @@ func TestMistakes(t *testing.T) {
 		{"run --resume x --seed 3", "--seed cannot change"},
 		{"train nonsense", `"nonsense"`},
 		{"attach nonsense", "there is no run nonsense"},
+		{"attach", "no run under runs is live"},
+		{"attach a b", "at most one RUN"},
 		{"report nonsense", "there is no run nonsense"},
 	} {
 		stdout, stderr, code := cli(context.Background(), strings.Fields(c.args)...)
@@ -315,5 +319,17 @@ func TestConfirm(t *testing.T) {
 		if got := confirm(strings.NewReader(answer), &out, "Well?"); got != want || !strings.HasPrefix(out.String(), "Well? [Y/n] ") {
 			t.Errorf("%q: %v, %q", answer, got, out.String())
 		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	for answer, want := range map[string]int{"\n": 0, "2\n": 1, " 3 \n": 2, "0\n4\nx\n2\n": 1} {
+		var out bytes.Buffer
+		if got, err := choose(strings.NewReader(answer), &out, "Which?", 3); got != want || err != nil || strings.Count(out.String(), "Which? [1] ") != strings.Count(answer, "\n") {
+			t.Errorf("%q: %v, %v, %q", answer, got, err, out.String())
+		}
+	}
+	if _, err := choose(strings.NewReader("7\n"), io.Discard, "Which?", 3); !errors.Is(err, errInterrupted) {
+		t.Errorf("no answer: %v", err)
 	}
 }

@@ -72,7 +72,7 @@ func (n newer) Since(after int64, limit int) []pipeline.Event {
 }
 
 // compute does a run's work in the background and shows it until its end.
-func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
+func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run, p pipeline.Parts) error {
 	// Signals end the work, but not while the screen is up, which takes them
 	// itself.
 	ctx, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
@@ -84,7 +84,7 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 	)
 	go func() {
 		defer close(computed)
-		done, err = run.Do(ctx, parts())
+		done, err = run.Do(ctx, p)
 	}()
 	lost, found := terminalLost()
 	defer found()
@@ -107,6 +107,8 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run) error {
 			fmt.Fprintln(cmd.ErrOrStderr(), goesOn)
 		}
 	} else if left == ui.Detach {
+		signal.Ignore(syscall.SIGHUP) // the terminal may be gone
+		fmt.Fprintln(cmd.ErrOrStderr(), goesOn)
 		f.printRest(cmd, run.Hub)
 	}
 	<-computed
@@ -149,14 +151,6 @@ func (f *displayFlags) draw(cmd *cobra.Command, source pipeline.Source, folder p
 	if err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "espalier: %v\n", err)
 		return ui.Quit, false
-	}
-	if left == ui.Detach {
-		signal.Ignore(syscall.SIGHUP) // the terminal may be gone
-		text := goesOn
-		if options.Attached {
-			text = "The run goes on; look at it again with: espalier attach " + folder.Name()
-		}
-		fmt.Fprintln(cmd.ErrOrStderr(), text)
 	}
 	return left, true
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,110 +14,6 @@ import (
 
 	"espalier/compress/pipeline"
 )
-
-// terminal opens a pseudoterminal: what the program has, and what the person
-// before it has.
-func terminal(t *testing.T) (tty, person *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("this system gives no pseudoterminals: %v", err)
-	}
-	fd := int(person.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 120})
-	}
-	if err == nil {
-		tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		person.Close()
-		t.Fatal(err)
-	}
-	return tty, person
-}
-
-// TestLostTerminal closes the terminal of a live run, on the screen and as
-// lines: the run goes on to the undisturbed run's bits.
-func TestLostTerminal(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
-	want := undisturbed(t)
-	for _, c := range []struct {
-		name, begun string
-		args        []string
-	}{
-		{"screen", "\x1b[?1049h", []string{"--plain=false", "--tui"}},
-		{"lines", "run smoke-", nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			tty, person := terminal(t)
-			p := program(t, dir, append(short[:len(short):len(short)], c.args...)...)
-			p.Stdin, p.Stdout, p.Stderr = tty, tty, tty
-			p.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-			if err := p.Start(); err != nil {
-				t.Fatal(err)
-			}
-			tty.Close()
-			var seen strings.Builder
-			for buffer := make([]byte, 4096); !strings.Contains(seen.String(), c.begun); {
-				n, err := person.Read(buffer)
-				if err != nil {
-					t.Fatalf("%v after %q", err, seen.String())
-				}
-				seen.Write(buffer[:n])
-			}
-			run := onlyRun(t, dir)
-			if state := run.Listing().State; state.Done != nil {
-				t.Fatal("the run is over before its terminal is lost")
-			}
-			person.Close()
-			if err := p.Wait(); err != nil {
-				t.Errorf("the process ends with %v", err)
-			}
-			if bits(t, run) != want {
-				t.Error("the journal differs from the undisturbed run's")
-			}
-		})
-	}
-}
-
-// TestLostTerminalAfterTheEnd closes the terminal of a screen whose run is
-// over: nothing is left to wait for, and the process ends.
-func TestLostTerminalAfterTheEnd(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
-	dir := t.TempDir()
-	tty, person := terminal(t)
-	p := program(t, dir, append(short[:len(short):len(short)], "--plain=false", "--tui")...)
-	p.Stdin, p.Stdout, p.Stderr = tty, tty, tty
-	p.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	tty.Close()
-	var seen strings.Builder
-	for buffer := make([]byte, 4096); !strings.Contains(seen.String(), "DONE"); {
-		n, err := person.Read(buffer)
-		if err != nil {
-			t.Fatalf("%v after %q", err, seen.String())
-		}
-		seen.Write(buffer[:n])
-	}
-	person.Close()
-	stuck := time.AfterFunc(time.Minute, func() { p.Process.Kill() })
-	defer stuck.Stop()
-	if err := p.Wait(); err != nil {
-		t.Errorf("the process ends with %v", err)
-	}
-}
 
 // TestSecondInterrupt stops a process that then cannot end, since nobody reads
 // its lines: the second ctrl+c ends it at once, and nothing is lost.

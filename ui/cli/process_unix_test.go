@@ -14,18 +14,58 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+	"go.uber.org/goleak"
+
 	"espalier/compress/pipeline"
+	"espalier/configs"
+	"espalier/dataset"
 )
 
 // asProgram makes the test binary the program itself, so that tests can start
 // it as a process, signal it and take things away from it.
 const asProgram = "ESPALIER_TEST_AS_PROGRAM"
 
+// broken is the value of asProgram that makes it a program whose images have
+// labels that do not exist, at which the workers panic.
+const broken = "broken"
+
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch os.Getenv(asProgram) {
+	case "":
+		goleak.VerifyTestMain(m)
+	case broken:
+		os.Exit(execute(context.Background(), newBroken(), os.Stderr))
+	default:
 		os.Exit(Main())
 	}
-	os.Exit(m.Run())
+}
+
+// newBroken returns a command that runs the experiment smoke on broken images.
+func newBroken() *cobra.Command {
+	var f displayFlags
+	cmd := &cobra.Command{
+		Use: "broken", SilenceErrors: true, SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			e, err := configs.Load("smoke", []string{"engine.threads=2"})
+			if err != nil {
+				return err
+			}
+			run, err := pipeline.Create(defaultRuns, "", e)
+			if err != nil {
+				return err
+			}
+			return f.compute(cmd, run, pipeline.Parts{Open: func(o dataset.Options) (*dataset.Data, error) {
+				d, err := dataset.Open(o)
+				for i := range d.Train.Labels {
+					d.Train.Labels[i] = 200
+				}
+				return d, err
+			}})
+		},
+	}
+	f.add(cmd)
+	return cmd
 }
 
 // short is an experiment of a second: 8 steps, one round of 4, one size.

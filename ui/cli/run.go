@@ -117,7 +117,7 @@ func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error 
 	if err != nil {
 		return err
 	}
-	return f.display.compute(cmd, run)
+	return f.display.compute(cmd, run, parts())
 }
 
 // goOn takes up a run that was interrupted. How it is shown and with how many
@@ -142,7 +142,7 @@ func (f *runFlags) goOn(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("threads") {
 		run.Experiment.Engine.Threads = f.threads // which no result depends on
 	}
-	return f.display.compute(cmd, run)
+	return f.display.compute(cmd, run, parts())
 }
 
 // ensureData looks whether CIFAR-10 is there before a run folder is made for

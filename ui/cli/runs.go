@@ -37,7 +37,7 @@ func newRuns() *cobra.Command {
 		Short: "List the runs, the newest first",
 		Long: `Runs lists the runs under --run-dir, the newest first. A run is live while a
 process computes it, then done, stopped (somebody asked for it), failed, or
-interrupted. Accuracies are top-1 on the test split: of the dense network, at
+interrupted; another user's may be unknown. Accuracies are top-1 on the test split: of the dense network, at
 the sparsity of the last round that passed its gate, and in int8.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

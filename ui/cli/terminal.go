@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -19,6 +20,27 @@ func isTerminal(stream any) bool {
 
 func drawable(terminal bool, ci, name string) bool {
 	return terminal && (ci == "" || ci == "false") && name != "dumb"
+}
+
+// choose asks for a number from 1 to n, the first by default, and returns it
+// counted from 0.
+func choose(in io.Reader, out io.Writer, question string, n int) (int, error) {
+	lines := bufio.NewReader(in)
+	for {
+		fmt.Fprintf(out, "%s [1] ", question)
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			fmt.Fprintln(out)
+			return 0, errInterrupted
+		}
+		if line = strings.TrimSpace(line); line == "" {
+			return 0, nil
+		}
+		if chosen, err := strconv.Atoi(line); err == nil && 1 <= chosen && chosen <= n {
+			return chosen - 1, nil
+		}
+		fmt.Fprintf(out, "Please answer with a number from 1 to %d.\n", n)
+	}
 }
 
 // confirm asks a question; an empty answer is yes.
