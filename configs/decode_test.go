@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"espalier/internal/allocation"
 )
 
 func TestMistakes(t *testing.T) {
@@ -155,7 +157,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("? {a: b}\n: c\n"), "a.b.c={}")
 	f.Add([]byte("<<: {seed: 4}\n"), "seed=!!str 4")
 	f.Fuzz(func(t *testing.T, document []byte, set string) {
-		e, err := Decode("fuzz.yaml", document, []string{set})
+		var e Experiment
+		var err error
+		allocation.Limit(t, len(document)+len(set), 4<<10, 1<<20, func() { e, err = Decode("fuzz.yaml", document, []string{set}) })
 		if err != nil {
 			return
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"espalier/internal/allocation"
 )
 
 // records returns n records of the binary layout whose pixels and labels tell
@@ -317,7 +319,9 @@ func FuzzRecords(f *testing.F) {
 	f.Add(records(0, 2)[:4000])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := readRecords(bytes.NewReader(b), "f", int64(len(b)))
+		var s *Split
+		var err error
+		allocation.Limit(t, len(b), 2, 256<<10, func() { s, err = readRecords(bytes.NewReader(b), "f", int64(len(b))) })
 		if err != nil {
 			return
 		}
@@ -340,7 +344,11 @@ func FuzzArchive(f *testing.F) {
 		gz.Write(b)
 		gz.Close()
 		for _, b := range [][]byte{b, packed.Bytes()} {
-			l, parts, err := readArchiveFrom(bytes.NewReader(b), "a", true)
+			var l *layout
+			var parts map[string]*Split
+			var err error
+			// A byte of gzip can stand for a thousand.
+			allocation.Limit(t, len(b), 8<<10, 2<<20, func() { l, parts, err = readArchiveFrom(bytes.NewReader(b), "a", true) })
 			if err == nil && parts[l.test].Len() == 0 {
 				t.Error("no error and no images")
 			}

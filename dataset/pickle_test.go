@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"espalier/internal/allocation"
 )
 
 func TestPickleHoldsTheSameAsTheBinaryFile(t *testing.T) {
@@ -97,7 +99,9 @@ func FuzzPickle(f *testing.F) {
 	}
 	f.Add([]byte("\x80\x02}q\x00(h\x00h\x00u."))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := readPickle(bytes.NewReader(b), "f", int64(len(b)))
+		var s *Split
+		var err error
+		allocation.Limit(t, len(b), 256, 64<<10, func() { s, err = readPickle(bytes.NewReader(b), "f", int64(len(b))) })
 		if err != nil {
 			return
 		}

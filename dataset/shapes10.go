@@ -2,9 +2,6 @@ package dataset
 
 import (
 	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 )
 
 // The size of shapes10.
@@ -77,31 +74,17 @@ func drawShapes(seed uint64, p purpose, n, first, last int) *Split {
 		Images: make([]uint8, (first+last)*ImageBytes),
 		Labels: make([]uint8, first+last),
 	}
-	const chunk = 64
-	var (
-		next atomic.Int64
-		wg   sync.WaitGroup
-	)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			painter := newPainter()
-			for {
-				from := int(next.Add(chunk)) - chunk
-				for at := from; at < min(from+chunk, first+last); at++ {
-					i := at
-					if at >= first {
-						i = n - last + at - first
-					}
-					s.Labels[at] = uint8(i % len(shapeNames))
-					stream(&painter.source, seed, p, 0, uint64(i))
-					painter.draw(s.Image(at), shape(s.Labels[at]))
-				}
-				if from >= first+last {
-					return
-				}
+	spread(first+last, func() func(int) {
+		painter := newPainter()
+		return func(at int) {
+			i := at
+			if at >= first {
+				i = n - last + at - first
 			}
-		})
-	}
-	wg.Wait()
+			s.Labels[at] = uint8(i % len(shapeNames))
+			stream(&painter.source, seed, p, 0, uint64(i))
+			painter.draw(s.Image(at), shape(s.Labels[at]))
+		}
+	})
 	return s
 }

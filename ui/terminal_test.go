@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"espalier/compress/pipeline"
 	"espalier/ui/internal/sample"
 )
@@ -27,7 +29,7 @@ func TestMain(m *testing.M) {
 		showSample(mode)
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // A failing source panics where the screen asks it for events, or for a pause.

@@ -51,7 +51,13 @@ func parseStepState(m map[string]string) (stepState, error) {
 	s.tally.Total, errs[5] = strconv.Atoi(m["epoch_total"])
 	s.tally.LossSum, errs[6] = strconv.ParseFloat(m["epoch_loss"], 64)
 	s.seconds, errs[7] = strconv.ParseFloat(m["seconds"], 64)
-	return s, errors.Join(errs[:]...)
+	if err := errors.Join(errs[:]...); err != nil {
+		return s, err
+	}
+	if s.stage != StageDense && s.stage != StageFineTune || s.round < 0 || s.step < 0 || s.steps < s.step || s.seq < 1 {
+		return s, fmt.Errorf("it says that it is of step %d of %d in stage %q of round %d, at event %d", s.step, s.steps, s.stage, s.round, s.seq)
+	}
+	return s, nil
 }
 
 // Prefixes of the tensors that a step checkpoint has beside the network's.

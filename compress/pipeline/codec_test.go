@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"espalier/internal/allocation"
 )
 
 // bodies has one of each kind, every field different from zero.
@@ -121,7 +123,9 @@ func FuzzParseCommand(f *testing.F) {
 	f.Add([]byte(`{"do":"note","text":"a"}`))
 	f.Add([]byte(`{"do":1}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		c, err := ParseCommand(line)
+		var c Command
+		var err error
+		allocation.Limit(t, len(line), 16, 64<<10, func() { c, err = ParseCommand(line) })
 		if err != nil {
 			return
 		}

@@ -134,7 +134,9 @@ func (r *runner) trainDense() error {
 	if err != nil {
 		return err
 	}
-	r.restore(t)
+	if err := r.restore(t); err != nil {
+		return err
+	}
 	if err := r.train(t); err != nil && !errors.Is(err, errSkipped) {
 		return err
 	} else if err == nil && cached != "" {

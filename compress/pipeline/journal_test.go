@@ -255,25 +255,3 @@ func TestHubNeverBlocks(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 }
-
-func FuzzScan(f *testing.F) {
-	f.Add([]byte(`{"seq":1,"time":"2026-11-22T14:02:19Z","kind":"log","data":{"level":"info"}}` + "\n"))
-	f.Add([]byte(`{"seq":1,"time":"2026-11-22T14:02:19Z","kind":"step_done","data":{"loss":null}}` + "\n{"))
-	f.Add([]byte(`{"seq":9,"kind":"scales","data":null}` + "\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "journal")
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		j, err := OpenJournal(path)
-		if err != nil {
-			return
-		}
-		defer j.Close()
-		var s State
-		for _, e := range j.Since(0, 1<<20) {
-			s.Apply(e)
-			j.Append(e.Body)
-		}
-	})
-}

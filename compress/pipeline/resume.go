@@ -213,16 +213,20 @@ func (r *runner) continued() error {
 
 // restore gives a stage of training its momentum and position back when it is
 // the one that was interrupted.
-func (r *runner) restore(t *training) {
+func (r *runner) restore(t *training) error {
 	s := r.past.step
 	if s == nil {
-		return
+		return nil
+	}
+	if s.step > t.steps {
+		return fmt.Errorf("%s is at step %d of %d: the epochs in %s, or the images, have become fewer since", r.past.file, s.step, t.steps, r.folder.Experiment())
 	}
 	for _, v := range t.trainer.Velocity() {
 		copy(v.Data, r.past.velocity[v.Name])
 	}
 	t.step, t.tally = s.step, s.tally
 	r.past.step, r.past.velocity = nil, nil
+	return nil
 }
 
 // estimateRest notes the work that lies behind a run that goes on.

@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"espalier/compress/prune"
 	"espalier/configs"
+	"espalier/model"
+	"espalier/model/kernel"
 )
 
 // resumeTo continues a run until it is done and compares it with the
@@ -250,5 +253,49 @@ func TestListRuns(t *testing.T) {
 	}
 	if files, err := WriteReport(first.Folder); err != nil || len(files) != 4 {
 		t.Errorf("%v %v", files, err)
+	}
+}
+
+// BenchmarkCheckpoint saves the state of a training of ResNet-20, as it is saved
+// after every minute of work: ms/save, and per cent of that minute.
+func BenchmarkCheckpoint(b *testing.B) {
+	for _, depth := range []int{20, 56} {
+		b.Run(fmt.Sprintf("depth=%d", depth), func(b *testing.B) {
+			e := tiny(b, fmt.Sprintf("model.depth=%d", depth))
+			run, err := Create(b.TempDir(), "run", e)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer run.Close()
+			r := newRunner(context.Background(), run, tinyParts())
+			if r.net, err = model.New(r.arch()); err != nil {
+				b.Fatal(err)
+			}
+			r.net.Init(1)
+			if r.data, err = tinyData(); err != nil {
+				b.Fatal(err)
+			}
+			if err := prune.Magnitude(r.net, 0.5, prune.Edges{}); err != nil { // for masks
+				b.Fatal(err)
+			}
+			set, err := kernel.Select("auto")
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.engine = model.NewEngine(set, 1, model.Auto)
+			defer r.engine.Close()
+			if r.training, err = r.plan(StageFineTune, 1, e.FineTune, 1); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				r.hub.Publish(Log{Text: "so that the journal has something to sync"})
+				if err := r.saveStep(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perSave := b.Elapsed().Seconds() / float64(b.N)
+			b.ReportMetric(1000*perSave, "ms/save")
+			b.ReportMetric(100*perSave/time.Minute.Seconds(), "%-of-time")
+		})
 	}
 }

@@ -80,7 +80,9 @@ func (r *runner) prepareRound(round int, target float64, edges prune.Edges) (*tr
 		if err != nil {
 			return nil, nil, err
 		}
-		r.restore(t)
+		if err := r.restore(t); err != nil {
+			return nil, nil, err
+		}
 		return t, r.reenter(StageFineTune, round), nil
 	}
 	perEpoch := (r.data.Train.Len() + r.e.FineTune.Batch - 1) / r.e.FineTune.Batch

@@ -37,7 +37,7 @@ func tinyParts() Parts {
 
 // tiny is an experiment of 6 dense steps and two rounds of 6, the last epoch of
 // each not whole.
-func tiny(t *testing.T, set ...string) configs.Experiment {
+func tiny(t testing.TB, set ...string) configs.Experiment {
 	t.Helper()
 	e, err := configs.Load("smoke", append([]string{
 		"data.train=64", "data.test=48", "data.validation=32", "dense.epochs=1.5", "dense.batch=16", "fine_tune.batch=16", "fine_tune.epochs=1.5",

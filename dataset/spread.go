@@ -1,0 +1,46 @@
+package dataset
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// spread calls do for every i from 0 to n−1, by as many goroutines as Go may
+// use processors; each gets its do from one call of worker. A panic in one of
+// them, which would end the program without its caller's knowing, is raised
+// again in the caller's.
+func spread(n int, worker func() (do func(i int))) {
+	const chunk = 64
+	var (
+		next   atomic.Int64
+		wg     sync.WaitGroup
+		failed atomic.Pointer[string]
+	)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			defer func() {
+				if v := recover(); v != nil {
+					text := fmt.Sprintf("%v\n%s", v, debug.Stack())
+					failed.Store(&text)
+				}
+			}()
+			do := worker()
+			for {
+				from := int(next.Add(chunk)) - chunk
+				for i := from; i < min(from+chunk, n); i++ {
+					do(i)
+				}
+				if from+chunk >= n {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if text := failed.Load(); text != nil {
+		panic(*text)
+	}
+}
