@@ -77,7 +77,9 @@ type App struct {
 
 	outcome Outcome
 	leaving bool // leave with outcome as soon as the run is over
-	crash   error
+
+	orphaned bool // it was told that nobody computes the run any more
+	crash    error
 }
 
 // newApp returns a screen that has not heard of anything yet.
@@ -203,6 +205,7 @@ func (a *App) events(msg eventsMsg) tea.Cmd {
 			a.stale = true // the header counts the seconds
 		}
 	}
+	a.lost()
 	if a.home.run.Status.Over() && (a.leaving || a.options.ExitWhenDone) {
 		return tea.Quit
 	}

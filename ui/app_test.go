@@ -323,3 +323,33 @@ func TestLeavingAnAttachedScreen(t *testing.T) {
 		t.Errorf("nobody computes the run: q asks, or leaves as %v", a.outcome)
 	}
 }
+
+// lost is a source whose run lost its process.
+type lost struct {
+	*sample.Source
+	gone chan struct{}
+}
+
+func (l *lost) Lost() <-chan struct{} { return l.gone }
+
+func TestAScreenTellsThatTheProcessIsGone(t *testing.T) {
+	src := &lost{during(1, 10), make(chan struct{})}
+	a := newTestApp(t, src, 120, 36)
+	const text = "the process that computed the run is gone"
+	if a.Update(eventsMsg{view: a.home}); strings.Contains(a.View(), text) {
+		t.Error("told while it is there")
+	}
+	close(src.gone)
+	for range 2 {
+		a.Update(eventsMsg{view: a.home})
+	}
+	told := 0
+	for _, l := range a.home.run.Log.Lines() {
+		if strings.HasPrefix(l.Text, text) {
+			told++
+		}
+	}
+	if told != 1 || !strings.Contains(a.View(), text) {
+		t.Errorf("told %d times in the log, on the screen:\n%s", told, a.View())
+	}
+}

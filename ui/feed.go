@@ -7,6 +7,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"espalier/compress/pipeline"
+	"espalier/ui/state"
 )
 
 const (
@@ -27,6 +28,27 @@ type eventsMsg struct {
 // rewinder is a source whose run can go back to an earlier event: Rewound counts
 // how often it did.
 type rewinder interface{ Rewound() int }
+
+// loser is a source that tells when the process that computed its run is gone.
+type loser interface{ Lost() <-chan struct{} }
+
+// lost tells once that nobody computes the run any more that the screen was
+// started for.
+func (a *App) lost() {
+	l, ok := a.home.src.(loser)
+	if !ok || a.orphaned || a.home.run.Status.Over() {
+		return
+	}
+	select {
+	case <-l.Lost():
+	default:
+		return
+	}
+	a.orphaned = true
+	text := "the process that computed the run is gone: q leaves, espalier run --resume goes on with it"
+	a.home.run.Log.Add(state.Line{Time: a.scene.now, Level: "warn", Text: text, Step: a.home.run.Step.GlobalStep})
+	a.say(text)
+}
 
 // news brings a view's events after seq, or from the first where the run went
 // back since the view had rewound for its count.

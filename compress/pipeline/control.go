@@ -213,7 +213,7 @@ func (r *runner) stopNow(source string) error {
 			return err
 		}
 	}
-	return errStopped
+	return errStoppedNow
 }
 
 // waitForDisk pauses until a write that failed for want of space succeeds. Any
@@ -232,11 +232,11 @@ func (r *runner) waitForDisk(err error, again func() error) error {
 		select {
 		case <-r.ctx.Done():
 			r.control.reason = fmt.Sprintf("stopped by signal at step %d while the disk was full", r.steps)
-			return errStopped
+			return errStoppedNow
 		case command := <-r.hub.Commands():
 			if command.Do == StopNow {
 				r.control.reason = fmt.Sprintf("stopped by %s at step %d while the disk was full", command.Source, r.steps)
-				return errStopped
+				return errStoppedNow
 			}
 			r.hub.Publish(Commanded{Command: command, Refused: "the run waits for space on the disk"})
 			continue

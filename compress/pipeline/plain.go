@@ -165,7 +165,7 @@ func line(body Body) string {
 	case Note:
 		return fmt.Sprintf("note at step %d: %s", b.GlobalStep, b.Text)
 	case RunDone:
-		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 on test: dense %s, pruned %s, int8 %s", b.Status, duration(b.Seconds), percent(b.Sparsity), percent(b.Dense), percent(b.Top1), percent(b.Int8))
+		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 on test: dense %s, pruned %s, int8 %s", b.Status, duration(b.Seconds), percent(b.Sparsity), reached(b.Dense), reached(b.Top1), reached(b.Int8))
 		if b.Reason != "" {
 			text += ": " + b.Reason
 		}
@@ -176,6 +176,14 @@ func line(body Body) string {
 
 // megabytes writes a size as "262 MB".
 func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
+
+// reached is a top-1 that is 0 where the run did not come so far.
+func reached(top1 float64) string {
+	if top1 == 0 {
+		return "–"
+	}
+	return percent(top1)
+}
 
 func stageName(stage string, round int) string {
 	if round == 0 {

@@ -24,6 +24,7 @@ type Run struct {
 	server *Server
 	resume bool
 	past   past
+	cut    bool
 }
 
 // Parts are what a run needs from outside of its experiment.
@@ -133,6 +134,7 @@ func (r *Run) Do(ctx context.Context, p Parts) (RunDone, error) {
 	}
 	worker := newRunner(ctx, r, p)
 	err := r.guard(worker.run)
+	r.cut = errors.Is(err, errStoppedNow)
 	done := worker.outcome(err)
 	if done.Status == StatusFailed {
 		worker.log("error", "%s", err)
@@ -149,6 +151,10 @@ func (r *Run) Do(ctx context.Context, p Parts) (RunDone, error) {
 	}
 	return done, err
 }
+
+// Interrupted reports, when Do has returned, whether the run was stopped where it
+// stood, by a signal or a command, rather than at the end of a round.
+func (r *Run) Interrupted() bool { return r.cut }
 
 // guard turns a panic into an error and keeps its stack in the run folder.
 func (r *Run) guard(run func() error) (err error) {

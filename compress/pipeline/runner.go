@@ -59,8 +59,12 @@ func newRunner(ctx context.Context, run *Run, p Parts) *runner {
 	}
 }
 
-// errStopped ends a run that somebody asked to stop.
-var errStopped = errors.New("stopped")
+var (
+	// errStopped ends a run that somebody asked to stop.
+	errStopped = errors.New("stopped")
+	// errStoppedNow is one that was not to finish its round either.
+	errStoppedNow = fmt.Errorf("%w now", errStopped)
+)
 
 // run passes through the stages.
 func (r *runner) run() error {

@@ -41,6 +41,21 @@ func TestAttachToTheLiveRun(t *testing.T) {
 	if code, rest := exit(t, p, lines); code != exitRunFailed || !strings.Contains(rest, "the process that computed the run is gone; go on with: espalier run --resume ") {
 		t.Errorf("exit code %d\n%s", code, rest)
 	}
+	// Stopped through its socket, a run was interrupted.
+	stopped := program(t, dir, "run", "--plain", "--resume", string(run))
+	printed := start(t, stopped)
+	until(t, printed, "continued at step")
+	remote, err := pipeline.Dial(pipeline.Folder(filepath.Join(dir, "runs", run.Name())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remote.Close()
+	if err := remote.Send(pipeline.Command{Do: pipeline.StopNow}); err != nil {
+		t.Fatal(err)
+	}
+	if code, rest := exit(t, stopped, printed); code != exitInterrupted || !strings.Contains(rest, "stopped by socket") {
+		t.Errorf("stopped through the socket: exit code %d\n%s", code, rest)
+	}
 	live(t, dir)
 	live(t, dir)
 	p = program(t, dir, "attach", "--plain")

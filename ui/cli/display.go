@@ -123,7 +123,7 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run, p pipeline
 		return f.goOn(cmd)
 	case err != nil:
 		return runError{err}
-	case done.Status == pipeline.StatusStopped && (left == ui.StopNow || cmd.Context().Err() != nil):
+	case run.Interrupted():
 		return interrupted(run.Folder)
 	}
 	return nil
