@@ -256,37 +256,68 @@ func TestListRuns(t *testing.T) {
 	}
 }
 
-// BenchmarkCheckpoint saves the state of a training of ResNet-20, as it is saved
-// after every minute of work: ms/save, and per cent of that minute.
+// tuning returns a runner in the middle of fine-tuning, with masks.
+func tuning(t testing.TB, set ...string) *runner {
+	t.Helper()
+	run, err := Create(t.TempDir(), "run", tiny(t, set...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { run.Close() })
+	r := newRunner(context.Background(), run, tinyParts())
+	if r.net, err = model.New(r.arch()); err != nil {
+		t.Fatal(err)
+	}
+	r.net.Init(1)
+	if r.data, err = tinyData(); err != nil {
+		t.Fatal(err)
+	}
+	if err := prune.Magnitude(r.net, 0.5, prune.Edges{}); err != nil {
+		t.Fatal(err)
+	}
+	kernels, err := kernel.Select("auto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.engine = model.NewEngine(kernels, 1, model.Auto)
+	t.Cleanup(r.engine.Close)
+	if r.training, err = r.plan(StageFineTune, 1, r.e.FineTune, 1); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestCheckpointEveryMinute looks when training saves by itself, where nobody
+// asks for anything.
+func TestCheckpointEveryMinute(t *testing.T) {
+	r := tuning(t)
+	if r.parts.CheckpointEvery != time.Minute {
+		t.Errorf("a checkpoint is due after %s", r.parts.CheckpointEvery)
+	}
+	// Far from the minute, so that a machine that sleeps in between changes nothing.
+	for _, c := range []struct {
+		since time.Duration
+		want  int // checkpoints so far
+	}{{-time.Hour, 0}, {time.Minute, 1}, {-time.Hour, 1}, {time.Minute, 2}, {time.Hour, 2}} {
+		r.saved = time.Now().Add(-c.since)
+		if err := r.breathe(); err != nil {
+			t.Fatal(err)
+		}
+		if have := len(checkpoints(t, r.folder)); have != c.want {
+			t.Errorf("%s after the last one: %d checkpoints, want %d", c.since, have, c.want)
+		}
+	}
+	if r.saves != 3 {
+		t.Errorf("saved %d times, want 3: the third over the first", r.saves)
+	}
+}
+
+// BenchmarkCheckpoint saves the state of a training, as it is saved after every
+// minute of work: ms/save, and per cent of that minute.
 func BenchmarkCheckpoint(b *testing.B) {
 	for _, depth := range []int{20, 56} {
 		b.Run(fmt.Sprintf("depth=%d", depth), func(b *testing.B) {
-			e := tiny(b, fmt.Sprintf("model.depth=%d", depth))
-			run, err := Create(b.TempDir(), "run", e)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer run.Close()
-			r := newRunner(context.Background(), run, tinyParts())
-			if r.net, err = model.New(r.arch()); err != nil {
-				b.Fatal(err)
-			}
-			r.net.Init(1)
-			if r.data, err = tinyData(); err != nil {
-				b.Fatal(err)
-			}
-			if err := prune.Magnitude(r.net, 0.5, prune.Edges{}); err != nil { // for masks
-				b.Fatal(err)
-			}
-			set, err := kernel.Select("auto")
-			if err != nil {
-				b.Fatal(err)
-			}
-			r.engine = model.NewEngine(set, 1, model.Auto)
-			defer r.engine.Close()
-			if r.training, err = r.plan(StageFineTune, 1, e.FineTune, 1); err != nil {
-				b.Fatal(err)
-			}
+			r := tuning(b, fmt.Sprintf("model.depth=%d", depth))
 			for b.Loop() {
 				r.hub.Publish(Log{Text: "so that the journal has something to sync"})
 				if err := r.saveStep(); err != nil {

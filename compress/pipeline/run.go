@@ -126,12 +126,6 @@ func (r *Run) Close() error {
 // ends, the run is checkpointed at the step in progress and stopped. The error
 // says why a run failed; one that was stopped has none.
 func (r *Run) Do(ctx context.Context, p Parts) (RunDone, error) {
-	if p.Open == nil {
-		p.Open = dataset.Open
-	}
-	if p.CheckpointEvery == 0 {
-		p.CheckpointEvery = time.Minute
-	}
 	worker := newRunner(ctx, r, p)
 	err := r.guard(worker.run)
 	r.cut = errors.Is(err, errStoppedNow)

@@ -52,6 +52,12 @@ type runner struct {
 }
 
 func newRunner(ctx context.Context, run *Run, p Parts) *runner {
+	if p.Open == nil {
+		p.Open = dataset.Open
+	}
+	if p.CheckpointEvery == 0 {
+		p.CheckpointEvery = time.Minute
+	}
 	return &runner{
 		ctx: ctx, e: run.Experiment, folder: run.Folder, hub: run.Hub, parts: p, resume: run.resume, past: run.past,
 		gate:  prune.Gate{MinTop1: run.Experiment.Gate.MinTop1, MaxDrop: run.Experiment.Gate.MaxDrop, Split: run.Experiment.Gate.Split},

@@ -22,6 +22,11 @@ func TestSecondInterrupt(t *testing.T) {
 		t.Skip("starts processes")
 	}
 	dir := t.TempDir()
+	// Where the tests run in the background of a script the signal is ignored, and
+	// a process inherits that; it does not inherit that somebody listens.
+	listen := make(chan os.Signal, 1)
+	signal.Notify(listen, os.Interrupt)
+	defer signal.Stop(listen)
 	p := program(t, dir, append(endless[:len(endless):len(endless)], "--plain=false", "--json")...)
 	read, write, err := os.Pipe()
 	if err != nil {
