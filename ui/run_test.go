@@ -52,7 +52,7 @@ func runScreen(t *testing.T, src *sample.Source, leave func(cancel context.Cance
 		select {
 		case <-out.came:
 			leave(cancel, input)
-		case <-time.After(10 * time.Second):
+		case <-time.After(2 * time.Minute):
 			cancel()
 		}
 	}()

@@ -143,7 +143,7 @@ func (e *terminal) screen() string { return e.tmux("capture-pane", "-p") }
 func (e *terminal) wait(text string) string {
 	e.t.Helper()
 	var screen string
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if screen = e.screen(); strings.Contains(screen, text) {
 			return screen
 		}
@@ -250,7 +250,7 @@ func TestASuspendedScreenComesBack(t *testing.T) {
 	}
 	e.keys("fg", "Enter")
 	e.wait("● RUN")
-	for end := time.Now().Add(5 * time.Second); e.modes() != screenModes && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); e.modes() != screenModes && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 	}
 	if got := e.modes(); got != screenModes {
 		t.Errorf("back: alternate screen, mouse, cursor: %s, want %s", got, screenModes)
