@@ -114,11 +114,11 @@ func (a *App) View() string { return a.frame }
 
 // Update takes a message and rebuilds the frame if it changed anything. A panic
 // on the way ends the screen, not the run, and the terminal is restored.
-func (a *App) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
+func (a *App) Update(msg tea.Msg) (model tea.Model, cmd tea.Cmd) {
 	defer func() {
 		if v := recover(); v != nil {
 			a.crash = fmt.Errorf("the screen failed: %v\n%s", v, debug.Stack())
-			cmd = tea.Quit
+			model, cmd = a, tea.Quit // without a model Bubble Tea would panic itself
 		}
 	}()
 	a.scene.now = a.clock()

@@ -353,3 +353,13 @@ func TestAScreenTellsThatTheProcessIsGone(t *testing.T) {
 		t.Errorf("told %d times in the log, on the screen:\n%s", told, a.View())
 	}
 }
+
+// TestAPanicInUpdateEndsTheScreen keeps the model, which Bubble Tea asks for its
+// view once more before it restores the terminal.
+func TestAPanicInUpdateEndsTheScreen(t *testing.T) {
+	a := newTestApp(t, &failing{Source: during(1, 10), mode: "panic in update"}, 80, 24)
+	model, cmd := a.Update(keyMsg(" "))
+	if model != tea.Model(a) || !quits(cmd) || a.crash == nil {
+		t.Errorf("the model is %v, the crash %v", model, a.crash)
+	}
+}

@@ -73,7 +73,9 @@ func showSample(mode string) {
 	defer cancel()
 	out := &counted{File: os.Stdout}
 	var first, last [2]int64 // bytes and writes: when the first step was told, and now
+	told := make(chan struct{})
 	go func() {
+		defer close(told)
 		for n := 0; ctx.Err() == nil; n++ {
 			time.Sleep(100 * time.Millisecond)
 			if n == 5 {
@@ -84,6 +86,8 @@ func showSample(mode string) {
 		}
 	}()
 	outcome, err := Run(ctx, src, Options{Theme: "dark", Output: out})
+	cancel()
+	<-told // it writes first and last
 	if err != nil {
 		text, _, _ := strings.Cut(err.Error(), "\n")
 		fmt.Println("ended by:", text)
