@@ -9,7 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"espalier/compress/pipeline"
+	"espalier/internal/atomicfile"
 	"espalier/ui/state"
 	"espalier/ui/theme"
 )
@@ -144,7 +144,7 @@ func (a *App) remember() error {
 		err = os.MkdirAll(filepath.Dir(path), 0o755)
 	}
 	if err == nil {
-		err = pipeline.WriteFile(path, func(w io.Writer) error {
+		err = atomicfile.Write(path, func(w io.Writer) error {
 			_, err := w.Write(document)
 			return err
 		})

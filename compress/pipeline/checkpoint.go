@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"espalier/internal/atomicfile"
 	"espalier/model"
-	"espalier/model/atomicfile"
 	"espalier/model/weights"
 )
 

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"espalier/configs"
-	"espalier/model/atomicfile"
+	"espalier/internal/atomicfile"
 )
 
 // A Folder is the path of a run's folder.

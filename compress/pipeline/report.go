@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"espalier/configs"
-	"espalier/model/atomicfile"
+	"espalier/internal/atomicfile"
 )
 
 // A Result is a run's outcome for other programs: the content of result.json.

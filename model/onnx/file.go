@@ -4,7 +4,7 @@ import (
 	"compress/gzip"
 	"io"
 
-	"espalier/model/atomicfile"
+	"espalier/internal/atomicfile"
 )
 
 // A Size is how much room a file takes.

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 
-	"espalier/model/atomicfile"
+	"espalier/internal/atomicfile"
 )
 
 // dataAlignment is what the tensors' first byte is aligned to in the file, so

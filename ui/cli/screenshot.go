@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier/compress/pipeline"
-	"espalier/model/atomicfile"
+	"espalier/internal/atomicfile"
 	"espalier/ui"
 )
 
