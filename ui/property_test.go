@@ -64,6 +64,7 @@ func TestAnyFrameHasTheScreensSize(t *testing.T) {
 func TestInAnyStateNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 	journal := sample.Journal()
 	keys := allKeys()
+	exports := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		src := sample.NewSource(journal)
 		if rapid.Bool().Draw(rt, "over") {
@@ -72,6 +73,7 @@ func TestInAnyStateNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 			src.Tell(rapid.IntRange(0, len(journal)-1).Draw(rt, "told"))
 		}
 		a := newTestApp(t, src, rapid.IntRange(60, 220).Draw(rt, "width"), rapid.IntRange(16, 70).Draw(rt, "height"))
+		a.options.ExportFolder = exports
 		a.options.Attached, a.options.Resume = rapid.Bool().Draw(rt, "attached"), func(pipeline.Folder) {}
 		for range rapid.IntRange(0, 12).Draw(rt, "keys") {
 			run(a, press(a, rapid.SampledFrom(keys).Draw(rt, "key")))
