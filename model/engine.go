@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"espalier/model/kernel"
@@ -42,9 +42,10 @@ type Engine struct {
 	Algorithm Algorithm
 	threads   int
 	jobs      []chan job // to workers 1 and up; the caller is worker 0
-	done      sync.WaitGroup
-	failures  []*Failure  // by worker
-	yielded   []time.Time // when each worker last gave way
+	pending   atomic.Int32
+	done      chan struct{} // told when no worker is pending any more
+	failures  []*Failure    // by worker
+	yielded   []time.Time   // when each worker last gave way
 }
 
 type job struct {
@@ -68,14 +69,16 @@ func NewEngine(kernels *kernel.Set, threads int, algorithm Algorithm) *Engine {
 	if threads < 1 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	e := &Engine{Kernels: kernels, Algorithm: algorithm, threads: threads, failures: make([]*Failure, threads), yielded: make([]time.Time, threads)}
+	e := &Engine{Kernels: kernels, Algorithm: algorithm, threads: threads, done: make(chan struct{}, 1), failures: make([]*Failure, threads), yielded: make([]time.Time, threads)}
 	for worker := 1; worker < threads; worker++ {
-		jobs := make(chan job)
+		jobs := make(chan job, 1)
 		e.jobs = append(e.jobs, jobs)
 		go func() {
-			for j := range jobs {
+			for j, ok := receive(jobs); ok; j, ok = receive(jobs) {
 				e.do(worker, j)
-				e.done.Done()
+				if e.pending.Add(-1) == 0 {
+					e.done <- struct{}{}
+				}
 			}
 		}()
 	}
@@ -99,14 +102,17 @@ func (e *Engine) Threads() int { return e.threads }
 // woken, and a single item is the caller's.
 func (e *Engine) Each(n int, run func(worker, item int)) {
 	first := func(worker int) int { return (worker*n + e.threads - 1) / e.threads }
+	others := max(0, min(n, e.threads)-1) // workers with items, beside the caller
+	e.pending.Store(int32(others))
 	for i, jobs := range e.jobs {
 		if j := (job{run, first(i + 1), first(i + 2)}); j.a < j.b {
-			e.done.Add(1)
 			jobs <- j
 		}
 	}
 	e.do(0, job{run, 0, first(1)})
-	e.done.Wait()
+	if others > 0 {
+		receive(e.done)
+	}
 	for worker, f := range e.failures {
 		if f != nil {
 			e.failures[worker] = nil
@@ -114,6 +120,23 @@ func (e *Engine) Each(n int, run func(worker, item int)) {
 		}
 	}
 }
+
+// receive takes the next value of c. For a while it looks again and again, since
+// to wake a sleeping processor takes longer than most of an engine's waits.
+func receive[T any](c <-chan T) (v T, ok bool) {
+	for begun := time.Now(); time.Since(begun) < staysAwake; runtime.Gosched() {
+		select {
+		case v, ok = <-c:
+			return v, ok
+		default:
+		}
+	}
+	v, ok = <-c
+	return v, ok
+}
+
+// staysAwake is how long a worker looks for work before it sleeps.
+const staysAwake = 200 * time.Microsecond
 
 func (e *Engine) do(worker int, j job) {
 	defer func() {

@@ -8,12 +8,16 @@ import (
 
 	"go.uber.org/goleak"
 
+	"espalier/internal/race"
 	"espalier/model"
 	"espalier/model/kernel"
 	"espalier/model/reference"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	race.Shorten()
+	goleak.VerifyTestMain(m)
+}
 
 // engines runs do on an engine of every kernel set and algorithm.
 func engines(t *testing.T, threads int, do func(t *testing.T, e *model.Engine)) {
