@@ -70,6 +70,11 @@ func TestRun(t *testing.T) {
 		pruned := float64(o.Network.Weights()-3*16*9-64*10) / float64(o.Network.Weights())
 		if row.Task == Sparse {
 			near(t, row, "sparsity", row.Sparsity, SparsityTarget*pruned)
+			if !(row.TimesDense > 0) {
+				t.Errorf("%d images: %g times dense", row.Batch, row.TimesDense)
+			}
+		} else if row.TimesDense != 0 {
+			t.Errorf("%s: %g times dense", row.Task, row.TimesDense)
 		} else if row.Task != Integer && row.Sparsity != 0 {
 			t.Errorf("%s: sparsity %g", row.Task, row.Sparsity)
 		}

@@ -3,8 +3,6 @@ package bench
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"slices"
-	"time"
 
 	"espalier/dataset"
 	"espalier/model"
@@ -57,49 +55,22 @@ func (b *bench) epoch() error {
 		func() { trainer.Step(x, labels, 0) },
 		func() { trainer.Step(fixed, fixedLabels, 0) },
 		func() { validation.Load(0, index%(validation.Batches()-1), x, labels) },
-		func() { v.Logits(logits, x) },
+		func() { v.Logits(logits, x); index++ },
 	}
-	times, err := b.inTurn(parts, func() { index++ })
+	times, err := repeat(b.ctx, b.Time, parts...)
 	if err != nil {
 		return err
 	}
+	seconds := func(part int) float64 { return median(times[part]).Seconds() }
 	const steps, evaluations = float64(epochTrain) / Batch, float64(epochValidation) / Batch
-	loading := steps*times[0] + evaluations*times[3]
-	evaluating := evaluations * times[4]
-	total := loading + steps*times[1] + evaluating
+	loading := steps*seconds(0) + evaluations*seconds(3)
+	evaluating := evaluations * seconds(4)
+	total := loading + steps*seconds(1) + evaluating
 	b.report.Epoch = &Epoch{
-		Batches: index, Seconds: total,
-		Loading: loading / total, Overhead: total/(steps*times[2]+evaluating) - 1,
+		Batches: len(times[0]), Seconds: total,
+		Loading: loading / total, Overhead: total/(steps*seconds(2)+evaluating) - 1,
 	}
 	return nil
-}
-
-// inTurn runs all parts in turn for the time of a row, after one round that
-// does not count, and returns each part's median in seconds. It calls next
-// after each round that counts.
-func (b *bench) inTurn(parts []func(), next func()) ([]float64, error) {
-	times := make([][]time.Duration, len(parts))
-	for start, round := time.Now(), -1; round < minRepetitions || time.Since(start) < b.Time; round++ {
-		for i, part := range parts {
-			if err := b.ctx.Err(); err != nil {
-				return nil, err
-			}
-			began := time.Now()
-			part()
-			if round >= 0 {
-				times[i] = append(times[i], time.Since(began))
-			}
-		}
-		if round >= 0 {
-			next()
-		}
-	}
-	medians := make([]float64, len(parts))
-	for i, t := range times {
-		slices.Sort(t)
-		medians[i] = t[len(t)/2].Seconds()
-	}
-	return medians, nil
 }
 
 // noise returns a data set of random bytes: what images show changes no speed,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"espalier/compress/quantize"
+	"espalier/dataset"
 	"espalier/model"
 )
 
@@ -14,7 +15,7 @@ func (b *bench) row(task string, batch int, e *model.Engine) error {
 	r := Row{Task: task, Batch: batch, Threads: e.Threads()}
 	x := randomImages(batch)
 	work := 2 * float64(b.report.MACs) * float64(batch)
-	var run func()
+	var run, dense func()
 	switch task {
 	case Training:
 		step, bytes, err := b.training(e, x)
@@ -29,23 +30,29 @@ func (b *bench) row(task string, batch int, e *model.Engine) error {
 		logits := make([]float32, batch*v.Classes())
 		run, r.Bytes = func() { v.Logits(logits, x) }, v.Bytes()
 		r.Sparsity = codeSparsity(b.integer)
+	case Sparse:
+		run, r.Bytes = inference(b.pruned, e, x)
+		dense, _ = inference(b.Network, e, x)
+		r.Sparsity = sparsity(b.pruned)
 	default:
-		n := b.Network
-		if task == Sparse {
-			n = b.pruned
-		}
-		v := model.NewEvaluator(n, e, batch)
-		logits := make([]float32, batch*v.Classes())
-		run, r.Bytes = func() { v.Logits(logits, x) }, v.Bytes()
-		r.Sparsity = sparsity(n)
+		run, r.Bytes = inference(b.Network, e, x)
+		r.Sparsity = sparsity(b.Network)
 	}
-	times, err := repeat(b.ctx, b.Time, run)
+	runs := []func(){run}
+	if dense != nil {
+		runs = append(runs, dense)
+	}
+	turns, err := repeat(b.ctx, b.Time, runs...)
 	if err != nil {
 		return err
 	}
+	times := turns[0]
 	r.Repetitions = len(times)
-	r.Seconds, r.Best = times[len(times)/2].Seconds(), times[0].Seconds()
+	r.Seconds, r.Best = median(times).Seconds(), times[0].Seconds()
 	r.Images, r.Operations = float64(batch)/r.Seconds, work/r.Seconds
+	if dense != nil {
+		r.TimesDense = median(turns[1]).Seconds() / r.Seconds
+	}
 	peak := b.peak(r.Threads)
 	r.OfPeak = r.Operations / peak.Float
 	if task == Integer {
@@ -53,6 +60,15 @@ func (b *bench) row(task string, batch int, e *model.Engine) error {
 	}
 	b.report.Rows = append(b.report.Rows, r)
 	return nil
+}
+
+// inference returns one pass of images x through a network in float32, and the
+// bytes that it takes.
+func inference(n *model.Network, e *model.Engine, x []float32) (run func(), bytes int64) {
+	batch := len(x) / dataset.ImageBytes
+	v := model.NewEvaluator(n, e, batch)
+	logits := make([]float32, batch*v.Classes())
+	return func() { v.Logits(logits, x) }, v.Bytes()
 }
 
 func (b *bench) peak(threads int) Peak {
@@ -89,24 +105,34 @@ func trainingMACs(n *model.Network) int64 { return 3*n.MACs() - n.Stem.MACs() }
 // minRepetitions are done however long they take.
 const minRepetitions = 5
 
-// repeat runs something for some time after a warm-up a quarter as long, and
-// returns how long each run took, ascending.
-func repeat(ctx context.Context, total time.Duration, run func()) ([]time.Duration, error) {
+// repeat runs one thing, or several in turn, for some time after a warm-up a
+// quarter as long, and returns how long each run of each took, ascending. What
+// runs in turn meets the same moods of the machine, so that ratios hold.
+func repeat(ctx context.Context, total time.Duration, runs ...func()) ([][]time.Duration, error) {
 	for start := time.Now(); ; {
-		run()
+		for _, run := range runs {
+			run()
+		}
 		if ctx.Err() != nil || time.Since(start) >= total/4 {
 			break
 		}
 	}
-	var times []time.Duration
-	for start := time.Now(); len(times) < minRepetitions || time.Since(start) < total; {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	times := make([][]time.Duration, len(runs))
+	for start := time.Now(); len(times[0]) < minRepetitions || time.Since(start) < total; {
+		for i, run := range runs {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			begin := time.Now()
+			run()
+			times[i] = append(times[i], time.Since(begin))
 		}
-		begin := time.Now()
-		run()
-		times = append(times, time.Since(begin))
 	}
-	slices.Sort(times)
+	for _, t := range times {
+		slices.Sort(t)
+	}
 	return times, nil
 }
+
+// median returns the middle of ascending times.
+func median(t []time.Duration) time.Duration { return t[len(t)/2] }

@@ -126,8 +126,12 @@ func benchTable(r *bench.Report) string {
 		fmt.Fprintf(&b, "\n%-9s %7s %7s %11s %11s %9s %8s %12s %9s\n", "task", "batch", "threads", "images/s", "ms/batch", "Gop/s", "of peak", "memory", "sparsity")
 	}
 	for _, row := range r.Rows {
-		fmt.Fprintf(&b, "%-9s %7d %7d %11.0f %11.3f %9.1f %6.0f %% %9.2f MB %7.1f %%\n",
+		fmt.Fprintf(&b, "%-9s %7d %7d %11.0f %11.3f %9.1f %6.0f %% %9.2f MB %7.1f %%",
 			row.Task, row.Batch, row.Threads, row.Images, 1e3*row.Seconds, row.Operations/1e9, 100*row.OfPeak, float64(row.Bytes)/1e6, 100*row.Sparsity)
+		if row.TimesDense > 0 {
+			fmt.Fprintf(&b, "  %.2f times dense", row.TimesDense)
+		}
+		b.WriteByte('\n')
 	}
 	if e := r.Epoch; e != nil {
 		fmt.Fprintf(&b, "\nan epoch of CIFAR-10 (45,000 images trained on and augmented, 5,000 evaluated) takes %.1f s: %.2f %% are loading and augmenting; it is %.2f %% longer than on one batch in memory\n",
