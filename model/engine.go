@@ -124,19 +124,26 @@ func (e *Engine) Each(n int, run func(worker, item int)) {
 // receive takes the next value of c. For a while it looks again and again, since
 // to wake a sleeping processor takes longer than most of an engine's waits.
 func receive[T any](c <-chan T) (v T, ok bool) {
-	for begun := time.Now(); time.Since(begun) < staysAwake; runtime.Gosched() {
+	for begun, looks := time.Now(), 1; ; looks++ {
 		select {
 		case v, ok = <-c:
 			return v, ok
 		default:
 		}
+		if looks%looksAtOnce == 0 {
+			if time.Since(begun) >= staysAwake {
+				v, ok = <-c
+				return v, ok
+			}
+			runtime.Gosched()
+		}
 	}
-	v, ok = <-c
-	return v, ok
 }
 
-// staysAwake is how long a worker looks for work before it sleeps.
-const staysAwake = 200 * time.Microsecond
+const (
+	staysAwake  = 200 * time.Microsecond // then a worker without work sleeps
+	looksAtOnce = 4096                   // about 10 µs; then others may have the processor
+)
 
 func (e *Engine) do(worker int, j job) {
 	defer func() {
