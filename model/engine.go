@@ -121,8 +121,10 @@ func (e *Engine) Each(n int, run func(worker, item int)) {
 	}
 }
 
-// receive takes the next value of c. For a while it looks again and again, since
-// to wake a sleeping processor takes longer than most of an engine's waits.
+// receive takes the next value of c. For a while it looks again and again: to wake
+// a sleeping processor takes longer than most of an engine's waits, and a virtual
+// one that sleeps, as when the screen has kept another worker for a millisecond,
+// may be given to others for several.
 func receive[T any](c <-chan T) (v T, ok bool) {
 	for begun, looks := time.Now(), 1; ; looks++ {
 		select {
@@ -141,7 +143,7 @@ func receive[T any](c <-chan T) (v T, ok bool) {
 }
 
 const (
-	staysAwake  = 200 * time.Microsecond // then a worker without work sleeps
+	staysAwake  = 5 * time.Millisecond // then a worker without work sleeps
 	looksAtOnce = 4096                   // about 10 µs; then others may have the processor
 )
 
