@@ -144,7 +144,7 @@ func receive[T any](c <-chan T) (v T, ok bool) {
 
 const (
 	staysAwake  = 5 * time.Millisecond // then a worker without work sleeps
-	looksAtOnce = 4096                   // about 10 µs; then others may have the processor
+	looksAtOnce = 4096                 // about 10 µs; then others may have the processor
 )
 
 func (e *Engine) do(worker int, j job) {
