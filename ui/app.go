@@ -151,6 +151,8 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 		a.compared(msg)
 	case openedMsg:
 		return a.opened(msg)
+	case playedMsg:
+		return a.played(msg)
 	case closeupMsg:
 		if a.loss.reading = false; msg.view == a.shown {
 			a.loss.closeup, a.stale = msg.part, true

@@ -116,7 +116,7 @@ func (a *App) goTo(argument string) (tea.Cmd, error) {
 		return nil, err
 	}
 	if a.shown.player != nil {
-		return a.playFrom(step), nil
+		return a.playTo(step), nil
 	}
 	lo, hi, ok := a.loss.extent(&a.scene)
 	if !ok {

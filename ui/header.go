@@ -25,7 +25,7 @@ func standing(s *scene, wide bool) piece {
 		if playing, ended, speed := s.player.status(); playing {
 			return piece{theme.Good, "↺ REPLAY " + speed}
 		} else if !ended {
-			return piece{theme.Warn, "‖ REPLAY " + speed}
+			return piece{theme.Warn, fmt.Sprintf("‖ REPLAY event %d %s", s.run.Seq, s.run.Kind)}
 		}
 	}
 	switch s.run.Status {

@@ -112,7 +112,11 @@ func replayBindings() []binding {
 	table := []binding{
 		{keys: []string{" "}, hint: "pause", help: "pause the replay, or go on", when: playing, do: call(func(a *App) { a.shown.player.toggle() })},
 		{keys: []string{" "}, hint: "play", when: replays, do: call(func(a *App) { a.shown.player.toggle() })},
-		{keys: []string{"."}, hint: "one step", help: "replay one step, then pause", when: replays, do: call(func(a *App) { a.shown.player.one() })},
+		{keys: []string{"."}, hint: "one step", help: "replay one step, then pause", when: replays, do: call(func(a *App) { a.shown.player.one(); a.shown.catchUp() })},
+		{keys: []string{"h"}, label: "h l", hint: "event", help: "pause the replay and go back or on by one event", when: replays, do: func(a *App, _ string) tea.Cmd { return a.playEvent(false) }},
+		{keys: []string{"l"}, when: replays, do: func(a *App, _ string) tea.Cmd { return a.playEvent(true) }},
+		{keys: []string{"home"}, label: "home end", help: "go to the first or the last event of the run", when: replays, do: func(a *App, _ string) tea.Cmd { return a.playToEnd(false) }},
+		{keys: []string{"end"}, when: replays, do: func(a *App, _ string) tea.Cmd { return a.playToEnd(true) }},
 		{keys: []string{"<"}, label: "< >", hint: "speed", help: "replay slower or faster", when: replays, do: call(func(a *App) { a.shown.player.faster(0.5) })},
 		{keys: []string{">"}, when: replays, do: call(func(a *App) { a.shown.player.faster(2) })},
 		{keys: []string{"R"}, hint: "end replay", help: "end the replay and show the whole run", when: replays, do: func(a *App, _ string) tea.Cmd { return a.replay() }},

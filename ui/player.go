@@ -49,12 +49,19 @@ func (p *player) again() *player {
 func (p *player) Since(after int64, limit int) []pipeline.Event {
 	p.mu.Lock()
 	p.advance()
-	told := p.seq
 	p.mu.Unlock()
-	if after >= told {
+	return p.told(after, limit)
+}
+
+// told returns events after a number of those told so far.
+func (p *player) told(after int64, limit int) []pipeline.Event {
+	p.mu.Lock()
+	newest := p.seq
+	p.mu.Unlock()
+	if after >= newest {
 		return nil
 	}
-	return p.src.Since(after, int(min(int64(limit), told-after)))
+	return p.src.Since(after, int(min(int64(limit), newest-after)))
 }
 
 // Changed is never signalled: a replay is asked at every tick.
@@ -108,28 +115,46 @@ func (p *player) tell(e pipeline.Event) {
 
 // seek tells all events up to the first step at or after a global one.
 func (p *player) seek(step int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.until(func(e pipeline.Event) bool {
+	p.skip(func(e pipeline.Event) bool {
 		b, ok := e.Body.(pipeline.StepDone)
 		return ok && b.GlobalStep >= step
 	})
 }
 
+// until tells the events up to a number, which is not before the newest one told.
+func (p *player) until(seq int64) {
+	for _, e := range p.src.Since(seq-1, 1) {
+		p.mu.Lock()
+		p.ahead, p.credit = nil, 0
+		p.seq, p.at = e.Seq, e.Time
+		p.mu.Unlock()
+	}
+}
+
+// end tells all events.
+func (p *player) end() {
+	p.skip(func(pipeline.Event) bool { return false })
+}
+
 // one tells the events up to the next step, and pauses.
 func (p *player) one() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.playing = false
-	p.until(func(e pipeline.Event) bool {
+	p.pause()
+	p.skip(func(e pipeline.Event) bool {
 		_, ok := e.Body.(pipeline.StepDone)
 		return ok
 	})
 }
 
-// until tells events up to the first for which stop is true, that one included.
-// The caller holds mu.
-func (p *player) until(stop func(pipeline.Event) bool) {
+// event tells the next event, and pauses.
+func (p *player) event() {
+	p.pause()
+	p.skip(func(pipeline.Event) bool { return true })
+}
+
+// skip tells events up to the first for which stop is true, that one included.
+func (p *player) skip(stop func(pipeline.Event) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.credit = 0
 	for {
 		e, ok := p.next()
@@ -141,6 +166,14 @@ func (p *player) until(stop func(pipeline.Event) bool) {
 			return
 		}
 	}
+}
+
+// pause stops the clock and returns the number of the newest event told.
+func (p *player) pause() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.playing = false
+	return p.seq
 }
 
 // toggle pauses or goes on.

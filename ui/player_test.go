@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func run(a *App, cmd tea.Cmd) {
 	for _, c := range cmds(cmd) {
 		msg := c()
 		switch m := msg.(type) {
-		case openedMsg, comparedMsg, closeupMsg:
+		case openedMsg, playedMsg, comparedMsg, closeupMsg:
 			_, next := a.Update(m)
 			run(a, next)
 		case eventsMsg:
@@ -101,12 +102,12 @@ func TestAReplayShowsWhatTheRunShowed(t *testing.T) {
 	a := newTestApp(t, sample.Finished(sample.Journal()), 120, 36)
 	now := testTime
 	a.clock = func() time.Time { return now }
-	whole := a.View()
+	whole := body(a)
 	run(a, press(a, "R"))
 	if !strings.Contains(a.View(), "↺ REPLAY ×16") {
 		t.Errorf("the header does not say so:\n%s", a.View())
 	}
-	run(a, a.playFrom(200))
+	run(a, a.playTo(200))
 	if got := a.scene.run.Step.GlobalStep; got != 200 {
 		t.Errorf("step %d, want 200", got)
 	}
@@ -114,25 +115,67 @@ func TestAReplayShowsWhatTheRunShowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	below := func(frame string) string { // the header tells of the replay, the last rows of its keys
-		lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
-		for i := range lines {
-			lines[i] = strings.TrimRight(lines[i], " ")
-		}
-		return strings.Join(lines[1:len(lines)-2], "\n")
-	}
-	if diff := cmp.Diff(below(shot.Text()), below(a.View())); diff != "" {
+	want := strings.Split(strings.TrimRight(shot.Text(), "\n"), "\n")
+	if diff := cmp.Diff(want[1:len(want)-2], body(a)); diff != "" {
 		t.Errorf("at step 200 (−then +replayed):\n%s", diff)
 	}
 	for range 200 {
 		now = now.Add(time.Minute)
 		pull(a)
 	}
-	if diff := cmp.Diff(below(whole), below(a.View())); diff != "" {
+	if diff := cmp.Diff(whole, body(a)); diff != "" {
 		t.Errorf("at the end (−run +replay):\n%s", diff)
 	}
 	run(a, press(a, "R"))
 	if a.shown != a.home || !strings.Contains(a.View(), "✓ DONE") {
 		t.Errorf("R does not end the replay:\n%s", a.View())
 	}
+}
+
+// h and l go by single events, also backwards, and home and end to the ends.
+func TestAReplayGoesByEvents(t *testing.T) {
+	journal := sample.Journal()
+	a := newTestApp(t, sample.Finished(journal), 120, 36)
+	press(a, "R", " ")
+	run(a, a.playTo(200))
+	at, frame := a.scene.run.Seq, body(a)
+	for _, c := range []struct {
+		key  string
+		want int64
+	}{
+		{"l", at + 1}, {"l", at + 2}, {"h", at + 1}, {"h", at}, {"h", at - 1}, {"l", at}, {"l", at + 1},
+		{"home", 1}, {"h", 1}, {"l", 2}, {"end", int64(len(journal))}, {"l", int64(len(journal))}, {"h", int64(len(journal)) - 1},
+	} {
+		run(a, press(a, c.key))
+		if got := a.scene.run.Seq; got != c.want {
+			t.Fatalf("%q goes to event %d, want %d", c.key, got, c.want)
+		}
+		if playing, ended, _ := a.shown.player.status(); playing || ended && c.want < int64(len(journal)) {
+			t.Fatalf("after %q: playing %v, ended %v", c.key, playing, ended)
+		}
+		if c.want < int64(len(journal)) && !strings.Contains(a.View(), fmt.Sprintf("‖ REPLAY event %d %s", c.want, journal[c.want-1].Body.Kind())) {
+			t.Errorf("the header does not name event %d:\n%s", c.want, a.View())
+		}
+	}
+	// The same event shows the same, from wherever it was reached.
+	run(a, a.playTo(200))
+	run(a, press(a, "h"))
+	run(a, press(a, "l"))
+	if diff := cmp.Diff(frame, body(a)); diff != "" {
+		t.Errorf("event %d shows otherwise when it is reached from behind (−first +again):\n%s", at, diff)
+	}
+	press(a, "right")
+	if !a.scene.cursorOn {
+		t.Error("the arrow does not move the cursor")
+	}
+}
+
+// body returns the rows of a frame that show the run: not the header, nor the
+// rows of messages and keys.
+func body(a *App) []string {
+	lines := strings.Split(a.View(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return lines[1 : a.height-2]
 }

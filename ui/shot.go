@@ -114,6 +114,8 @@ func (a *App) settle(cmd tea.Cmd) {
 		}
 	case openedMsg:
 		a.settle(a.opened(msg))
+	case playedMsg:
+		a.settle(a.played(msg))
 	case comparedMsg:
 		a.compared(msg)
 	case closeupMsg:

@@ -29,6 +29,7 @@ func (v *view) held() bool { return v.run.Status == state.Paused || v.run.Status
 
 // show shows a view in all panes and returns the command that brings its events.
 func (a *App) show(v *view) tea.Cmd {
+	moved := a.shown != nil && a.shown.player != nil && v.player != nil // the same replay, elsewhere
 	a.shown = v
 	s := &a.scene
 	if s.run != nil && s.run.Info.Name != v.run.Info.Name {
@@ -37,57 +38,15 @@ func (a *App) show(v *view) tea.Cmd {
 	}
 	s.run, s.heard, s.player = v.run, v.heard, v.player
 	a.loss.y = [2]float64{} // chosen anew
-	a.loss.closeup = nil
-	a.loss.pinned, a.log.back, a.log.held, a.log.known, a.stale = false, 0, false, v.run.Log.Count(), true
+	a.log.known, a.stale = v.run.Log.Count(), true
+	if !moved {
+		a.loss.closeup = nil
+		a.loss.pinned, a.log.back, a.log.held = false, 0, false
+	}
 	if v == a.home {
 		return nil // its events never ceased to come
 	}
 	return guard(fetch(v))
-}
-
-// replay plays the shown run from its beginning, or ends that.
-func (a *App) replay() tea.Cmd {
-	if a.shown.player != nil {
-		return a.endReplay()
-	}
-	a.say("space pauses, < and > change the speed, :goto 1200 goes to a step, R ends the replay")
-	return a.playFrom(0)
-}
-
-// playFrom shows the run anew as it was after a global step: playing, or
-// paused if it was.
-func (a *App) playFrom(step int) tea.Cmd {
-	old := a.shown
-	p := newPlayer(old.src, a.clock)
-	if old.player != nil {
-		p = old.player.again()
-	}
-	if old.player == nil && step > 0 {
-		p.playing = false
-	}
-	v := newView(p)
-	v.player, v.shut = p, old.shut
-	// What is known of the run stays on the screen until the first events come.
-	v.run.Info = old.run.Info
-	cmd := a.show(v)
-	if step <= 0 {
-		return cmd
-	}
-	return guard(func() tea.Msg {
-		p.seek(step)
-		return fetch(v)()
-	})
-}
-
-// endReplay shows the whole run again.
-func (a *App) endReplay() tea.Cmd {
-	old := a.shown
-	if old.player.src == a.home.src {
-		return a.show(a.home)
-	}
-	v := newView(old.player.src)
-	v.shut, v.run.Info = old.shut, old.run.Info
-	return a.show(v)
 }
 
 // visit shows a run of the list.

@@ -38,7 +38,8 @@ func (s Status) Over() bool { return s >= Done }
 type Run struct {
 	Info    pipeline.RunStarted
 	Data    pipeline.DataRead
-	Seq     int64 // of the newest event
+	Seq     int64  // of the newest event
+	Kind    string // of it, as pipeline.Body names it
 	Events  int64
 	Missed  int64     // events that never arrived
 	Started time.Time // time of the first event
@@ -143,7 +144,7 @@ func (r *Run) Apply(e pipeline.Event) {
 	if e.Seq > r.Seq+1 {
 		r.Missed += e.Seq - r.Seq - 1
 	}
-	r.Seq = max(e.Seq, r.Seq+1)
+	r.Seq, r.Kind = max(e.Seq, r.Seq+1), e.Body.Kind()
 	r.Events++
 	if r.Started.IsZero() {
 		r.Started = e.Time
