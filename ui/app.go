@@ -309,6 +309,8 @@ func (a *App) back() tea.Cmd {
 	switch {
 	case a.filter() != nil && a.filter().text != "":
 		_ = a.refilter(func() error { return a.filter().set("") }) // which passes all
+	case a.focus == paneLog && a.log.least > 0:
+		a.log.refilter(&a.scene, func() { a.log.least = 0 })
 	case a.scene.cursorOn:
 		a.scene.cursorOn = false
 	case a.runs.comparison != nil:

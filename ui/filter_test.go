@@ -7,6 +7,7 @@ import (
 
 	"espalier/compress/pipeline"
 	"espalier/ui/internal/sample"
+	"espalier/ui/state"
 )
 
 // selectedLine returns the text of the log's selected line.
@@ -108,5 +109,35 @@ func TestLeavingARunThatIsComputedElsewhere(t *testing.T) {
 	}
 	if cmd := press(a, "a"); quits(cmd) {
 		t.Error("a leaves, though it could end nothing")
+	}
+}
+
+// ! leaves out what needs no look, then all but errors, then nothing; the
+// selected line stays where it passes.
+func TestTheLogShowsLevels(t *testing.T) {
+	src := during(2, 10)
+	a := newTestApp(t, src, 100, 30)
+	press(a, "5")
+	all := len(a.log.lines(&a.scene))
+	a.scene.run.Log.Add(state.Line{Level: "error", Text: "the disk is full"})
+	warnings := 0
+	for _, l := range a.scene.run.Log.Lines() {
+		if l.Level == "warn" {
+			warnings++
+		}
+	}
+	for i, want := range []int{warnings + 1, 1, all + 1} {
+		press(a, "!")
+		lines := a.log.lines(&a.scene)
+		if len(lines) != want {
+			t.Errorf("! pressed %d times: %d lines, want %d", i+1, len(lines), want)
+		}
+		if got := selectedLine(a); got != "the disk is full" {
+			t.Errorf("! pressed %d times: %q is selected", i+1, got)
+		}
+	}
+	press(a, "!", "esc")
+	if got := len(a.log.lines(&a.scene)); got != all+1 || strings.Contains(a.View(), "level ≥") {
+		t.Errorf("esc shows %d lines, want all %d", got, all+1)
 	}
 }

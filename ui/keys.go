@@ -196,6 +196,9 @@ func paneBindings() []binding {
 		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale stands out", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
 		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept or MACs", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
 		{keys: []string{"/"}, hint: "filter", help: "show only what matches a regular expression, or after ! what does not", in: []paneID{paneLog, paneLayers, paneRuns}, do: call(func(a *App) { a.askFilter() })},
+		{keys: []string{"!"}, hint: "level", help: "show all lines, only warnings and errors, or only errors", in: []paneID{paneLog}, do: call(func(a *App) {
+			a.log.refilter(&a.scene, func() { a.log.least = (a.log.least + 1) % len(levels) })
+		})},
 		{keys: []string{"n"}, label: "n N", hint: "match", help: "next or previous match of the filter, from the end to the beginning and back; esc then shows it among all", in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(1) })},
 		{keys: []string{"N"}, in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(-1) })},
 	}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,14 +19,18 @@ type logPane struct {
 	body   grid.Rect // of the lines, drawn last
 	begin  int       // of them, the index of the first
 	filter filter
+	least  int // of levels, the first that is shown
 }
+
+// levels are those of the log's lines, rising.
+var levels = []string{"info", "warn", "error"}
 
 func (*logPane) name() string { return "Log" }
 
 func (*logPane) about() string {
 	return "What happened, newest at the bottom. ! marks what needs a look. enter on a line about a " +
 		"layer opens the layer's scales. / shows only lines that match a regular expression, or, " +
-		"after an exclamation mark, those that do not."
+		"after an exclamation mark, those that do not; ! leaves out what needs no look, then all but errors."
 }
 
 func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
@@ -34,6 +39,9 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	left := []piece{{0, "5 Log"}}
 	if p.filter.text != "" {
 		left = append(left, piece{theme.Warn, "/" + p.filter.text})
+	}
+	if p.least > 0 {
+		left = append(left, piece{theme.Warn, "level ≥ " + levels[p.least]})
 	}
 	right := "follows"
 	switch {
@@ -48,8 +56,8 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	p.body = inside
 	if len(lines) == 0 {
 		text := "Nothing was said yet."
-		if p.filter.text != "" {
-			text = "No line passes /" + p.filter.text + "; esc clears the filter."
+		if p.filter.text != "" || p.least > 0 {
+			text = "No line passes; esc shows all of them."
 		}
 		centred(g, inside, theme.Muted, text)
 		return
@@ -67,15 +75,20 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	}
 }
 
-// lines returns the lines that pass the filter.
+// passes tells whether a line is shown.
+func (p *logPane) passes(l state.Line) bool {
+	return p.filter.passes(l.Text) && slices.Index(levels, l.Level) >= p.least
+}
+
+// lines returns the lines that are shown.
 func (p *logPane) lines(s *scene) []state.Line {
 	all := s.run.Log.Lines()
-	if p.filter.match == nil {
+	if p.filter.match == nil && p.least == 0 {
 		return all
 	}
 	var passed []state.Line
 	for _, l := range all {
-		if p.filter.passes(l.Text) {
+		if p.passes(l) {
 			passed = append(passed, l)
 		}
 	}
@@ -165,7 +178,7 @@ func (p *logPane) stay(s *scene) {
 	n := s.run.Log.Count()
 	if added := n - p.known; added > 0 && (p.held || p.back > 0) {
 		for _, l := range s.run.Log.Newest(added) {
-			if p.filter.passes(l.Text) {
+			if p.passes(l) {
 				p.back++
 			}
 		}
