@@ -34,19 +34,7 @@ func (r Recipe) Activation(x Range) kernel.Affine {
 // Weights quantizes a layer's weights [out][fan]: codes [out][fan] and one
 // scale for each output channel.
 func (r Recipe) Weights(weight []float32, out int) (codes []int8, scales []float32) {
-	fan := len(weight) / out
-	codes, scales = make([]int8, len(weight)), make([]float32, out)
-	for o := range scales {
-		channel := weight[o*fan : (o+1)*fan]
-		if r.PerTensor {
-			channel = weight
-		}
-		scales[o] = r.weightScale(maxAbs(channel))
-	}
-	for i, w := range weight {
-		codes[i] = r.weightCode(w, scales[i/fan])
-	}
-	return codes, scales
+	return r.ClippedWeights(weight, out, 1)
 }
 
 // weightScale returns the scale of weights up to magnitude a.
