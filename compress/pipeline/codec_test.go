@@ -33,11 +33,11 @@ func bodies() []Body {
 		RoundDone{Round: 1, Target: 0.2, Sparsity: 0.3, Top1: 0.4, Drop: -0.5, Epochs: 6, Seconds: 7, Passed: true, Reason: "r", Checkpoint: "c", Hash: "h"},
 		CalibrationPoint{Images: 1, Draw: 2, Observer: "min-max", Top1: 0.3, Correct: 4, Total: 5, Float: 0.6, CalibrateSeconds: 7, EvaluateSeconds: 8, Asked: true},
 		Scales{Layer: "fc", Round: 1, GlobalStep: 2, Images: 3, Recipe: "lab", Channels: []ChannelScale{{0.1, 0.2, 0.3, 0.4, []int{1, 0, 2}}}, WeightHistogram: []int{1, 2},
-			WeightMax: 0.5, PerTensorCost: 6, Activation: Range{-1, 2, 0.1, 10}, ActivationHistogram: []int{3}, Asked: true},
+			WeightMax: 0.5, PerTensorCost: 6, SNR: 42, Clip: 0.8, BestClip: 0.95, BestSNR: 43, Activation: Range{-1, 2, 0.1, 10}, ActivationHistogram: []int{3}, Asked: true},
 		Quantized{Recipe: "lab", Observer: "min-max", Images: 1, Top1: 0.2, Float: 0.3, FloatBytes: 4, Int8Bytes: 5, File: "f"},
 		Paused{GlobalStep: 1, Source: "keyboard", Reason: "r"},
 		Resumed{GlobalStep: 1, Source: "socket", Seconds: 2},
-		Commanded{Command: Command{Do: Calibrate, Images: 1, Observer: "min-max", Layer: "l", Text: "t", Source: "s"}, Refused: "r"},
+		Commanded{Command: Command{Do: Calibrate, Images: 1, Observer: "min-max", Layer: "l", Clip: 0.5, AtStep: 2, Text: "t", Source: "s"}, Refused: "r"},
 		Saved{What: "checkpoint", Path: "p", Bytes: 1},
 		Log{Level: "warn", Text: "t"},
 		Note{GlobalStep: 1, Text: "t"},
@@ -104,13 +104,13 @@ func TestUnknownKindIsKept(t *testing.T) {
 }
 
 func TestCommandsAreChecked(t *testing.T) {
-	good := []string{`{"do":"pause"}`, `{"do":"calibrate","images":5}`, `{"do":"calibrate","images":5,"observer":"histogram"}`, `{"do":"inspect","layer":"fc"}`, `{"do":"note","text":"hm"}`}
+	good := []string{`{"do":"pause"}`, `{"do":"calibrate","images":5}`, `{"do":"calibrate","images":5,"observer":"histogram"}`, `{"do":"inspect","layer":"fc"}`, `{"do":"inspect","layer":"fc","clip":0.05}`, `{"do":"inspect","layer":"fc","clip":1}`, `{"do":"note","text":"hm"}`}
 	for _, line := range good {
 		if _, err := ParseCommand([]byte(line)); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
-	bad := []string{``, `{}`, `[]`, `{"do":"dance"}`, `{"do":"calibrate"}`, `{"do":"calibrate","images":1,"observer":"eye"}`, `{"do":"inspect"}`, `{"do":"note"}`, `{"do":5}`}
+	bad := []string{``, `{}`, `[]`, `{"do":"dance"}`, `{"do":"calibrate"}`, `{"do":"calibrate","images":1,"observer":"eye"}`, `{"do":"inspect"}`, `{"do":"inspect","layer":"fc","clip":0.04}`, `{"do":"inspect","layer":"fc","clip":1.01}`, `{"do":"inspect","layer":"fc","clip":-0.5}`, `{"do":"note"}`, `{"do":5}`}
 	for _, line := range bad {
 		if c, err := ParseCommand([]byte(line)); err == nil {
 			t.Errorf("%s: accepted as %+v", line, c)
@@ -120,6 +120,7 @@ func TestCommandsAreChecked(t *testing.T) {
 
 func FuzzParseCommand(f *testing.F) {
 	f.Add([]byte(`{"do":"calibrate","images":5,"observer":"histogram"}`))
+	f.Add([]byte(`{"do":"inspect","layer":"fc","clip":0.8}`))
 	f.Add([]byte(`{"do":"note","text":"a"}`))
 	f.Add([]byte(`{"do":1}`))
 	f.Fuzz(func(t *testing.T, line []byte) {

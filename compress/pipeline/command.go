@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"espalier/compress/quantize"
 	"espalier/configs"
 )
 
@@ -17,9 +18,13 @@ type Command struct {
 	Images   int    `json:"images,omitempty"`   // Calibrate: the size
 	Observer string `json:"observer,omitempty"` // Calibrate: empty for the experiment's
 	Layer    string `json:"layer,omitempty"`    // Inspect
-	AtStep   int    `json:"at_step,omitempty"`  // PauseAt: a global step; 0 takes the order back
-	Text     string `json:"text,omitempty"`     // Remark
-	Source   string `json:"source,omitempty"`   // who asks: "keyboard", "socket", "signal"
+	// Clip asks Inspect what the scales would be if every channel's range of
+	// weights were cut to this share of its largest magnitude, 0.05 to 1; 0 means
+	// 1. It is a look: the run keeps its scales.
+	Clip   float64 `json:"clip,omitempty"`
+	AtStep int     `json:"at_step,omitempty"` // PauseAt: a global step; 0 takes the order back
+	Text   string  `json:"text,omitempty"`    // Remark
+	Source string  `json:"source,omitempty"`  // who asks: "keyboard", "socket", "signal"
 }
 
 // An Action is what a command does.
@@ -78,6 +83,9 @@ func (c Command) Check() error {
 	case Inspect:
 		if c.Layer == "" {
 			return fmt.Errorf("inspect: name a layer")
+		}
+		if c.Clip != 0 && !(c.Clip >= quantize.SmallestClip && c.Clip <= 1) {
+			return fmt.Errorf("clip weights to %g of their range: want a share from %g to 1", c.Clip, quantize.SmallestClip)
 		}
 	case Remark:
 		if c.Text == "" || len(c.Text) > 1000 {

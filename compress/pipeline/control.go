@@ -120,7 +120,7 @@ func (r *runner) obey(command Command) error {
 	case Calibrate:
 		return r.ask(func() error { return r.calibrateNow(command) })
 	case Inspect:
-		return r.ask(func() error { return r.inspect(command.Layer) })
+		return r.ask(func() error { return r.inspect(command) })
 	case Remark:
 		r.hub.Publish(Note{GlobalStep: r.steps, Text: command.Text})
 	}

@@ -231,7 +231,17 @@ type Scales struct {
 	WeightHistogram []int   `json:"weight_histogram"`
 	WeightMax       float64 `json:"weight_max"`
 	PerTensorCost   float64 `json:"per_tensor_cost_db"` // signal-to-noise lost with one scale for all channels
-	Activation      Range   `json:"activation"`         // of the layer's output
+	// SNR is the int8 weights' signal-to-noise ratio in dB, batch norm folded in;
+	// missing where int8 holds them exactly, as it does where all are zero.
+	SNR float64 `json:"snr_db,omitempty"`
+	// Clip is the share of their largest magnitude that the channels' ranges were
+	// cut to, where a command asked what that would do; the run keeps whole ranges.
+	Clip float64 `json:"clip,omitempty"`
+	// BestClip is the share, a multiple of 0.05, with the highest SNR, and BestSNR
+	// that ratio in dB.
+	BestClip   float64 `json:"best_clip,omitempty"`
+	BestSNR    float64 `json:"best_snr_db,omitempty"`
+	Activation Range   `json:"activation"` // of the layer's output
 	// ActivationHistogram counts outputs in equal bins over Activation's range.
 	ActivationHistogram []int `json:"activation_histogram"`
 	Asked               bool  `json:"asked"`
@@ -242,7 +252,7 @@ type ChannelScale struct {
 	Scale   float64 `json:"scale"`
 	MaxAbs  float64 `json:"max_abs"`
 	Zero    float64 `json:"zero"`    // share of weights that are zero
-	Clipped float64 `json:"clipped"` // share saturated at −128 or 127
+	Clipped float64 `json:"clipped"` // share saturated at the smallest or the largest code
 	// Histogram counts the weights that are not zero in equal bins from −MaxAbs to
 	// MaxAbs; empty for a channel without any.
 	Histogram []int `json:"histogram,omitempty"`

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -18,15 +19,16 @@ const (
 	channelBins   = 16
 )
 
-// inspect publishes the scales that one layer would get now.
-func (r *runner) inspect(layer string) error {
-	return r.scales(func(l *model.Layer) bool { return l.Name == layer }, true)
+// inspect publishes the scales that one layer would get now, or would get if the
+// ranges of its weights were clipped. The run itself goes on as it was.
+func (r *runner) inspect(c Command) error {
+	return r.scales(func(l *model.Layer) bool { return l.Name == c.Layer }, cmp.Or(c.Clip, 1), true)
 }
 
 // allScales publishes the scales that every layer would get now. A network that
 // has none, as after a round that diverged, gets a warning.
 func (r *runner) allScales() error {
-	err := r.scales(func(*model.Layer) bool { return true }, false)
+	err := r.scales(func(*model.Layer) bool { return true }, 1, false)
 	if errors.Is(err, errNoScales) {
 		r.log("warn", "%s", err)
 		return nil
@@ -38,8 +40,9 @@ var errNoScales = errors.New("its weights or activations are not finite")
 
 // scales publishes the quantization of the wanted layers at their present
 // weights: weights with batch norm folded in, activations as observed on a few
-// calibration images.
-func (r *runner) scales(wanted func(*model.Layer) bool, asked bool) error {
+// calibration images. Ranges of weights are cut to the share clip, 1 for whole
+// ones.
+func (r *runner) scales(wanted func(*model.Layer) bool, clip float64, asked bool) error {
 	r.eval.Reload()
 	size := min(inspectImages, r.data.Train.Len())
 	load, err := r.images(size, 1)
@@ -56,7 +59,7 @@ func (r *runner) scales(wanted func(*model.Layer) bool, asked bool) error {
 		if !wanted(l) {
 			continue
 		}
-		s, err := layerScales(l, r.recipe, seen[l.Name])
+		s, err := layerScales(l, r.recipe, clip, seen[l.Name])
 		if err != nil {
 			return err
 		}
@@ -104,8 +107,9 @@ func bin(v, low, high float32, n int) int {
 	return min(n-1, int(float64(n)*float64(v-low)/float64(high-low)))
 }
 
-// layerScales computes what a recipe makes of a fused layer.
-func layerScales(l *model.Layer, recipe quantize.Recipe, a activation) (Scales, error) {
+// layerScales computes what a recipe makes of a fused layer whose weights'
+// ranges are cut to the share clip.
+func layerScales(l *model.Layer, recipe quantize.Recipe, clip float64, a activation) (Scales, error) {
 	largest := float32(0)
 	for _, w := range l.Weight {
 		largest = max(largest, w, -w) // NaN passes through
@@ -113,7 +117,7 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, a activation) (Scales, 
 	if !a.finite || math.IsNaN(float64(largest)) || math.IsInf(float64(largest), 0) {
 		return Scales{}, fmt.Errorf("layer %s has no scales: %w", l.Name, errNoScales)
 	}
-	codes, scales := recipe.Weights(l.Weight, l.Out)
+	codes, scales := recipe.ClippedWeights(l.Weight, l.Out, clip)
 	affine := recipe.Activation(quantize.Range{Min: a.min, Max: a.max})
 	s := Scales{
 		Layer: l.Name, Recipe: recipe.Name, WeightMax: float64(largest), WeightHistogram: make([]int, histogramBins),
@@ -121,6 +125,9 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, a activation) (Scales, 
 			Min: float64(a.min), Max: float64(a.max), Scale: float64(affine.Scale), ZeroPoint: int(affine.Zero),
 		},
 		ActivationHistogram: a.histogram,
+	}
+	if clip != 1 {
+		s.Clip = clip
 	}
 	fan := len(l.Weight) / l.Out
 	for o, scale := range scales {
@@ -133,7 +140,7 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, a activation) (Scales, 
 			}
 			// Saturated: the code is farther from the weight than rounding puts
 			// it.
-			if (codes[i] == 127 || codes[i] == -128) && math.Abs(w/float64(scale)-float64(codes[i])) > 0.5 {
+			if (codes[i] == 127 || codes[i] == recipe.SmallestWeight) && math.Abs(w/float64(scale)-float64(codes[i])) > 0.5 {
 				c.Clipped++
 			}
 			s.WeightHistogram[bin(l.Weight[i], -largest, largest, histogramBins)]++
@@ -152,21 +159,14 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, a activation) (Scales, 
 	}
 	single := recipe
 	single.PerTensor = true
-	codes1, scales1 := single.Weights(l.Weight, l.Out)
-	if each, one := noise(l, codes, scales), noise(l, codes1, scales1); each > 0 && one > 0 {
+	codes1, scales1 := single.ClippedWeights(l.Weight, l.Out, clip)
+	each, one := quantize.Noise(l.Weight, codes, scales), quantize.Noise(l.Weight, codes1, scales1)
+	if each > 0 && one > 0 {
 		s.PerTensorCost = 10 * math.Log10(one/each)
 	}
-	return s, nil
-}
-
-// noise returns the energy of the difference between weights and what their
-// codes stand for.
-func noise(l *model.Layer, codes []int8, scales []float32) float64 {
-	fan := len(l.Weight) / l.Out
-	var sum float64
-	for i, w := range l.Weight {
-		d := float64(w) - float64(scales[i/fan])*float64(codes[i])
-		sum += d * d
+	if best, least := recipe.BestClip(l.Weight, l.Out); each > 0 && least > 0 {
+		s.SNR = quantize.SNR(l.Weight, each)
+		s.BestClip, s.BestSNR = best, quantize.SNR(l.Weight, least)
 	}
-	return sum
+	return s, nil
 }

@@ -145,7 +145,8 @@ func line(body Body) string {
 		if !b.Asked {
 			return ""
 		}
-		return fmt.Sprintf("scales  %s  %d channels  activation %.4g to %.4g, scale %.4g, zero point %d  one scale for all channels would cost %.1f dB", b.Layer, len(b.Channels), b.Activation.Min, b.Activation.Max, b.Activation.Scale, b.Activation.ZeroPoint, b.PerTensorCost)
+		return fmt.Sprintf("scales  %s  %d channels  %sactivation %.4g to %.4g, scale %.4g, zero point %d  one scale for all channels would cost %.1f dB",
+			b.Layer, len(b.Channels), weightNoise(b), b.Activation.Min, b.Activation.Max, b.Activation.Scale, b.Activation.ZeroPoint, b.PerTensorCost)
 	case Paused:
 		return strings.TrimSuffix(fmt.Sprintf("paused by %s at step %d: %s", b.Source, b.GlobalStep, b.Reason), ": ")
 	case Resumed:
@@ -172,6 +173,19 @@ func line(body Body) string {
 		return text
 	}
 	return ""
+}
+
+// weightNoise tells how exact a layer's int8 weights are, and the best that
+// clipping their ranges could make of them.
+func weightNoise(s Scales) string {
+	if s.BestClip == 0 {
+		return ""
+	}
+	clip := ""
+	if s.Clip > 0 {
+		clip = fmt.Sprintf(" clipped to %.3g of their range", s.Clip)
+	}
+	return fmt.Sprintf("weights%s %.1f dB, best %.1f at %.3g  ", clip, s.SNR, s.BestSNR, s.BestClip)
 }
 
 // megabytes writes a size as "262 MB".
