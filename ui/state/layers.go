@@ -112,27 +112,44 @@ func (c layerCount) share() float64 {
 	return float64(c.Zero) / float64(c.Total)
 }
 
+// addScales keeps a layer's newest scales. Of looks at clipped weights that
+// follow each other the last one stays, so that they drive out nothing else.
 func (r *Run) addScales(s pipeline.Scales) {
 	if r.scales == nil {
 		r.scales = make(map[string][]pipeline.Scales)
 	}
-	all := append(r.scales[s.Layer], s)
-	if len(all) > scalesKept {
+	all := r.scales[s.Layer]
+	if n := len(all); n > 0 && s.Clip > 0 && all[n-1].Clip > 0 {
+		all = all[:n-1]
+	}
+	if all = append(all, s); len(all) > scalesKept {
 		all = all[1:]
 	}
 	r.scales[s.Layer] = all
 }
 
 // Scales returns a layer's newest scales at or before a global step, or else
-// the first ones after it, and whether there are any.
-func (r *Run) Scales(layer string, step int) (pipeline.Scales, bool) {
-	all := r.scales[layer]
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].GlobalStep <= step || i == 0 {
-			return all[i], true
+// the first ones after it, and whether there are any. They are what the layer
+// gets: looks at clipped weights are not among them.
+func (r *Run) Scales(layer string, step int) (found pipeline.Scales, ok bool) {
+	for _, s := range r.scales[layer] {
+		if s.Clip == 0 && (!ok || s.GlobalStep <= step) {
+			found, ok = s, true
 		}
 	}
-	return pipeline.Scales{}, false
+	return found, ok
+}
+
+// Clipped returns the look at a layer's scales with clipped weights that is
+// newer than any of its scales at or before a global step, and whether there is
+// one.
+func (r *Run) Clipped(layer string, step int) (found pipeline.Scales, ok bool) {
+	for _, s := range r.scales[layer] {
+		if s.GlobalStep <= step {
+			found, ok = s, s.Clip > 0
+		}
+	}
+	return found, ok
 }
 
 // Short returns a layer's name in few letters: layer2.0.conv1 as 2.0.c1 and

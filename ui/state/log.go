@@ -85,6 +85,9 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.Scales:
 		if b.Asked {
 			text = fmt.Sprintf("%s: scales of %d channels, activations observed on %d images", b.Layer, len(b.Channels), b.Images)
+			if b.Clip > 0 {
+				text = fmt.Sprintf("%s: scales with weights clipped to %.3g of their range, %.1f dB", b.Layer, b.Clip, b.SNR)
+			}
 			layer = b.Layer
 		}
 	case pipeline.Quantized:
@@ -149,7 +152,9 @@ func commandText(b pipeline.Commanded) (level, text, layer string) {
 			text = "pause at no step"
 		}
 	case pipeline.Inspect:
-		text, layer = "inspect "+c.Layer, c.Layer
+		if text, layer = "inspect "+c.Layer, c.Layer; c.Clip > 0 {
+			text += fmt.Sprintf(" clipped to %.3g", c.Clip)
+		}
 	}
 	if b.Refused != "" {
 		return "warn", text + " refused: " + b.Refused, layer

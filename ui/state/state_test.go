@@ -125,6 +125,36 @@ func TestScalesAsOfAStep(t *testing.T) {
 	}
 }
 
+// TestLooksAtClippedWeightsStayApart: what would be is never shown as what is.
+func TestLooksAtClippedWeightsStayApart(t *testing.T) {
+	r := &Run{}
+	look := func(step int, clip float64) { r.addScales(pipeline.Scales{Layer: "fc", GlobalStep: step, Clip: clip}) }
+	look(5, 0.9)
+	if _, ok := r.Scales("fc", Now); ok {
+		t.Error("a look passes for the layer's scales")
+	}
+	look(10, 0)
+	for range 10 * scalesKept {
+		look(20, 0.5)
+	}
+	look(20, 0.7)
+	look(30, 0)
+	for _, c := range []struct {
+		step  int
+		scale int     // step of the layer's own scales
+		clip  float64 // of the look, 0 for none
+	}{{5, 10, 0.9}, {15, 10, 0}, {20, 10, 0.7}, {Now, 30, 0}} {
+		s, ok := r.Scales("fc", c.step)
+		if !ok || s.Clip != 0 || s.GlobalStep != c.scale {
+			t.Errorf("at step %d: %+v, want the scales of step %d", c.step, s, c.scale)
+		}
+		look, ok := r.Clipped("fc", c.step)
+		if ok != (c.clip > 0) || ok && look.Clip != c.clip {
+			t.Errorf("at step %d: a look with clip %g (%v), want %g", c.step, look.Clip, ok, c.clip)
+		}
+	}
+}
+
 func TestContinuingForgetsWhatIsComputedAgain(t *testing.T) {
 	journal := sample.Journal()
 	var events []pipeline.Event

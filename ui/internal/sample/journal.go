@@ -163,7 +163,7 @@ func (w *writer) sweep(top1 float64) {
 // scales invents the int8 scales of a layer.
 func (w *writer) scales(l pipeline.LayerInfo, round int, asked bool) pipeline.Scales {
 	s := pipeline.Scales{
-		Layer: l.Name, Round: round, GlobalStep: w.global, Images: 64, Recipe: "lab", WeightMax: 1.62, PerTensorCost: 1.9,
+		Layer: l.Name, Round: round, GlobalStep: w.global, Images: 64, Recipe: "lab", WeightMax: 1.62, PerTensorCost: 1.9, SNR: 41.2, BestClip: 0.95, BestSNR: 41.3,
 		Activation: pipeline.Range{Min: 0, Max: 6.13, Scale: 6.13 / 255, ZeroPoint: 0}, Asked: asked,
 	}
 	for c := range l.Shape[0] {

@@ -141,9 +141,22 @@ func (s *Source) Send(c pipeline.Command) error {
 		for _, l := range s.writer.info.Layers {
 			if l.Name == c.Layer {
 				s.writer.global = step
-				s.tell(now, s.writer.scales(l, 1, true))
+				s.tell(now, clipped(s.writer.scales(l, 1, true), c.Clip))
 			}
 		}
 	}
 	return nil
+}
+
+// clipped makes scales of a layer's ranges cut to a share; 0 leaves them whole.
+func clipped(s pipeline.Scales, share float64) pipeline.Scales {
+	if share == 0 || share == 1 {
+		return s
+	}
+	s.Clip, s.SNR = share, s.SNR-40*(1-share)
+	for i := range s.Channels {
+		s.Channels[i].Scale *= share
+		s.Channels[i].Clipped = (1 - share) / 10
+	}
+	return s
 }
