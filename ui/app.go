@@ -311,6 +311,8 @@ func (a *App) back() tea.Cmd {
 		_ = a.refilter(func() error { return a.filter().set("") }) // which passes all
 	case a.focus == paneLog && a.log.least > 0:
 		a.log.refilter(&a.scene, func() { a.log.least = 0 })
+	case a.focus == paneScales && a.scales.part == oneChannel:
+		a.scales.part = allChannels
 	case a.scene.cursorOn:
 		a.scene.cursorOn = false
 	case a.runs.comparison != nil:

@@ -36,7 +36,7 @@ func (p *calibrationPane) click(s *scene, x, y int) {
 
 // click selects a channel.
 func (p *scalesPane) click(s *scene, x, y int) {
-	if p.each > 0 && p.area.Contains(x, y) {
+	if p.part == allChannels && p.each > 0 && p.area.Contains(x, y) {
 		s.channel = p.first + (x-p.area.X)/p.each
 	}
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"math"
 	"strings"
 	"time"
@@ -58,8 +59,8 @@ func (*calibrationPane) data(s *scene) table {
 // data returns the selected layer's channels, or the bins of its activations.
 func (p *scalesPane) data(s *scene) table {
 	layer, _ := s.selectedLayer()
-	q, ok := s.run.Scales(layer.Name, s.asOf())
-	if p.activations {
+	q, ok := p.scales(s)
+	if p.part == allActivations {
 		t := table{columns: []string{"layer", "from", "to", "count"}}
 		if n := len(q.ActivationHistogram); ok && n > 0 {
 			width := (q.Activation.Max - q.Activation.Min) / float64(n)
@@ -69,9 +70,9 @@ func (p *scalesPane) data(s *scene) table {
 		}
 		return t
 	}
-	t := table{columns: []string{"layer", "round", "step", "channel", "scale", "max_abs", "zero", "clipped"}}
+	t := table{columns: []string{"layer", "round", "step", "clip", "channel", "scale", "max_abs", "zero", "clipped"}}
 	for i, c := range q.Channels {
-		t.add(layer.Name, q.Round, q.GlobalStep, i, c.Scale, c.MaxAbs, c.Zero, c.Clipped)
+		t.add(layer.Name, q.Round, q.GlobalStep, cmp.Or(q.Clip, 1), i, c.Scale, c.MaxAbs, c.Zero, c.Clipped)
 	}
 	return t
 }

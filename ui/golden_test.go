@@ -34,7 +34,7 @@ func TestGoldenFrames(t *testing.T) {
 	}
 	first := goldenTiers()[0]
 	for name, keys := range map[string][]string{
-		"layers": {"2", "j", "j"}, "calibration": {"3", "["}, "scales": {"4", "j", "l", "l"}, "activations": {"4", ","},
+		"layers": {"2", "j", "j"}, "calibration": {"3", "["}, "scales": {"4", "j", "l", "l"}, "channel": {"4", "j", "enter", "l"}, "activations": {"4", ","},
 		"log": {"5", "k", "k"}, "rounds": {"6", "j"}, "cursor": {"h", "H"}, "zoomed": {"z"}, "help": {"?"}, "filter": {"5", "/", "e", "p", "o", "enter"},
 	} {
 		frames = append(frames, frame{name: "done_" + name, width: 80, height: 24, tier: first, finished: true, keys: keys})

@@ -17,64 +17,117 @@ const outlierRatio = 3
 
 // scalesPane shows the int8 scales of one layer, channel by channel.
 type scalesPane struct {
-	activations bool      // show the output's histogram instead of the weights' scales
+	part        part
 	first, each int       // channel of the first bar, and cells of a bar
 	area        grid.Rect // of the bars, drawn last
 }
+
+// A part is what of a layer's quantization is shown.
+type part int
+
+const (
+	allChannels    part = iota // the scales of all channels' weights
+	oneChannel                 // the histogram of one channel's weights
+	allActivations             // the histogram of the layer's output
+)
 
 func (*scalesPane) name() string { return "Scales" }
 
 func (*scalesPane) about() string {
 	return "The int8 scale of every output channel's weights, as powers of two, that the layer has " +
 		"or would get from its present weights. Channels above three times the median scale stand " +
-		"out; per-tensor is what one scale for all channels would cost in signal-to-noise ratio. " +
-		"Below, histograms of the channel's and of the layer's weights, zeros left out. " +
-		", shows the layer's activations instead: their histogram, range, scale and zero point."
+		"out. SNR is the signal-to-noise ratio of the layer's int8 weights, per-tensor what one scale " +
+		"for all channels would cost of it, best clip the share of every channel's range that would " +
+		"make it highest; c asks what a share would do, which changes nothing in the run. Below, " +
+		"histograms of the channel's and of the layer's weights, zeros left out; enter shows the " +
+		"channel's large. , shows the layer's activations instead: their histogram, range, scale and " +
+		"zero point."
 }
 
 func (p *scalesPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	layer, ok := s.selectedLayer()
 	left := []piece{{0, "4 Scales"}}
-	right := "weights · per channel · log2"
-	if p.activations {
-		right = "activations · per tensor · log count"
-	}
+	right := [...]string{"weights · per channel · log2", "weights · esc shows all channels", "activations · per tensor · log count"}[p.part]
+	scales, known := p.scales(s)
+	s.channel = max(min(s.channel, len(scales.Channels)-1), 0)
 	if ok {
-		left = append(left, piece{theme.Strong, state.Short(layer.Name)}, piece{theme.Muted, describe(layer.Shape, layer.Stride)})
+		left = append(left, piece{theme.Strong, state.Short(layer.Name)})
+		if scales.Clip > 0 && p.part != allActivations {
+			left = append(left, piece{theme.Warn, fmt.Sprintf("if clipped to %.3g", scales.Clip)})
+		}
+		if p.part == oneChannel && known {
+			left = append(left, piece{theme.Strong, fmt.Sprintf("channel %d of %d", s.channel, len(scales.Channels))})
+		}
+		left = append(left, piece{theme.Muted, describe(layer.Shape, layer.Stride)})
 	}
 	inside := box(g, r, focused, left, right)
-	if !ok {
-		centred(g, inside, theme.Muted, "The layers appear when the run starts.")
-		return
-	}
-	scales, ok := s.run.Scales(layer.Name, s.asOf())
 	switch {
-	case !ok && s.run.Status.Over():
-		centred(g, inside, theme.Muted, "This run recorded no scales of "+layer.Name+".")
 	case !ok:
-		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.", "enter computes those it would get now.")
-	case p.activations:
+		centred(g, inside, theme.Muted, "The layers appear when the run starts.")
+	case !known && s.run.Status.Over():
+		centred(g, inside, theme.Muted, "This run recorded no scales of "+layer.Name+".")
+	case !known:
+		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.", "r computes those it would get now.")
+	case p.part == allActivations:
 		p.drawActivations(g, inside, scales)
+	case len(scales.Channels) == 0:
+		centred(g, inside, theme.Muted, "The layer has no channels.")
+	case p.part == oneChannel:
+		p.drawChannel(s, g, inside, scales)
 	default:
 		p.drawWeights(s, g, inside, scales)
 	}
 }
 
+// scales returns what is known of the selected layer: what it would get with its
+// weights clipped, where that was asked last, or else what it has.
+func (p *scalesPane) scales(s *scene) (pipeline.Scales, bool) {
+	layer, _ := s.selectedLayer()
+	if look, ok := s.run.Clipped(layer.Name, s.asOf()); ok {
+		return look, true
+	}
+	return s.run.Scales(layer.Name, s.asOf())
+}
+
 // drawWeights draws a bar for each channel and tells the selected one's numbers.
 func (p *scalesPane) drawWeights(s *scene, g *grid.Grid, r grid.Rect, q pipeline.Scales) {
-	if len(q.Channels) == 0 {
-		centred(g, r, theme.Muted, "The layer has no channels.")
-		return
-	}
-	s.channel = min(max(s.channel, 0), len(q.Channels)-1)
 	facts := min(4, max(r.H-5, 1))
+	if r.H >= 16 {
+		facts = 5
+	}
 	foot, r := r.Bottom(facts)
 	if r.W > chart.Gutter+8 && r.H >= 3 {
 		p.bars(s, g, r, q)
 	}
 	c := q.Channels[s.channel]
-	median := medianScale(q.Channels)
-	w := row(g, foot, 0).skip(1).putf(theme.Strong, "ch %-3d", s.channel)
+	tellChannel(row(g, foot, 0), s.channel, q)
+	low, high := extremeScales(q.Channels)
+	w := row(g, foot, 1).skip(1).fact("scales ", theme.Plain, significant(low)+"‥"+significant(high))
+	if outliers := outlierChannels(q.Channels); len(outliers) > 0 {
+		w.fact("  outliers", theme.Warn, listed(outliers, 5))
+	}
+	if facts == 5 {
+		tellNoise(row(g, foot, 2).skip(1), "", q)
+	} else {
+		tellNoise(w, "  ", q)
+	}
+	histogram := func(i int, label string, bins []int, most float64, note string) {
+		w := row(g, foot, i).skip(1).putf(theme.Muted, "%-8s", label)
+		width := min(32, max(w.column-w.x-26, 8))
+		text := spark(bins, width)
+		w.put(theme.Series1, text).skip(width-g.Width(text)).fact(" ", theme.Muted, fmt.Sprintf("±%-6s", significant(most)))
+		w.fact("  ", theme.Muted, note)
+	}
+	if foot.H >= 4 {
+		histogram(foot.H-2, fmt.Sprintf("ch %d", s.channel), c.Histogram, c.MaxAbs, "weights but zeros")
+	}
+	histogram(foot.H-1, "layer", withoutZeros(s, q), q.WeightMax, origin(q))
+}
+
+// tellChannel writes a channel's numbers.
+func tellChannel(w *pen, channel int, q pipeline.Scales) {
+	c, median := q.Channels[channel], medianScale(q.Channels)
+	w.skip(1).putf(theme.Strong, "ch %-3d", channel)
 	if c.Scale > 0 {
 		w.fact(" scale ", theme.Strong, fmt.Sprintf("%-8s", significant(c.Scale)))
 		w.fact("", outlierStyle(c.Scale, median), fmt.Sprintf("×%.1f median", c.Scale/median))
@@ -83,23 +136,19 @@ func (p *scalesPane) drawWeights(s *scene, g *grid.Grid, r grid.Rect, q pipeline
 	}
 	w.fact("  zero ", theme.Plain, fmt.Sprintf("%.0f%%", 100*c.Zero))
 	w.fact("  |w|max ", theme.Plain, significant(c.MaxAbs)).fact("  clip ", theme.Plain, fmt.Sprintf("%.1f%%", 100*c.Clipped))
-	low, high := extremeScales(q.Channels)
-	w = row(g, foot, 1).skip(1).fact("scales ", theme.Plain, significant(low)+"‥"+significant(high))
-	if outliers := outlierChannels(q.Channels); len(outliers) > 0 {
-		w.fact("  outliers", theme.Warn, listed(outliers, 5))
+}
+
+// tellNoise writes how exact a layer's int8 weights are, what one scale for all
+// its channels would cost, and what clipping would win, after a gap.
+func tellNoise(w *pen, gap string, q pipeline.Scales) {
+	if q.SNR != 0 {
+		w.fact(gap+"SNR ", theme.Strong, fmt.Sprintf("%.1f dB", q.SNR))
+		gap = "  "
 	}
-	w.fact("  per-tensor −", theme.Plain, fmt.Sprintf("%.1f dB", q.PerTensorCost))
-	histogram := func(i int, label string, bins []int, most float64, note string) {
-		w := row(g, foot, i).skip(1).putf(theme.Muted, "%-8s", label)
-		width := min(32, max(w.column-w.x-26, 8))
-		text := spark(bins, width)
-		w.put(theme.Series1, text).skip(width-g.Width(text)).fact(" ", theme.Muted, fmt.Sprintf("±%-6s", significant(most)))
-		w.fact("  ", theme.Muted, note)
+	w.fact(gap+"per-tensor −", theme.Plain, fmt.Sprintf("%.1f dB", q.PerTensorCost))
+	if q.BestClip > 0 {
+		w.fact("  best clip ", theme.Plain, fmt.Sprintf("%.2f: %.1f dB", q.BestClip, q.BestSNR))
 	}
-	if foot.H == 4 {
-		histogram(2, fmt.Sprintf("ch %d", s.channel), c.Histogram, c.MaxAbs, "weights but zeros")
-	}
-	histogram(foot.H-1, "layer", withoutZeros(s, q), q.WeightMax, origin(q))
 }
 
 // withoutZeros returns a layer's histogram of weights without its zeros, which
@@ -182,40 +231,6 @@ func column(g *grid.Grid, x int, r grid.Rect, share float64, style grid.Style) {
 			g.Set(x, r.Y+r.H-1-i, []rune(" ▁▂▃▄▅▆▇")[rest], style)
 		}
 	}
-}
-
-// drawActivations draws the histogram of the layer's output, its counts on a
-// logarithmic axis: most activations are zero, and the few large ones matter.
-func (p *scalesPane) drawActivations(g *grid.Grid, r grid.Rect, q pipeline.Scales) {
-	a := q.Activation
-	foot, r := r.Bottom(min(2, max(r.H-4, 1)))
-	w := row(g, foot, 0).skip(1).put(theme.Muted, "range ").putf(theme.Strong, "%s‥%s", significant(a.Min), significant(a.Max))
-	w.put(theme.Muted, "  scale ").put(theme.Strong, significant(a.Scale)).put(theme.Muted, "  zero point ").putf(theme.Strong, "%d", a.ZeroPoint)
-	row(g, foot, 1).skip(1).putf(theme.Muted, "observed on %d images, %s", q.Images, origin(q))
-	most := 0
-	if len(q.ActivationHistogram) > 0 {
-		most = slices.Max(q.ActivationHistogram)
-	}
-	if most == 0 {
-		centred(g, r, theme.Muted, "No activations were counted.")
-		return
-	}
-	area := chart.Axes(g, r, chart.NewAxis(a.Min, a.Max, false), chart.NewAxis(0.5, float64(max(most, 2)), true), nil, powersOfTen(most))
-	for i := range area.Rect.W {
-		bin := i * len(q.ActivationHistogram) / area.Rect.W
-		if n := q.ActivationHistogram[bin]; n > 0 {
-			column(g, area.Rect.X+i, area.Rect, area.Y.At(float64(n)), theme.Bar)
-		}
-	}
-}
-
-// powersOfTen returns the ticks of an axis of counts up to most.
-func powersOfTen(most int) []chart.Tick {
-	var ticks []chart.Tick
-	for n := 1; n <= most && n > 0; n *= 10 {
-		ticks = append(ticks, chart.Tick{Value: float64(n), Label: chart.Label(float64(n), float64(n))})
-	}
-	return ticks
 }
 
 // origin tells which weights scales are of.
@@ -306,8 +321,7 @@ func listed(numbers []int, most int) string {
 
 // nextOutlier selects the next channel whose scale stands out.
 func (p *scalesPane) nextOutlier(s *scene) {
-	layer, _ := s.selectedLayer()
-	q, _ := s.run.Scales(layer.Name, s.asOf())
+	q, _ := p.scales(s)
 	outliers := outlierChannels(q.Channels)
 	if len(outliers) == 0 {
 		return
@@ -327,7 +341,26 @@ func (p *scalesPane) move(s *scene, dx, dy int) {
 	s.channel = max(s.channel+dx, 0)
 }
 
-func (p *scalesPane) enter(s *scene) { s.inspect() }
+// enter goes from all channels to the selected one, or has scales computed
+// where there are none.
+func (p *scalesPane) enter(s *scene) {
+	if q, ok := p.scales(s); !ok {
+		s.inspect()
+	} else if len(q.Channels) > 0 && p.part == allChannels {
+		p.part = oneChannel
+	} else {
+		p.part = allChannels
+	}
+}
+
+// turn goes from weights to activations, or back.
+func (p *scalesPane) turn() {
+	if p.part == allActivations {
+		p.part = allChannels
+	} else {
+		p.part = allActivations
+	}
+}
 
 func (p *scalesPane) readout(s *scene, w *pen) {
 	layer, ok := s.selectedLayer()
@@ -340,6 +373,6 @@ func (p *scalesPane) readout(s *scene, w *pen) {
 		w.put(theme.Muted, "  activations ").putf(0, "%s‥%s", significant(a.Min), significant(a.Max)).putf(theme.Muted, " (n=%d)", q.Images)
 	}
 	if !s.run.Status.Over() {
-		w.put(theme.Muted, "  enter: compute now")
+		w.put(theme.Muted, "  r: compute now")
 	}
 }

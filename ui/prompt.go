@@ -1,7 +1,10 @@
 package ui
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -47,6 +50,31 @@ func (a *App) askNote() {
 		if text != "" {
 			a.send(pipeline.Command{Do: pipeline.Remark, Text: text})
 		}
+		return nil, nil
+	})
+}
+
+// askClip takes a share that the ranges of the selected layer's weights are cut
+// to, the best one proposed.
+func (a *App) askClip() {
+	layer, ok := a.scene.selectedLayer()
+	if !ok {
+		return
+	}
+	best := "0.9"
+	if q, ok := a.scales.scales(&a.scene); ok && q.BestClip > 0 {
+		best = fmt.Sprintf("%.2f", q.BestClip)
+	}
+	a.ask("clip weights to: ", "a share of their range, 0.05 to 1 · changes nothing in the run · esc gives up", best, func(text string) (tea.Cmd, error) {
+		share, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		c := pipeline.Command{Do: pipeline.Inspect, Layer: layer.Name, Clip: share}
+		if err != nil || share == 0 {
+			return nil, fmt.Errorf("clip to %q: write a share, as 0.9", text)
+		}
+		if err := c.Check(); err != nil {
+			return nil, err
+		}
+		a.send(c)
 		return nil, nil
 	})
 }
