@@ -6,6 +6,7 @@ import (
 
 	"espalier/compress/pipeline"
 	"espalier/ui/internal/sample"
+	"espalier/ui/state"
 )
 
 func TestTheListOfRunsOpensMarksAndCompares(t *testing.T) {
@@ -77,5 +78,33 @@ func TestTheListIsReadWhenItIsLookedAt(t *testing.T) {
 	}
 	if a.scene.now = now.Add(listEvery); a.list() == nil || a.list() != nil {
 		t.Error("an old list is not read again, or twice")
+	}
+}
+
+// The round in progress tells how far its training is, also while and after an
+// epoch is evaluated.
+func TestTheShareOfTraining(t *testing.T) {
+	r := &state.Run{}
+	at := func(body pipeline.Body) string {
+		r.Apply(pipeline.Event{Time: testTime, Body: body})
+		return (&roundsPane{}).doing(&scene{run: r})
+	}
+	for i, c := range []struct {
+		body pipeline.Body
+		want string
+	}{
+		{pipeline.StageStarted{Stage: pipeline.StageEvaluate}, "evaluate"},
+		{pipeline.Progress{Stage: pipeline.StageEvaluate, Done: 50, Total: 200}, "evaluate 25%"},
+		{pipeline.StageStarted{Stage: pipeline.StageFineTune}, "fine-tune"},
+		{pipeline.StepDone{Stage: pipeline.StageFineTune, Step: 5, Steps: 100}, "fine-tune 5%"},
+		{pipeline.Progress{Stage: pipeline.StageFineTune, Done: 200, Total: 200}, "fine-tune 5%"},
+		{pipeline.StepDone{Stage: pipeline.StageFineTune, Step: 6, Steps: 100}, "fine-tune 6%"},
+	} {
+		if got := at(c.body); got != c.want {
+			t.Errorf("after event %d: %q, want %q", i, got, c.want)
+		}
+	}
+	if r.Progress.Total != 0 {
+		t.Error("the evaluation's progress outlives the next step")
 	}
 }

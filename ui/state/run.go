@@ -245,7 +245,7 @@ func (r *Run) NoteAt(step int) string {
 }
 
 func (r *Run) step(b pipeline.StepDone, at time.Time) {
-	r.Stage, r.Step = b.Stage, b
+	r.Stage, r.Step, r.Progress = b.Stage, b, pipeline.Progress{}
 	r.Overall, r.Remaining = b.Overall, b.Remaining
 	x := float64(b.GlobalStep)
 	r.Train.Add(x, b.Loss)
