@@ -79,7 +79,7 @@ func (a *App) hints(g *grid.Grid, r grid.Rect) {
 	for i := range a.table {
 		b := &a.table[i]
 		switch {
-		case b.hint == "" || !b.works(a, a.focus) || seen[b.keys[0]] || b.asks && a.scene.run.Status.Over():
+		case b.hint == "" || !b.works(a, a.focus) || seen[b.keys[0]] || b.asks && !a.scene.steerable():
 			continue
 		case b.hint == "help" || b.hint == "quit":
 			always = append(always, b)

@@ -168,8 +168,8 @@ func paneBindings() []binding {
 		{keys: []string{"enter"}, hint: "scales", help: "show the scales that the layer would get now", in: []paneID{paneLayers, paneLog}, do: call(enter)},
 		{keys: []string{"enter"}, hint: "measure", asks: true, help: "measure int8 accuracy at the selected size now", in: []paneID{paneCalibration}, do: call(enter)},
 		{keys: []string{"enter"}, hint: "histogram", help: "the histogram of the channel's weights, or all channels again", in: []paneID{paneScales}, do: call(enter)},
-		{keys: []string{"r"}, hint: "compute", asks: true, help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(func(a *App) { a.scene.inspect() })},
-		{keys: []string{"c"}, hint: "clip", asks: true, help: "ask what clipping the ranges of the layer's weights would do", in: []paneID{paneScales}, do: call(func(a *App) { a.askClip() })},
+		{keys: []string{"r"}, hint: "compute", asks: true, help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(func(a *App) { a.whileLive(a.scene.inspect) })},
+		{keys: []string{"c"}, hint: "clip", asks: true, help: "ask what clipping the ranges of the layer's weights would do", in: []paneID{paneScales}, do: call(func(a *App) { a.whileLive(a.askClip) })},
 		{keys: []string{"enter"}, hint: "show", help: "put the cursor at the round's end", in: []paneID{paneRounds}, do: call(enter)},
 		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "cursor", help: "move the cursor that all panes follow", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-1, 0) })},
 		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "channel", help: "previous or next channel", in: []paneID{paneScales}, do: call(func(a *App) { a.move(-1, 0) })},
@@ -203,6 +203,15 @@ func paneBindings() []binding {
 		})},
 		{keys: []string{"n"}, label: "n N", hint: "match", help: "next or previous match of the filter, from the end to the beginning and back; esc then shows it among all", in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(1) })},
 		{keys: []string{"N"}, in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(-1) })},
+	}
+}
+
+// whileLive asks a run in progress for something, or says that there is none.
+func (a *App) whileLive(ask func()) {
+	if live(a) {
+		ask()
+	} else {
+		a.say("only a run in progress can compute that")
 	}
 }
 

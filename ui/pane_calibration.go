@@ -192,7 +192,7 @@ func (p *calibrationPane) value(s *scene, w *pen, observer string, size int) {
 
 // advice says what enter would do, where there are rows for it.
 func (p *calibrationPane) advice(s *scene, g *grid.Grid, r grid.Rect, y, size int) {
-	if s.run.Status.Over() || r.H < y+2 {
+	if !s.steerable() || r.H < y+2 {
 		return
 	}
 	text := fmt.Sprintf("enter measures n=%d", size)
@@ -222,7 +222,7 @@ func (p *calibrationPane) readout(s *scene, w *pen) {
 			}
 		}
 	}
-	if cost, ok := s.run.Cost(size); ok && !s.run.Status.Over() {
+	if cost, ok := s.run.Cost(size); ok && s.steerable() {
 		w.putf(theme.Muted, "  enter: about %s", duration(max(cost, 1)))
 	}
 }

@@ -66,6 +66,8 @@ func (p *scalesPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		centred(g, inside, theme.Muted, "The layers appear when the run starts.")
 	case !known && s.run.Status.Over():
 		centred(g, inside, theme.Muted, "This run recorded no scales of "+layer.Name+".")
+	case !known && !s.steerable():
+		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.")
 	case !known:
 		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.", "r computes those it would get now.")
 	case p.part == allActivations:
@@ -372,7 +374,7 @@ func (p *scalesPane) readout(s *scene, w *pen) {
 		a := q.Activation
 		w.put(theme.Muted, "  activations ").putf(0, "%s‥%s", significant(a.Min), significant(a.Max)).putf(theme.Muted, " (n=%d)", q.Images)
 	}
-	if !s.run.Status.Over() {
+	if s.steerable() {
 		w.put(theme.Muted, "  r: compute now")
 	}
 }
