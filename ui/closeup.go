@@ -34,12 +34,12 @@ func (c *closeup) covers(lo, hi float64) bool { return c != nil && c.lo <= lo &&
 // wanted returns the global steps to read from the journal, if what is known of
 // those in view is coarser than the chart could draw.
 func (p *lossPane) wanted(s *scene) (lo, hi float64, ok bool) {
-	lo, hi = p.lo, p.hi
+	first, last, _ := p.extent(s)
+	lo, hi = p.view.steps(first, last, false)
 	columns := max(p.area.Rect.W, 1) * s.canvas.PerCell()
-	if !p.pinned || hi-lo > closeupSteps/4 || s.run.Train.Spans(lo, hi) >= min(2*columns, int(hi-lo)) || p.closeup.covers(lo, hi) {
+	if follows := !p.view.pinned && !s.run.Status.Over(); follows || p.view.all() || hi-lo > closeupSteps/4 || s.run.Train.Spans(lo, hi) >= min(2*columns, int(hi-lo)) || p.closeup.covers(lo, hi) {
 		return 0, 0, false
 	}
-	first, last, _ := p.extent(s)
 	return max(lo-max(hi-lo, closeupLead), first), min(hi+(hi-lo), last), true
 }
 
@@ -81,7 +81,7 @@ func readCloseup(src pipeline.Source, after int64, lo, hi float64) *closeup {
 
 // train returns the losses to draw or tell from lo to hi.
 func (p *lossPane) train(s *scene, lo, hi float64) *series.Series {
-	if p.pinned && p.closeup.covers(lo, hi) {
+	if p.closeup.covers(lo, hi) {
 		return &p.closeup.train
 	}
 	return &s.run.Train

@@ -33,20 +33,20 @@ func TestDeepZoomReadsThePastAgain(t *testing.T) {
 	for range 9 { // 80,000 steps become some 150
 		run(a, press(a, "+"))
 	}
-	if a.loss.hi-a.loss.lo > 400 {
-		t.Fatalf("the view is from %v to %v", a.loss.lo, a.loss.hi)
+	if a.loss.view.hi-a.loss.view.lo > 400 {
+		t.Fatalf("the view is from %v to %v", a.loss.view.lo, a.loss.view.hi)
 	}
 	before, _ := a.scene.run.Train.At(spike)
 	if before.Points() == 1 {
 		t.Fatal("the screen remembers the step by itself: the test tests nothing")
 	}
 	part := a.loss.closeup
-	if !part.covers(a.loss.lo, a.loss.hi) {
-		t.Fatalf("the view from %v to %v was not read: %+v", a.loss.lo, a.loss.hi, part)
+	if !part.covers(a.loss.view.lo, a.loss.view.hi) {
+		t.Fatalf("the view from %v to %v was not read: %+v", a.loss.view.lo, a.loss.view.hi, part)
 	}
-	spans := part.train.Window(a.loss.lo, a.loss.hi, math.MaxInt, 0)
-	if len(spans) < int(a.loss.hi-a.loss.lo) {
-		t.Errorf("%d spans between %v and %v", len(spans), a.loss.lo, a.loss.hi)
+	spans := part.train.Window(a.loss.view.lo, a.loss.view.hi, math.MaxInt, 0)
+	if len(spans) < int(a.loss.view.hi-a.loss.view.lo) {
+		t.Errorf("%d spans between %v and %v", len(spans), a.loss.view.lo, a.loss.view.hi)
 	}
 	for _, s := range spans {
 		want := 1 + 0.5*math.Sin(s.First/700)
@@ -57,7 +57,7 @@ func TestDeepZoomReadsThePastAgain(t *testing.T) {
 			t.Fatalf("step %v: %+v, want one loss of %v", s.First, s, want)
 		}
 	}
-	if rows := a.loss.data(&a.scene).rows; len(rows) < int(a.loss.hi-a.loss.lo) || rows[0][0] != rows[0][1] {
+	if rows := a.loss.data(&a.scene).rows; len(rows) < int(a.loss.view.hi-a.loss.view.lo) || rows[0][0] != rows[0][1] {
 		t.Errorf("%d rows are exported, the first %v", len(rows), rows[0])
 	}
 	press(a, "=")

@@ -17,8 +17,8 @@ import (
 func (p *lossPane) data(s *scene) table {
 	t := table{columns: []string{"first_step", "last_step", "round", "seconds", "train_loss", "train_min", "train_max", "not_finite", "val_loss", "learning_rate"}}
 	lo, hi := 0.0, math.MaxFloat64
-	if p.pinned {
-		lo, hi = p.lo, p.hi
+	if first, last, ok := p.extent(s); ok && !p.view.all() {
+		lo, hi = p.view.steps(first, last, false)
 	}
 	validation := map[float64]float64{}
 	for _, v := range s.run.Validation.Window(lo, hi, math.MaxInt, 0) {

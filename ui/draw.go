@@ -60,8 +60,9 @@ type piece struct {
 }
 
 // box draws a pane's border with its title at the left and what it shows at the
-// right, and returns the inside.
-func box(g *grid.Grid, r grid.Rect, focused bool, left []piece, right string) grid.Rect {
+// right, the first of the texts given for that which fits, and returns the
+// inside.
+func box(g *grid.Grid, r grid.Rect, focused bool, left []piece, right ...string) grid.Rect {
 	theme.Frame(g, r, focused)
 	style, border := theme.Title, theme.Border
 	if focused {
@@ -79,8 +80,11 @@ func box(g *grid.Grid, r grid.Rect, focused bool, left []piece, right string) gr
 		}
 		p.put(l.style, l.text).put(border, " ")
 	}
-	if w := g.Width(right); right != "" && w+2 <= p.column-p.x-1 {
-		g.Right(r.X+r.W-2, r.Y, " "+right+" ", theme.Muted, w+2)
+	for _, text := range right {
+		if w := g.Width(text); text != "" && w+2 <= p.column-p.x-1 {
+			g.Right(r.X+r.W-2, r.Y, " "+text+" ", theme.Muted, w+2)
+			break
+		}
 	}
 	return r.Inset(1, 1)
 }

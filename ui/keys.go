@@ -227,10 +227,12 @@ func enter(a *App) { a.panes[a.focus].enter(&a.scene) }
 func chartBindings(charts []paneID) []binding {
 	return []binding{
 		{keys: []string{"i"}, hint: "cursor", help: "cursor on or off", do: call(func(a *App) { a.toggleCursor() })},
-		{keys: []string{"+"}, label: "+ −", hint: "view", help: "narrower or wider view around the cursor", in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 0.5) })},
+		{keys: []string{"+"}, label: "+ −", hint: "view", help: "narrower or wider view around the cursor, or of the newest steps while they come", in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 0.5) })},
 		{keys: []string{"-"}, in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 2) })},
+		{keys: []string{"shift+left"}, label: "shift+← shift+→", help: "move the view by a quarter of it; the wheel with shift does the same", in: charts, do: call(func(a *App) { a.loss.pan(&a.scene, -0.25) })},
+		{keys: []string{"shift+right"}, in: charts, do: call(func(a *App) { a.loss.pan(&a.scene, 0.25) })},
 		{keys: []string{"="}, help: "back to everything, following the run, from every pane", do: call(func(a *App) {
-			a.loss.pinned, a.scene.cursorOn, a.log.back, a.log.held = false, false, 0, false
+			a.loss.view, a.scene.cursorOn, a.log.back, a.log.held = viewport{}, false, 0, false
 		})},
 		{keys: []string{"f"}, help: "pin the view or follow the run", in: charts, do: call(func(a *App) { a.loss.freeze(&a.scene) })},
 		{keys: []string{"f"}, help: "stay at the selected line or follow the run", in: []paneID{paneLog}, do: call(func(a *App) { a.log.freeze(&a.scene) })},

@@ -14,7 +14,7 @@ import (
 // Every key of the table is shown by the help of some pane, and every key that
 // help or hints show does something there.
 func TestNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
-	signs := map[string]string{"space": " ", "←": "left", "→": "right", "↓": "down", "↑": "up", "−": "-", "pgdn": "pgdown", "1-7": "4"}
+	signs := map[string]string{"space": " ", "←": "left", "→": "right", "↓": "down", "↑": "up", "−": "-", "pgdn": "pgdown", "1-7": "4", "shift+←": "shift+left", "shift+→": "shift+right"}
 	shown := map[string]bool{}
 	for focus := range paneCount {
 		for _, state := range []string{"running", "paused", "over", "replayed", "replay paused", "filtered"} {

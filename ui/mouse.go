@@ -42,7 +42,7 @@ func (a *App) mouse(msg tea.MouseMsg) {
 		return
 	}
 	a.stale = true
-	turn := 0
+	turn, aside := 0, msg.Shift
 	switch msg.Button {
 	case tea.MouseButtonLeft:
 		a.setFocus(pane)
@@ -53,9 +53,15 @@ func (a *App) mouse(msg tea.MouseMsg) {
 		turn = -1
 	case tea.MouseButtonWheelDown:
 		turn = 1
+	case tea.MouseButtonWheelLeft:
+		turn, aside = -1, true
+	case tea.MouseButtonWheelRight:
+		turn, aside = 1, true
 	}
 	switch {
 	case turn == 0:
+	case pane == paneLoss && aside:
+		a.loss.pan(&a.scene, 0.1*float64(turn))
 	case pane == paneLoss:
 		factor := 0.8
 		if turn > 0 {

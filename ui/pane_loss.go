@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strings"
 
 	"espalier/ui/chart"
 	"espalier/ui/grid"
@@ -33,8 +34,7 @@ type lossPane struct {
 	smoothing int // index into smoothings
 	logY      bool
 	x         xAxis
-	pinned    bool       // the view stays; otherwise it follows the run
-	lo, hi    float64    // global steps in view while pinned
+	view      viewport
 	y         [2]float64 // the range drawn last, so that it changes seldom
 	area      chart.Area // drawn last, for moving the cursor by cells
 	closeup   *closeup   // read from the journal for the view, nil for none
@@ -59,7 +59,7 @@ func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	for i, other := range s.others {
 		left = append(left, piece{contenderStyle(i + 1), other.name})
 	}
-	inside := box(g, r, focused, left, p.settings(s))
+	inside := box(g, r, focused, left, p.settings(s)...)
 	first, last, ok := s.run.Train.Extent()
 	if !ok {
 		centred(g, inside, theme.Muted, "No training step yet.", "The first point appears after the first step of fine-tuning.")
@@ -71,34 +71,40 @@ func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 			hi = max(hi, end)
 		}
 	}
-	if p.pinned {
-		lo, hi = p.lo, p.hi
-	} else if !s.run.Status.Over() { // room at the right, so that the axis moves seldom
-		hi = chart.Ahead(lo, hi)
-	}
+	lo, hi = p.view.steps(lo, hi, !s.run.Status.Over())
 	_, inside = inside.Right(1) // room for the last label
 	p.curves(s, g, inside, lo, hi)
 }
 
-// settings tells how the chart is drawn, for the title's right end.
-func (p *lossPane) settings(s *scene) string {
-	text := p.x.String()
+// settings tells how the chart is drawn, for the title's right end: all of it,
+// and shorter texts for narrow panes, what is in view the longest.
+func (p *lossPane) settings(s *scene) []string {
+	var parts []string
 	if f := smoothings[p.smoothing]; f > 0 {
-		text = fmt.Sprintf("ema %g · %s", f, text)
+		parts = append(parts, fmt.Sprintf("ema %g", f))
 	}
+	parts = append(parts, p.x.String())
 	if p.logY {
-		text += " · log y"
+		parts = append(parts, "log y")
 	}
 	if bad := s.run.Train.Bad(); bad > 0 {
-		text += fmt.Sprintf(" · %d not finite", bad)
+		parts = append(parts, fmt.Sprintf("%d not finite", bad))
 	}
+	view := "live"
 	switch {
 	case s.cursorOn:
-		return text + fmt.Sprintf(" · @%.0f", s.cursor)
-	case p.pinned:
-		return text + " · pinned"
+		view = fmt.Sprintf("@%.0f", s.cursor)
+	case p.view.pinned:
+		view = "pinned"
+	case p.view.width > 0:
+		view = fmt.Sprintf("live, last %.0f", p.view.width)
 	}
-	return text + " · live"
+	parts = append(parts, view)
+	var texts []string
+	for i := range parts {
+		texts = append(texts, strings.Join(parts[i:], " · "))
+	}
+	return texts
 }
 
 // curves draws the global steps from lo to hi.
@@ -320,48 +326,41 @@ func (p *lossPane) move(s *scene, dx, _ int) {
 		s.cursorOn, s.cursor = true, hi
 		return
 	}
-	left, right := lo, hi
-	if p.pinned {
-		left, right = p.lo, p.hi
-	}
+	left, right := p.view.steps(lo, hi, false)
 	cell := max((right-left)/float64(max(p.area.Rect.W-1, 1)), 1)
 	s.cursor = min(max(math.Round(s.cursor+float64(dx)*cell), lo+1), hi)
-	if p.pinned && (s.cursor < p.lo || s.cursor > p.hi) { // the view follows the cursor
-		shift := s.cursor - min(max(s.cursor, p.lo), p.hi)
-		p.lo, p.hi = p.lo+shift, p.hi+shift
-	}
+	p.view.reach(lo, hi, s.cursor)
 }
 
-// zoom narrows (factor < 1) or widens the view around the cursor or the newest
-// step.
+// zoom narrows (factor < 1) or widens the view around the cursor, or without one
+// around the middle of a view that stays or the newest step of one that follows.
 func (p *lossPane) zoom(s *scene, factor float64) {
 	first, last, ok := p.extent(s)
 	if !ok {
 		return
 	}
-	if !p.pinned {
-		p.lo, p.hi = first, last
+	around := last
+	switch {
+	case s.cursorOn:
+		around = s.cursor
+	case p.view.pinned:
+		around = (p.view.lo + p.view.hi) / 2
 	}
-	centre := last
-	if s.cursorOn {
-		centre = s.cursor
+	p.view.zoom(first, last, around, factor)
+}
+
+// pan moves the view by a share of it.
+func (p *lossPane) pan(s *scene, share float64) {
+	if first, last, ok := p.extent(s); ok {
+		p.view.pan(first, last, share)
 	}
-	p.lo, p.hi = centre-(centre-p.lo)*factor, centre+(p.hi-centre)*factor
-	if p.hi-p.lo < 4 {
-		p.lo, p.hi = centre-2, centre+2
-	}
-	p.lo, p.hi = max(p.lo, first), min(p.hi, last)
-	p.pinned = p.lo > first || p.hi < last
 }
 
 // freeze pins the view where it is, or lets it follow again.
 func (p *lossPane) freeze(s *scene) {
-	if first, last, ok := p.extent(s); ok && !p.pinned {
-		p.lo, p.hi = first, last
-		p.pinned = true
-		return
+	if first, last, ok := p.extent(s); ok {
+		p.view.hold(first, last)
 	}
-	p.pinned = false
 }
 
 func (*lossPane) enter(*scene) {}

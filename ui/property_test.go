@@ -131,7 +131,7 @@ func TestInAnyStateNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 }
 
 // signOf is how keys are shown that have a sign of their own.
-var signOf = map[string]string{"left": "←", "right": "→", "down": "↓", "up": "↑", "-": "−", "pgdown": "pgdn"}
+var signOf = map[string]string{"left": "←", "right": "→", "down": "↓", "up": "↑", "-": "−", "pgdown": "pgdn", "shift+left": "shift+←", "shift+right": "shift+→"}
 
 // anywhere tells whether a key does something at another time: the help of the
 // whole screen shows keys that wait for a state, such as a pause.

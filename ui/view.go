@@ -41,7 +41,7 @@ func (a *App) show(v *view) tea.Cmd {
 	a.log.known, a.stale = v.run.Log.Count(), true
 	if !moved {
 		a.loss.closeup = nil
-		a.loss.pinned, a.log.back, a.log.held = false, 0, false
+		a.loss.view, a.log.back, a.log.held = viewport{}, 0, false
 	}
 	if v == a.home {
 		return nil // its events never ceased to come
