@@ -14,6 +14,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
+	"github.com/muesli/termenv"
 
 	"espalier/compress/pipeline"
 	"espalier/configs"
@@ -59,16 +60,20 @@ func BenchmarkFrame200x60(b *testing.B) {
 }
 
 // A tty stands for a terminal without being one: it tells when a text is
-// written.
+// written, and counts.
 type tty struct {
 	mu     sync.Mutex
 	wanted string
 	came   chan time.Time
+	writes int
+	bytes  int
 }
 
 func (t *tty) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.writes++
+	t.bytes += len(b)
 	if t.wanted != "" && strings.Contains(string(b), t.wanted) {
 		t.wanted = ""
 		t.came <- time.Now()
@@ -95,7 +100,14 @@ func (t *tty) wait(b testing.TB) time.Time {
 	}
 }
 
-// A session is a screen of 200×60 on a tty.
+// written returns how often something was written, and how many bytes.
+func (t *tty) written() (writes, bytes int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.writes, t.bytes
+}
+
+// A session is a screen on a tty that has colours.
 type session struct {
 	tty  *tty
 	keys io.Writer
@@ -103,27 +115,33 @@ type session struct {
 	end  func() // closes the screen and waits for that
 }
 
-// openSession shows a source, as Run does, but on a tty.
-func openSession(b testing.TB, src pipeline.Source) *session {
+// openSession shows a source on 200×60 cells, as Run does, but on a tty.
+func openSession(b testing.TB, src pipeline.Source) *session { return openSessionOf(b, src, 200, 60) }
+
+func openSessionOf(b testing.TB, src pipeline.Source, width, height int) *session {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &session{tty: &tty{came: make(chan time.Time, 1)}, left: make(chan error, 1)}
-	app, err := newApp(ctx, src, Options{Theme: "dark"}, lipgloss.NewRenderer(s.tty), time.Now)
+	renderer := lipgloss.NewRenderer(s.tty)
+	renderer.SetColorProfile(termenv.TrueColor)
+	app, err := newApp(ctx, src, Options{Theme: "dark"}, renderer, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}
-	app.take(tea.WindowSizeMsg{Width: 200, Height: 60})
+	size := tea.WindowSizeMsg{Width: width, Height: height}
+	app.take(size)
 	input, keys := io.Pipe()
 	s.keys = keys
 	options := append(programOptions(s.tty, Options{Input: input}, true), tea.WithContext(ctx))
 	s.tty.expect("7 Runs")
-	program := tea.NewProgram(app, options...)
+	program := tea.NewProgram(sent{app}, options...)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_, err := program.Run()
 		s.left <- err
 	}()
+	program.Send(size) // Bubble Tea itself cuts rows, and erases what they leave
 	s.end = func() {
 		keys.Close()
 		cancel()
@@ -134,7 +152,7 @@ func openSession(b testing.TB, src pipeline.Source) *session {
 }
 
 // selected is how a tab looks while its pane has the focus.
-func selected(tab string) string { return "\x1b[7m " + tab + " " }
+func selected(tab string) string { return "7m " + tab + " " }
 
 // press presses a key and waits until its effect is on the terminal.
 func (s *session) press(b testing.TB, key, effect string) time.Duration {
@@ -269,6 +287,42 @@ func BenchmarkTrainingBesideTheScreen(b *testing.B) {
 	b.ReportMetric(128/on, "img/s-with")
 	b.ReportMetric(100*(on/off-1), "%-slower")
 	b.ReportMetric(0, "ns/op")
+}
+
+// What a frame writes on average when one step was done and the chart's axis
+// stays. Bubble Tea writes whole rows that changed: the header, the readout, and
+// those of the chart that the curve's last columns pass through, with the panes
+// beside it. The others are not rewritten.
+func TestBytesPerFrame(t *testing.T) {
+	for _, c := range []struct{ width, height, most int }{{80, 24, 800}, {120, 36, 1200}, {200, 60, 2000}} {
+		t.Run(fmt.Sprintf("%dx%d", c.width, c.height), func(t *testing.T) {
+			t.Parallel()
+			src := during(6, 62) // of a thousand steps, so that another one moves no axis
+			s := openSessionOf(t, src, c.width, c.height)
+			s.tty.wait(t)
+			step := func() int {
+				writes, _ := s.tty.written()
+				src.Tell(1)
+				for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+					if now, bytes := s.tty.written(); now > writes {
+						return bytes
+					}
+				}
+				t.Fatal("the screen does not draw")
+				return 0
+			}
+			const frames = 30
+			begin := step()
+			for range frames - 1 {
+				step()
+			}
+			got := (step() - begin) / frames
+			t.Logf("%d bytes a frame", got)
+			if got > c.most {
+				t.Errorf("%d bytes a frame, want at most %d", got, c.most)
+			}
+		})
+	}
 }
 
 // A shared source is a watcher that tells the screen of its signals.

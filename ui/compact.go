@@ -164,7 +164,7 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 		put("memory", "%s for training", bytes(run.Planned))
 	}
 	put("version", "%s", run.Info.Version)
-	put("events", "%d", run.Events)
+	put("events", "%s", count(float64(run.Events)))
 	if run.Missed > 0 {
 		put("missed", "%d events", run.Missed)
 	}

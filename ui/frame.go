@@ -2,6 +2,9 @@ package ui
 
 import (
 	"fmt"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
 
 	"espalier/ui/grid"
 	"espalier/ui/theme"
@@ -15,6 +18,25 @@ func (a *App) build() string {
 	a.grid.Resize(a.width, a.height)
 	a.paint(a.grid)
 	return a.grid.Render(a.palette)
+}
+
+// A sent App is what Bubble Tea is given: its frames lack the blanks at the ends
+// of rows. Bubble Tea erases what a row leaves free, with fewer bytes.
+type sent struct{ *App }
+
+// Update hands a message on.
+func (s sent) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	_, cmd := s.App.Update(msg)
+	return s, cmd
+}
+
+// View returns the frame that is sent to the terminal.
+func (s sent) View() string {
+	rows := strings.Split(s.frame, "\n")
+	for i, row := range rows {
+		rows[i] = strings.TrimRight(row, " ")
+	}
+	return strings.Join(rows, "\n")
 }
 
 // layout says where everything is now.

@@ -46,7 +46,7 @@ func Run(ctx context.Context, src pipeline.Source, o Options) (Outcome, error) {
 	if err != nil {
 		return Detach, fmt.Errorf("starting the screen: %w", err)
 	}
-	program := tea.NewProgram(app, programOptions(out, o, !app.mouseOff)...)
+	program := tea.NewProgram(sent{app}, programOptions(out, o, !app.mouseOff)...)
 	stopped := watch(ctx, program)
 	_, err = program.Run()
 	cancel()

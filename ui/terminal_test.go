@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,50 +52,29 @@ func (f *failing) Send(c pipeline.Command) error {
 	return f.Source.Send(c)
 }
 
-// counted is a terminal that counts what is written to it.
-type counted struct {
-	*os.File
-	writes, bytes atomic.Int64
-}
-
-func (c *counted) Write(b []byte) (int, error) {
-	c.writes.Add(1)
-	c.bytes.Add(int64(len(b)))
-	return c.File.Write(b)
-}
-
 // showSample is the program in the terminal: a run in progress, a step every
 // tenth of a second.
 func showSample(mode string) {
 	src := &failing{Source: during(2, 10), mode: mode}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	out := &counted{File: os.Stdout}
-	var first, last [2]int64 // bytes and writes: when the first step was told, and now
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		for n := 0; ctx.Err() == nil; n++ {
+		for ctx.Err() == nil {
 			time.Sleep(100 * time.Millisecond)
-			if n == 5 {
-				first = [2]int64{out.bytes.Load(), out.writes.Load()}
-			}
 			src.Tell(1)
-			last = [2]int64{out.bytes.Load(), out.writes.Load()}
 		}
 	}()
-	outcome, err := Run(ctx, src, Options{Theme: "dark", Output: out})
+	outcome, err := Run(ctx, src, Options{Theme: "dark"})
 	cancel()
-	<-told // it writes first and last
+	<-told
 	if err != nil {
 		text, _, _ := strings.Cut(err.Error(), "\n")
 		fmt.Println("ended by:", text)
 		return
 	}
 	fmt.Printf("left by: %v\n", outcome)
-	if n := last[1] - first[1]; n > 0 {
-		fmt.Printf("bytes a frame: %d over %d frames\n", (last[0]-first[0])/n, n)
-	}
 }
 
 // A terminal is a tmux server of its own with one window, in which a shell runs.
@@ -261,30 +239,6 @@ func TestASuspendedScreenComesBack(t *testing.T) {
 	}
 	e.keys("q", "d")
 	e.restored("left by: detach")
-}
-
-// What a frame writes on average when one step was done. Bubble Tea writes whole
-// rows that changed: the header, the readout, and those of the chart that the
-// curve passes through, with the panes beside it. The others are not rewritten:
-// whole frames in colour have 5, 12 and 29 kilobytes.
-func TestBytesPerFrame(t *testing.T) {
-	for _, c := range []struct{ width, height, mostBytes int }{{80, 24, 1000}, {120, 36, 1600}, {200, 60, 4000}} {
-		t.Run(fmt.Sprintf("%dx%d", c.width, c.height), func(t *testing.T) {
-			e := openTerminal(t, c.width, c.height, "run")
-			time.Sleep(4 * time.Second)
-			e.keys("q", "d")
-			screen := e.wait("bytes a frame:")
-			_, text, _ := strings.Cut(screen, "bytes a frame:")
-			var got, frames int
-			if _, err := fmt.Sscanf(text, "%d over %d", &got, &frames); err != nil {
-				t.Fatal(errors.Join(err, errors.New(screen)))
-			}
-			t.Logf("%d bytes a frame, %d frames", got, frames)
-			if got > c.mostBytes || frames < 10 {
-				t.Errorf("%d bytes a frame over %d frames, want at most %d over at least 10", got, frames, c.mostBytes)
-			}
-		})
-	}
 }
 
 // A terminal that is resized while the run goes on is filled anew each time, and

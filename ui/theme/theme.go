@@ -1,12 +1,14 @@
 // Package theme holds what the screen looks like: styles for dark and light
 // terminals and without colour, and glyphs for fonts with and without braille.
 //
-// Styles are Lip Gloss styles of a renderer that is passed in. They are turned
-// into escape sequences once; the grid then writes those, which is some forty
-// times faster than rendering each cell.
+// What a terminal can show is asked of a Lip Gloss renderer that is passed in.
+// Styles are turned into the parameters of escape sequences once; the grid then
+// writes those, which is some forty times faster than rendering each cell.
 package theme
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
@@ -109,30 +111,58 @@ func (m Mode) Next() Mode {
 	return Dark
 }
 
-// Palette returns the escape sequences of every style. A renderer without
-// colours, as under NO_COLOR, yields bold, faint and reversed text instead.
+// Palette returns how a terminal shows every style. A renderer without colours,
+// as under NO_COLOR, yields bold, faint and reversed text instead. One with 16
+// million colours is sent those of the 256-colour palette by their numbers: they
+// are the same, and a frame has fewer bytes.
 func Palette(r *lipgloss.Renderer, mode Mode, tier Tier) grid.Palette {
-	colours := r.ColorProfile() != termenv.Ascii
-	attributes := lipgloss.NewRenderer(r.Output())
-	attributes.SetColorProfile(r.ColorProfile())
-	if !colours {
-		attributes.SetColorProfile(termenv.ANSI)
-	}
-	p := grid.Palette{On: make([]string, styleCount), Off: "\x1b[0m", Rune: tier.Fold()}
+	profile := max(r.ColorProfile(), termenv.ANSI256) // finer profiles have lower numbers
+	p := grid.Palette{Looks: make([]grid.Look, styleCount), Rune: tier.Fold()}
 	for i, l := range looks() {
-		s := attributes.NewStyle().Bold(l.bold).Reverse(l.reverse)
+		p.Looks[i] = grid.Look{Attributes: l.attributes(profile == termenv.Ascii), Paper: l.reverse}
 		colour := l.colour(mode)
-		if l.basic != "" && r.ColorProfile() == termenv.ANSI {
+		switch {
+		case colour == "":
+			continue
+		case profile == termenv.ANSI && l.basic != "":
 			colour = l.basic
+		case profile == termenv.ANSI256:
+			colour = fmt.Sprint(number(colour)) // termenv takes greys for colours
 		}
-		if colours && colour != "" {
-			s = s.Foreground(lipgloss.Color(colour))
-		} else if !colours {
-			s = s.Faint(l.faint)
-		}
-		p.On[i], _, _ = strings.Cut(s.Render("x"), "x")
+		p.Looks[i].Colour = profile.Color(colour).Sequence(false)
 	}
 	return p
+}
+
+// number returns the number that a colour has among the 256: in the cube of six
+// levels a channel, or on the ramp of greys.
+func number(colour string) int {
+	var c [3]int
+	// Those of the theme are all of this form.
+	_, _ = fmt.Sscanf(colour, "#%02x%02x%02x", &c[0], &c[1], &c[2])
+	n := 16
+	for i, weight := range []int{36, 6, 1} {
+		level := slices.Index([]int{0x00, 0x5f, 0x87, 0xaf, 0xd7, 0xff}, c[i])
+		if level < 0 {
+			return 232 + (c[0]-8)/10
+		}
+		n += weight * level
+	}
+	return n
+}
+
+// attributes returns the parameters for what a look is besides its colour.
+func (l look) attributes(colourless bool) string {
+	var codes []string
+	for _, a := range []struct {
+		on   bool
+		code string
+	}{{l.bold, termenv.BoldSeq}, {l.faint && colourless, termenv.FaintSeq}, {l.reverse, termenv.ReverseSeq}} {
+		if a.on {
+			codes = append(codes, a.code)
+		}
+	}
+	return strings.Join(codes, ";")
 }
 
 func (l look) colour(mode Mode) string {

@@ -1,6 +1,7 @@
 package theme
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/muesli/termenv"
+
+	"espalier/ui/grid"
 )
 
 func renderer(p termenv.Profile) *lipgloss.Renderer {
@@ -21,19 +24,20 @@ func TestPaletteOfEveryProfile(t *testing.T) {
 		profile     termenv.Profile
 		train, tabs string
 	}{
-		{termenv.TrueColor, "\x1b[38;2;95;175;255m", "\x1b[7m"},
-		{termenv.ANSI256, "\x1b[38;5;75m", "\x1b[7m"},
-		{termenv.Ascii, "", "\x1b[7m"}, // NO_COLOR: attributes only
+		{termenv.TrueColor, "38;5;75", "7"}, // the same colour in fewer bytes
+		{termenv.ANSI256, "38;5;75", "7"},
+		{termenv.ANSI, "94", "7"},
+		{termenv.Ascii, "", "7"}, // NO_COLOR: attributes only
 	} {
 		p := Palette(renderer(c.profile), Dark, Braille)
-		if got := p.On[Series1]; got != c.train {
-			t.Errorf("profile %v: first series starts with %q, want %q", c.profile, got, c.train)
+		if got, want := p.Looks[Series1], (grid.Look{Colour: c.train}); got != want {
+			t.Errorf("profile %v: the first series looks %+v, want %+v", c.profile, got, want)
 		}
-		if got := p.On[Selected]; got != c.tabs {
-			t.Errorf("profile %v: selection starts with %q, want %q", c.profile, got, c.tabs)
+		if got, want := p.Looks[Selected], (grid.Look{Attributes: c.tabs, Paper: true}); got != want {
+			t.Errorf("profile %v: the selection looks %+v, want %+v", c.profile, got, want)
 		}
-		if p.On[Plain] != "" {
-			t.Errorf("profile %v: plain text starts with %q", c.profile, p.On[Plain])
+		if p.Looks[Plain] != (grid.Look{}) {
+			t.Errorf("profile %v: plain text looks %+v", c.profile, p.Looks[Plain])
 		}
 	}
 }
@@ -43,12 +47,12 @@ func TestPaletteOfEveryProfile(t *testing.T) {
 func TestSixteenColoursTellCurvesApart(t *testing.T) {
 	for _, mode := range []Mode{Dark, Light} {
 		p := Palette(renderer(termenv.ANSI), mode, Braille)
-		seen := map[string]int{}
+		seen := map[grid.Look]int{}
 		for _, style := range []int{int(Series1), int(Series2), int(Series3), int(Series4), int(Raw), int(Bad)} {
-			if other, ok := seen[p.On[style]]; ok {
-				t.Errorf("%s: styles %d and %d both start with %q", mode, other, style, p.On[style])
+			if other, ok := seen[p.Looks[style]]; ok {
+				t.Errorf("%s: styles %d and %d both look %+v", mode, other, style, p.Looks[style])
 			}
-			seen[p.On[style]] = style
+			seen[p.Looks[style]] = style
 		}
 	}
 }
@@ -78,18 +82,18 @@ func TestContrast(t *testing.T) {
 // Terminals with 256 colours have these levels in their colour cube and a
 // ramp of greys; other colours would be replaced by a neighbour.
 func TestColoursAreOnThe256Palette(t *testing.T) {
-	levels := "00 5f 87 af d7 ff"
+	known := map[string]int{}
+	levels := []int{0x00, 0x5f, 0x87, 0xaf, 0xd7, 0xff}
+	for i := range 24 {
+		known[fmt.Sprintf("#%02[1]x%02[1]x%02[1]x", 8+10*i)] = 232 + i
+	}
+	for i := range 216 {
+		known[fmt.Sprintf("#%02x%02x%02x", levels[i/36], levels[i/6%6], levels[i%6])] = 16 + i
+	}
 	for i, l := range looks() {
 		for _, hex := range []string{l.dark, l.light} {
-			if hex == "" {
-				continue
-			}
-			r, g, b := hex[1:3], hex[3:5], hex[5:7]
-			v, _ := strconv.ParseInt(r, 16, 0)
-			grey := r == g && g == b && (v-8)%10 == 0
-			cube := strings.Contains(levels, r) && strings.Contains(levels, g) && strings.Contains(levels, b)
-			if !grey && !cube {
-				t.Errorf("style %d: %s is not on the palette", i, hex)
+			if want, ok := known[hex]; hex != "" && (!ok || number(hex) != want) {
+				t.Errorf("style %d: %s becomes colour %d, want %d (0: there is none)", i, hex, number(hex), want)
 			}
 		}
 	}
