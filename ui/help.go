@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -39,7 +40,8 @@ func (a *App) drawHelp(g *grid.Grid) {
 	}
 }
 
-// helpLines returns the help for the focused pane, then for the whole screen.
+// helpLines returns the help for the focused pane, then for the whole screen and
+// the other panes.
 func (a *App) helpLines(width int) [][]piece {
 	p := a.panes[a.focus]
 	lines := [][]piece{{{theme.Focus, p.name()}}}
@@ -62,6 +64,7 @@ func (a *App) helpLines(width int) [][]piece {
 	for _, c := range colons() {
 		lines = append(lines, entry(width, ":"+strings.TrimSpace(c.name+" "+c.argument), c.help)...)
 	}
+	lines = append(lines, a.helpElsewhere(width)...)
 	lines = append(lines, nil)
 	for _, text := range wrap("Glyphs: braille ⣿⡇⠤, blocks ▁▃▅█░▒▓, lines ╭─┊┆. If these look wrong, press #. "+
 		"Zero is the share of weights that are zero, points (pt) are percentage points, one MAC is one multiply-add.", width) {
@@ -133,6 +136,30 @@ func (a *App) helpKeys(width int, pass func(*binding) bool) [][]piece {
 			continue
 		}
 		lines = append(lines, entry(width, b.listed(), b.help)...)
+	}
+	return lines
+}
+
+// helpElsewhere returns the lines for what keys do in other panes, also at other
+// times, each in the first pane that has it.
+func (a *App) helpElsewhere(width int) [][]piece {
+	var lines [][]piece
+	told := make([]bool, len(a.table))
+	for i := range a.table {
+		told[i] = slices.Contains(a.table[i].in, a.focus)
+	}
+	for p := range paneCount {
+		var keys [][]piece
+		for i := range a.table {
+			if b := &a.table[i]; slices.Contains(b.in, p) && b.help != "" && !told[i] {
+				told[i] = true
+				keys = append(keys, entry(width, b.listed(), b.help)...)
+			}
+		}
+		if len(keys) > 0 {
+			lines = append(lines, nil, []piece{{theme.Focus, "In pane " + fmt.Sprint(int(p)+1) + ", " + a.panes[p].name()}})
+			lines = append(lines, keys...)
+		}
 	}
 	return lines
 }

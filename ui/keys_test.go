@@ -50,6 +50,32 @@ func TestNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 	}
 }
 
+// From every pane the help leads to everything that keys and commands do
+// anywhere.
+func TestTheHelpLeadsToEverything(t *testing.T) {
+	for focus := range paneCount {
+		a := inState(t, "filtered")
+		a.setFocus(focus)
+		all := ""
+		for _, line := range a.helpLines(400) {
+			for _, p := range line {
+				all += p.text + "\n"
+			}
+		}
+		for _, b := range bindings() {
+			// What needs a run in progress is told of the pane while there is one.
+			if b.help != "" && !strings.Contains(all, b.help) && b.works(a, focus) == (b.in == nil || slices.Contains(b.in, focus)) {
+				t.Errorf("pane %d: the help does not tell to %q", focus, b.help)
+			}
+		}
+		for _, c := range colons() {
+			if !strings.Contains(all, ":"+c.name) {
+				t.Errorf("pane %d: the help does not tell of :%s", focus, c.name)
+			}
+		}
+	}
+}
+
 // inState returns a screen of a run in a state.
 func inState(t *testing.T, state string) *App {
 	src := during(2, 10)
