@@ -94,6 +94,24 @@ func Global(layers []*model.Layer, target float64) error {
 	return nil
 }
 
+// Smallest returns which weights of a layer would be pruned next: of those that
+// are not zero, and no mask holds at zero, the round(share × count) with the
+// smallest magnitudes, half to even, ranked as Global ranks them. The layer stays
+// as it is. It fails when a weight is not a number.
+func Smallest(l *model.Layer, share float64) ([]int, error) {
+	ranks, zeros, err := rank([]*model.Layer{l})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(ranks)
+	left := ranks[zeros:]
+	positions := make([]int, int(math.RoundToEven(share*float64(len(left)))))
+	for i := range positions {
+		positions[i] = left[i].position()
+	}
+	return positions, nil
+}
+
 // A ranking orders one weight among all: its magnitude's bits above, the
 // complement of its position below. The bits of non-negative floats rise as the
 // floats do, so that comparing integers compares magnitudes and then positions,

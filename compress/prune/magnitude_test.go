@@ -52,6 +52,36 @@ func layer(name string, w ...float32) *model.Layer {
 	return &model.Layer{Name: name, Kind: model.Linear, In: 1, Out: len(w), Kernel: 1, Stride: 1, Size: 1, Weight: w}
 }
 
+func TestSmallest(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		share float64
+		w     []float32
+		mask  []float32
+		want  []int
+	}{
+		{"half", 0.5, []float32{-3, 1, 2, -4}, nil, []int{1, 2}},
+		{"of what is left", 0.5, []float32{0, 1, 2, 0, -4, 3}, nil, []int{1, 2}},
+		{"a mask counts as zero", 0.5, []float32{5, 1, 2, -4, 3}, []float32{1, 0, 1, 1, 1}, []int{2, 4}},
+		{"half to even", 0.5, []float32{3, 2, 1, 5, 4}, nil, []int{2, 1}}, // 2.5 is 2
+		{"the last of equal ones first", 0.5, []float32{1, -1, 1, -1}, nil, []int{3, 2}},
+		{"nothing is left", 0.5, []float32{0, 0}, nil, []int{}},
+	} {
+		l := layer("fc", c.w...)
+		l.Mask = c.mask
+		before := slices.Clone(c.w)
+		if got, err := Smallest(l, c.share); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, %v; want %v", c.name, got, err, c.want)
+		}
+		if !slices.Equal(l.Weight, before) {
+			t.Errorf("%s: the weights changed to %v", c.name, l.Weight)
+		}
+	}
+	if _, err := Smallest(layer("fc", 1, float32(math.NaN())), 0.5); err == nil {
+		t.Error("NaN is ranked")
+	}
+}
+
 func TestGlobal(t *testing.T) {
 	inf := float32(math.Inf(1))
 	for _, c := range []struct {
