@@ -79,6 +79,8 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[CalibrationPoint](data)
 	case "scales":
 		return decodeAs[Scales](data)
+	case "sensitivity":
+		return decodeAs[Sensitivity](data)
 	case "quantized":
 		return decodeAs[Quantized](data)
 	case "paused":
@@ -138,7 +140,7 @@ func (n *number) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*float64)(n))
 }
 
-// The three bodies below can carry a loss that is not finite. Their JSON forms
+// What follows can carry a loss that is not finite. Its JSON forms
 // shadow it with a number.
 
 // MarshalJSON writes a loss that is not finite as null.
@@ -203,5 +205,47 @@ func (e *Evaluated) UnmarshalJSON(data []byte) error {
 	}{plain: (*plain)(e)}
 	err := json.Unmarshal(data, &v)
 	e.Loss = float64(v.Loss)
+	return err
+}
+
+// MarshalJSON writes a loss that is not finite as null.
+func (e Sensitivity) MarshalJSON() ([]byte, error) {
+	type plain Sensitivity
+	return json.Marshal(struct {
+		plain
+		Loss number `json:"loss"`
+	}{plain(e), number(e.Loss)})
+}
+
+// UnmarshalJSON reads null as NaN.
+func (e *Sensitivity) UnmarshalJSON(data []byte) error {
+	type plain Sensitivity
+	v := struct {
+		*plain
+		Loss number `json:"loss"`
+	}{plain: (*plain)(e)}
+	err := json.Unmarshal(data, &v)
+	e.Loss = float64(v.Loss)
+	return err
+}
+
+// MarshalJSON writes a loss that is not finite as null.
+func (l LayerSensitivity) MarshalJSON() ([]byte, error) {
+	type plain LayerSensitivity
+	return json.Marshal(struct {
+		plain
+		Loss number `json:"loss"`
+	}{plain(l), number(l.Loss)})
+}
+
+// UnmarshalJSON reads null as NaN.
+func (l *LayerSensitivity) UnmarshalJSON(data []byte) error {
+	type plain LayerSensitivity
+	v := struct {
+		*plain
+		Loss number `json:"loss"`
+	}{plain: (*plain)(l)}
+	err := json.Unmarshal(data, &v)
+	l.Loss = float64(v.Loss)
 	return err
 }

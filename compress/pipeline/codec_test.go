@@ -34,6 +34,8 @@ func bodies() []Body {
 		CalibrationPoint{Images: 1, Draw: 2, Observer: "min-max", Top1: 0.3, Correct: 4, Total: 5, Float: 0.6, CalibrateSeconds: 7, EvaluateSeconds: 8, Asked: true},
 		Scales{Layer: "fc", Round: 1, GlobalStep: 2, Images: 3, Recipe: "lab", Channels: []ChannelScale{{0.1, 0.2, 0.3, 0.4, []int{1, 0, 2}}}, WeightHistogram: []int{1, 2},
 			WeightMax: 0.5, PerTensorCost: 6, SNR: 42, Clip: 0.8, BestClip: 0.95, BestSNR: 43, Activation: Range{-1, 2, 0.1, 10}, ActivationHistogram: []int{3}, Asked: true},
+		Sensitivity{Round: 1, GlobalStep: 2, Share: 0.5, Split: "validation", Images: 3, Loss: 0.4, Top1: 0.5,
+			Layers: []LayerSensitivity{{Name: "conv1", Loss: 0.6, Top1: 0.7}, {Name: "fc", Loss: 1.5, Top1: 0.2}}, Seconds: 8},
 		Quantized{Recipe: "lab", Observer: "min-max", Images: 1, Top1: 0.2, Float: 0.3, FloatBytes: 4, Int8Bytes: 5, File: "f"},
 		Paused{GlobalStep: 1, Source: "keyboard", Reason: "r"},
 		Resumed{GlobalStep: 1, Source: "socket", Seconds: 2},
@@ -72,6 +74,7 @@ func TestLossesThatAreNotFiniteBecomeNull(t *testing.T) {
 			{StepDone{Step: 3, Loss: bad}, StepDone{Step: 3, Loss: math.NaN()}},
 			{EpochDone{Epoch: 3, TrainLoss: bad, ValLoss: bad}, EpochDone{Epoch: 3, TrainLoss: math.NaN(), ValLoss: math.NaN()}},
 			{Evaluated{What: "dense", Loss: bad}, Evaluated{What: "dense", Loss: math.NaN()}},
+			{Sensitivity{Images: 3, Loss: bad, Layers: []LayerSensitivity{{"fc", bad, 0.1}}}, Sensitivity{Images: 3, Loss: math.NaN(), Layers: []LayerSensitivity{{"fc", math.NaN(), 0.1}}}},
 		} {
 			line, err := json.Marshal(Event{Seq: 1, Body: test.have})
 			if err != nil {
@@ -104,7 +107,7 @@ func TestUnknownKindIsKept(t *testing.T) {
 }
 
 func TestCommandsAreChecked(t *testing.T) {
-	good := []string{`{"do":"pause"}`, `{"do":"calibrate","images":5}`, `{"do":"calibrate","images":5,"observer":"histogram"}`, `{"do":"inspect","layer":"fc"}`, `{"do":"inspect","layer":"fc","clip":0.05}`, `{"do":"inspect","layer":"fc","clip":1}`, `{"do":"note","text":"hm"}`}
+	good := []string{`{"do":"pause"}`, `{"do":"sensitivity"}`, `{"do":"calibrate","images":5}`, `{"do":"calibrate","images":5,"observer":"histogram"}`, `{"do":"inspect","layer":"fc"}`, `{"do":"inspect","layer":"fc","clip":0.05}`, `{"do":"inspect","layer":"fc","clip":1}`, `{"do":"note","text":"hm"}`}
 	for _, line := range good {
 		if _, err := ParseCommand([]byte(line)); err != nil {
 			t.Errorf("%s: %v", line, err)

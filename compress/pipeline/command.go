@@ -14,6 +14,8 @@ import (
 // between two steps, so that one takes effect after exactly the step in
 // progress.
 type Command struct {
+	// Do is pause, resume, step, pause-at, skip-round, stop-after, stop-now,
+	// calibrate, inspect, sensitivity or note.
 	Do       Action `json:"do"`
 	Images   int    `json:"images,omitempty"`   // Calibrate: the size
 	Observer string `json:"observer,omitempty"` // Calibrate: empty for the experiment's
@@ -33,14 +35,15 @@ type Action string
 const (
 	Pause     Action = "pause"
 	Resume    Action = "resume"
-	Step      Action = "step"       // one step, then pause again
-	PauseAt   Action = "pause-at"   // pause after the step AtStep
-	SkipRound Action = "skip-round" // end fine-tuning here, evaluate, go on
-	StopAfter Action = "stop-after" // finish this round, then stop
-	StopNow   Action = "stop-now"   // checkpoint at this step and stop
-	Calibrate Action = "calibrate"  // measure int8 accuracy at Images calibration images now
-	Inspect   Action = "inspect"    // compute the scales that Layer would get now
-	Remark    Action = "note"       // attach Text to this step
+	Step      Action = "step"        // one step, then pause again
+	PauseAt   Action = "pause-at"    // pause after the step AtStep
+	SkipRound Action = "skip-round"  // end fine-tuning here, evaluate, go on
+	StopAfter Action = "stop-after"  // finish this round, then stop
+	StopNow   Action = "stop-now"    // checkpoint at this step and stop
+	Calibrate Action = "calibrate"   // measure int8 accuracy at Images calibration images now
+	Inspect   Action = "inspect"     // compute the scales that Layer would get now
+	Scan      Action = "sensitivity" // measure what the network loses with each layer now
+	Remark    Action = "note"        // attach Text to this step
 )
 
 // A Source is a run as a screen or a printer sees it: live, attached or
@@ -68,7 +71,7 @@ func ParseCommand(line []byte) (Command, error) {
 // Check says what is wrong with a command, whatever the run's state is.
 func (c Command) Check() error {
 	switch c.Do {
-	case Pause, Resume, Step, SkipRound, StopAfter, StopNow:
+	case Pause, Resume, Step, SkipRound, StopAfter, StopNow, Scan:
 	case PauseAt:
 		if c.AtStep < 0 {
 			return fmt.Errorf("pause at step %d: want a step from 1 on, or 0 to take the order back", c.AtStep)

@@ -121,6 +121,8 @@ func (r *runner) obey(command Command) error {
 		return r.ask(func() error { return r.calibrateNow(command) })
 	case Inspect:
 		return r.ask(func() error { return r.inspect(command) })
+	case Scan:
+		return r.ask(r.sensitivity)
 	case Remark:
 		r.hub.Publish(Note{GlobalStep: r.steps, Text: command.Text})
 	}
@@ -166,6 +168,10 @@ func (r *runner) refusal(command Command) string {
 		}
 		if r.net.Layer(command.Layer) == nil {
 			return fmt.Sprintf("there is no layer %q", command.Layer)
+		}
+	case Scan:
+		if r.data == nil || r.eval == nil {
+			return "there is no network to take layers from yet"
 		}
 	}
 	return ""

@@ -26,6 +26,9 @@ const (
 	StageCalibrate = "calibrate"
 	StageQuantize  = "quantize"
 	StageSweep     = "sweep" // quantizing at every calibration size
+	// StageSensitivity is only named by Progress: a command's scan of the layers
+	// within another stage.
+	StageSensitivity = "sensitivity"
 )
 
 // RunStarted opens every journal and carries all that a screen needs to draw
@@ -103,13 +106,14 @@ type Planned struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Progress tells how far a stage without steps has come.
+// Progress tells how far a stage without steps has come, or a scan of the layers
+// within a stage.
 type Progress struct {
 	Stage string `json:"stage"`
 	Round int    `json:"round"`
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
-	Unit  string `json:"unit"` // "images"
+	Unit  string `json:"unit"` // "images" or "layers"
 	// Overall is the share of the whole run that is done, 0 to 1, and
 	// Remaining its estimated rest in seconds, 0 while unknown.
 	Overall   float64 `json:"overall"`
@@ -266,6 +270,29 @@ type Range struct {
 	ZeroPoint int     `json:"zero_point"`
 }
 
+// Sensitivity is what the network loses with the smaller half of one layer's
+// weights, for each layer alone and without retraining. It is measured where a
+// command asks for it, and the run goes on as if it had not been.
+type Sensitivity struct {
+	Round      int                `json:"round"`
+	GlobalStep int                `json:"global_step"`
+	Share      float64            `json:"share"`  // of the weights a layer has left, the smallest, that were zeroed
+	Split      string             `json:"split"`  // "validation", or "test" where there is no such split
+	Images     int                `json:"images"` // the split's first ones
+	Loss       float64            `json:"loss"`   // of the network as it is; JSON null when not finite
+	Top1       float64            `json:"top1"`   // of the network as it is
+	Layers     []LayerSensitivity `json:"layers"` // in forward order
+	Seconds    float64            `json:"seconds"`
+}
+
+// LayerSensitivity is the network without half of one layer. How sensitive the
+// layer is says the rise of the loss over the network's own.
+type LayerSensitivity struct {
+	Name string  `json:"name"`
+	Loss float64 `json:"loss"` // JSON null when not finite
+	Top1 float64 `json:"top1"`
+}
+
 // Quantized sums up the final integer network.
 type Quantized struct {
 	Recipe     string  `json:"recipe"`
@@ -344,6 +371,7 @@ func (Sparsity) Kind() string         { return "sparsity" }
 func (RoundDone) Kind() string        { return "round_done" }
 func (CalibrationPoint) Kind() string { return "calibration_point" }
 func (Scales) Kind() string           { return "scales" }
+func (Sensitivity) Kind() string      { return "sensitivity" }
 func (Quantized) Kind() string        { return "quantized" }
 func (Paused) Kind() string           { return "paused" }
 func (Resumed) Kind() string          { return "resumed" }

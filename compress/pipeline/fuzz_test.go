@@ -21,6 +21,7 @@ import (
 func FuzzScan(f *testing.F) {
 	f.Add([]byte(`{"seq":1,"time":"2026-11-22T14:02:19Z","kind":"log","data":{"level":"info"}}` + "\n"))
 	f.Add([]byte(`{"seq":1,"time":"2026-11-22T14:02:19Z","kind":"step_done","data":{"loss":null}}` + "\n{"))
+	f.Add([]byte(`{"seq":1,"time":"2026-11-22T14:02:19Z","kind":"sensitivity","data":{"loss":null,"layers":[{"name":"fc","loss":null},{}]}}` + "\n"))
 	f.Add([]byte(`{"seq":9,"kind":"scales","data":null}` + "\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s State

@@ -1,11 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -147,6 +149,9 @@ func line(body Body) string {
 		}
 		return fmt.Sprintf("scales  %s  %d channels  %sactivation %.4g to %.4g, scale %.4g, zero point %d  one scale for all channels would cost %.1f dB",
 			b.Layer, len(b.Channels), weightNoise(b), b.Activation.Min, b.Activation.Max, b.Activation.Scale, b.Activation.ZeroPoint, b.PerTensorCost)
+	case Sensitivity:
+		return fmt.Sprintf("sensitivity  step %d  loss %s on %d images of %s; with %s of a layer's weights gone: %s  %s",
+			b.GlobalStep, loss(b.Loss), b.Images, b.Split, percent(b.Share), rises(b), duration(b.Seconds))
 	case Paused:
 		return strings.TrimSuffix(fmt.Sprintf("paused by %s at step %d: %s", b.Source, b.GlobalStep, b.Reason), ": ")
 	case Resumed:
@@ -186,6 +191,22 @@ func weightNoise(s Scales) string {
 		clip = fmt.Sprintf(" clipped to %.3g of their range", s.Clip)
 	}
 	return fmt.Sprintf("weights%s %.1f dB, best %.1f at %.3g  ", clip, s.SNR, s.BestSNR, s.BestClip)
+}
+
+// rises lists the layers of a scan with the loss that each costs, the most
+// sensitive first.
+func rises(s Sensitivity) string {
+	layers := slices.Clone(s.Layers)
+	slices.SortStableFunc(layers, func(a, b LayerSensitivity) int { return cmp.Compare(b.Loss, a.Loss) })
+	var all []string
+	for _, l := range layers {
+		rise := "not finite"
+		if d := l.Loss - s.Loss; !math.IsNaN(d) {
+			rise = strings.ReplaceAll(fmt.Sprintf("%+.3f", d), "-", "−")
+		}
+		all = append(all, l.Name+" "+rise)
+	}
+	return strings.Join(all, ", ")
 }
 
 // megabytes writes a size as "262 MB".

@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"time"
+
+	"espalier/compress/prune"
+	"espalier/dataset"
+	"espalier/model"
+)
+
+const (
+	// SensitivityImages is how many images of the split, the first ones, a layer's
+	// sensitivity is measured on, or all where there are fewer.
+	SensitivityImages = 512
+	// sensitivityShare is how much of a layer is taken away for it.
+	sensitivityShare = 0.5
+)
+
+// sensitivity measures how much the network needs each of its layers: one layer
+// at a time loses the smaller half of the weights it has left, without
+// retraining, and the network is evaluated. This scan of one layer after the
+// other is that of Han et al. 2015 ("Learning both Weights and Connections for
+// Efficient Neural Networks", figure 6) and Li et al. 2017
+// ("Pruning Filters for Efficient ConvNets", section 3.2, there with filters).
+//
+// It works on a copy of the network, so that the run goes on bit for bit as it
+// would have, whatever ends the scan.
+func (r *runner) sensitivity() error {
+	began := time.Now()
+	net := r.net.Clone()
+	layers := net.Layers()
+	// All errors but the end of the run come before the first Progress.
+	smallest := make([][]int, len(layers))
+	for i, l := range layers {
+		var err error
+		if smallest[i], err = prune.Smallest(l, sensitivityShare); err != nil {
+			return err
+		}
+	}
+	part := r.watchPart()
+	split, err := r.data.Part(part)
+	if err != nil {
+		return err
+	}
+	m := r.newProbe(net, split)
+	s := Sensitivity{
+		Round: r.round, GlobalStep: r.steps, Share: sensitivityShare, Split: string(part), Images: len(m.labels),
+	}
+	whole, err := m.measure()
+	if err != nil {
+		return err
+	}
+	s.Loss, s.Top1 = whole.Loss(), whole.Top1()
+	for i, l := range layers {
+		r.scanned(i, len(layers))
+		own := r.net.Layer(l.Name).Weight
+		for _, k := range smallest[i] {
+			l.Weight[k] = 0
+		}
+		t, err := m.measure()
+		if err != nil {
+			return err
+		}
+		copy(l.Weight, own)
+		s.Layers = append(s.Layers, LayerSensitivity{Name: l.Name, Loss: t.Loss(), Top1: t.Top1()})
+	}
+	r.scanned(len(layers), len(layers))
+	s.Seconds = time.Since(began).Seconds()
+	r.hub.Publish(s)
+	return nil
+}
+
+// scanned tells how many layers of a scan are done.
+func (r *runner) scanned(done, total int) {
+	r.hub.Publish(Progress{
+		Stage: StageSensitivity, Round: r.round, Done: done, Total: total, Unit: "layers",
+		Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
+	})
+}
+
+// A probe evaluates one network again and again on the same images.
+type probe struct {
+	r      *runner
+	eval   *model.Evaluator
+	x      []float32 // [images][3][32][32]
+	labels []uint8
+	logits []float32 // [evaluationBatch][classes]
+}
+
+func (r *runner) newProbe(net *model.Network, split *dataset.Split) *probe {
+	n := min(SensitivityImages, split.Len())
+	m := &probe{
+		r: r, eval: model.NewEvaluator(net, r.engine, evaluationBatch),
+		x: make([]float32, n*dataset.ImageBytes), labels: make([]uint8, n),
+		logits: make([]float32, evaluationBatch*net.Arch.Classes),
+	}
+	only := make([]int32, n)
+	for i := range only {
+		only[i] = int32(i)
+	}
+	r.data.NewLoader(split, dataset.LoaderOptions{Batch: n, Only: only}).Load(0, 0, m.x, m.labels)
+	return m
+}
+
+// measure evaluates the network with its present weights.
+func (m *probe) measure() (model.Tally, error) {
+	m.eval.Reload()
+	classes := m.eval.Classes()
+	var t model.Tally
+	for first := 0; first < len(m.labels); first += evaluationBatch {
+		if err := m.r.breathe(); err != nil {
+			return t, err
+		}
+		n := min(evaluationBatch, len(m.labels)-first)
+		logits := m.logits[:n*classes]
+		m.eval.Logits(logits, m.x[first*dataset.ImageBytes:(first+n)*dataset.ImageBytes])
+		t.Add(logits, m.labels[first:first+n], classes)
+	}
+	return t, nil
+}
