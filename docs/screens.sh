@@ -54,7 +54,7 @@ screen "Loss" loss 100x30 \
 	'Every batch counts: a column of dots reaches from the smallest to the largest loss, so no spike is lost. `i` turns on the cursor, which all panes follow: layers, scales and log then show the step under it. `+` and `-` zoom, `x` changes the axis, `y` makes the loss logarithmic, `S` smooths. A close view of the past is read again from the journal, step by step. `a` notes something at the present step; ◆ marks it.' \
 	--keys "z h H H H"
 screen "Layers" layers 100x30 \
-	'`s` sorts by sparsity, change, weights kept or multiply-adds; `/` filters; `enter` opens the scales of the layer.' \
+	'`s` sorts by sparsity, change, weights kept, multiply-adds or sensitivity; `t` measures that in a run in progress: how much the loss on validation images rises without the smaller half of the weights of one layer. `/` filters; `enter` opens the scales of the layer.' \
 	--keys "2 z s"
 screen "Calibration" calibration 100x30 \
 	'Int8 accuracy against the number of calibration images, one curve for each observer. `[` and `]` choose a size, `enter` measures it in a run that is in progress.' \

@@ -273,6 +273,8 @@ func (a *App) sendTo(v *view, c pipeline.Command) {
 		a.say(fmt.Sprintf("asked to measure n=%d", c.Images))
 	case pipeline.Inspect:
 		a.say("asked for the scales of " + c.Layer)
+	case pipeline.Scan:
+		a.say("asked how sensitive each layer is")
 	}
 }
 

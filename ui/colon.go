@@ -24,6 +24,13 @@ func colons() []colon {
 		{"goto", "STEP", "put the cursor at a step; in a replay, go there", (*App).goTo},
 		{"pause-at", "STEP", "pause after exactly that step; 0 takes the order back", (*App).pauseFrom},
 		{"calib", "N [OBSERVER]", "measure int8 accuracy at N calibration images", (*App).calibrate},
+		{"sensitivity", "", "test how sensitive each layer is", func(a *App, _ string) (tea.Cmd, error) {
+			if !live(a) {
+				return nil, fmt.Errorf("sensitivity: the run is not in progress")
+			}
+			a.layers.test(&a.scene)
+			return nil, nil
+		}},
 		{"layer", "NAME", "select a layer", (*App).chooseLayer},
 		{"export", "FORMAT", "export what is shown: csv, json, text, svg, png", (*App).exportAs},
 		{"note", "TEXT", "attach a note to this step", func(a *App, text string) (tea.Cmd, error) {

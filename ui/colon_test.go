@@ -32,9 +32,11 @@ func TestTheCommandLine(t *testing.T) {
 	}
 	line(a, "ca 7")
 	line(a, "note slow today")
+	line(a, "sens")
 	want := []pipeline.Command{
 		{Do: pipeline.Calibrate, Images: 7, Observer: "min-max", Source: "keyboard"},
 		{Do: pipeline.Remark, Text: "slow today", Source: "keyboard"},
+		{Do: pipeline.Scan, Source: "keyboard"},
 	}
 	if diff := cmp.Diff(want, src.Sent()); diff != "" {
 		t.Errorf("commands (−want +got):\n%s", diff)
@@ -123,8 +125,9 @@ func TestGotoInAReplay(t *testing.T) {
 }
 
 func TestLayersAreSortedAndFiltered(t *testing.T) {
-	a := newTestApp(t, sample.Finished(sample.Journal()), 100, 40)
-	press(a, "2")
+	a := newTestApp(t, during(4, 75), 100, 40)
+	press(a, "2", "t")
+	a.layers.order = byDepth
 	layers := a.scene.run.Layers(a.scene.asOf())
 	for order := byDepth; order < layerOrders; order++ {
 		shown := a.layers.shown(layers)
@@ -132,11 +135,12 @@ func TestLayersAreSortedAndFiltered(t *testing.T) {
 			t.Errorf("by %v: %d layers, want %d", order, len(shown), len(layers))
 		}
 		value := map[layerOrder]func(i int) float64{
-			byDepth:    func(i int) float64 { return -float64(i) },
-			bySparsity: func(i int) float64 { return layers[i].Sparsity },
-			byChange:   func(i int) float64 { return layers[i].Delta },
-			byKept:     func(i int) float64 { return float64(layers[i].Kept) },
-			byMACs:     func(i int) float64 { return float64(layers[i].MACs) },
+			byDepth:       func(i int) float64 { return -float64(i) },
+			bySparsity:    func(i int) float64 { return layers[i].Sparsity },
+			byChange:      func(i int) float64 { return layers[i].Delta },
+			byKept:        func(i int) float64 { return float64(layers[i].Kept) },
+			byMACs:        func(i int) float64 { return float64(layers[i].MACs) },
+			bySensitivity: func(i int) float64 { return layers[i].Rise },
 		}[order]
 		for i := 1; i < len(shown); i++ {
 			if value(shown[i-1]) < value(shown[i]) {

@@ -41,9 +41,14 @@ func (p *lossPane) data(s *scene) table {
 }
 
 func (p *layersPane) data(s *scene) table {
-	t := table{columns: []string{"layer", "shape", "stride", "weights", "macs", "sparsity", "target", "change_in_round", "kept", "dead_channels"}}
+	t := table{columns: []string{"layer", "shape", "stride", "weights", "macs", "sparsity", "target", "change_in_round", "kept", "dead_channels", "loss_rise", "loss_rise_step"}}
+	scan, scanned := s.run.Sensitivity(s.asOf())
 	for _, l := range s.run.Layers(s.asOf()) {
-		t.add(l.Name, describe(l.Shape, l.Stride), l.Stride, l.Weights, l.MACs, l.Sparsity, l.Target, l.Delta, l.Kept, l.Dead)
+		rise, step := any(""), any("")
+		if scanned {
+			rise, step = l.Rise, scan.GlobalStep
+		}
+		t.add(l.Name, describe(l.Shape, l.Stride), l.Stride, l.Weights, l.MACs, l.Sparsity, l.Target, l.Delta, l.Kept, l.Dead, rise, step)
 	}
 	return t
 }

@@ -41,6 +41,9 @@ func TestGoldenFrames(t *testing.T) {
 	}
 	frames = append(frames,
 		frame{name: "live_paused", width: 80, height: 24, tier: first, keys: []string{" "}},
+		frame{name: "live_untested", width: 80, height: 24, tier: first, keys: []string{"2", "s", "s", "s", "s", "s"}},
+		frame{name: "live_tested", width: 80, height: 24, tier: first, keys: []string{"2", "t", "j"}},
+		frame{name: "live_tested_wide", width: 200, height: 60, tier: first, keys: []string{"2", "t"}},
 		frame{name: "live_leave", width: 80, height: 24, tier: first, keys: []string{"q"}})
 	for _, f := range frames {
 		t.Run(f.name, func(t *testing.T) {

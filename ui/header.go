@@ -104,10 +104,14 @@ func position(s *scene, wide bool) []segment {
 	if r.Status.Over() {
 		return append(segments, result(s)...)
 	}
-	if r.Stage != "" {
-		segments = append(segments, segment{3, piece{theme.Plain, r.Stage}})
+	stage, progress := r.Stage, r.Progress
+	if r.Scan.Total > 0 {
+		stage, progress = r.Scan.Stage, r.Scan
 	}
-	switch training := r.Stage == pipeline.StageFineTune || r.Stage == pipeline.StageDense && r.Progress.Total == 0; {
+	if stage != "" {
+		segments = append(segments, segment{3, piece{theme.Plain, stage}})
+	}
+	switch training := stage == pipeline.StageFineTune || stage == pipeline.StageDense && progress.Total == 0; {
 	case training && r.Step.Steps > 0:
 		epoch, step := "ep", ""
 		if wide {
@@ -117,8 +121,8 @@ func position(s *scene, wide bool) []segment {
 			segment{5, piece{theme.Plain, fmt.Sprintf("%s %d/%d", epoch, r.Step.Epoch, r.Step.Epochs)}},
 			segment{4, piece{theme.Plain, fmt.Sprintf("%s%*d/%d", step, len(fmt.Sprint(r.Step.Steps)), r.Step.Step, r.Step.Steps)}},
 			segment{6, piece{theme.Plain, fmt.Sprintf("%5.0f img/s", r.Step.ImagesPerSec)}})
-	case r.Progress.Total > 0:
-		segments = append(segments, segment{4, piece{theme.Plain, fmt.Sprintf("%*d/%d %s", len(fmt.Sprint(r.Progress.Total)), r.Progress.Done, r.Progress.Total, r.Progress.Unit)}})
+	case progress.Total > 0:
+		segments = append(segments, segment{4, piece{theme.Plain, fmt.Sprintf("%*d/%d %s", len(fmt.Sprint(progress.Total)), progress.Done, progress.Total, progress.Unit)}})
 	case r.StageNote != "":
 		segments = append(segments, segment{7, piece{theme.Muted, r.StageNote}})
 	}

@@ -196,7 +196,8 @@ func paneBindings() []binding {
 		{keys: []string{"m"}, hint: "observer", help: "next observer", in: []paneID{paneCalibration}, when: func(a *App) bool { return len(a.scene.run.Observers()) > 1 }, do: call(func(a *App) { a.move(0, 1) })},
 		{keys: []string{","}, hint: "weights/activations", help: "weights or activations", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.turn() })},
 		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale stands out", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
-		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept or MACs", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
+		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept, MACs or sensitivity", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
+		{keys: []string{"t"}, hint: "test", help: "test how sensitive each layer is, and sort by it: the rise of the loss without the smaller half of the layer's weights", in: []paneID{paneLayers}, when: live, do: call(func(a *App) { a.layers.test(&a.scene) })},
 		{keys: []string{"/"}, hint: "filter", help: "show only what matches a regular expression, or after ! what does not", in: []paneID{paneLog, paneLayers, paneRuns}, do: call(func(a *App) { a.askFilter() })},
 		{keys: []string{"!"}, hint: "level", help: "show all lines, only warnings and errors, or only errors", in: []paneID{paneLog}, do: call(func(a *App) {
 			a.log.refilter(&a.scene, func() { a.log.least = (a.log.least + 1) % len(levels) })

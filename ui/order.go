@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"espalier/ui/state"
@@ -16,15 +17,17 @@ const (
 	byChange
 	byKept
 	byMACs
+	bySensitivity
 	layerOrders
 )
 
 func (o layerOrder) String() string {
-	return [...]string{"depth", "zero", "change", "kept", "MACs"}[o]
+	return [...]string{"depth", "zero", "change", "kept", "MACs", "sensitivity"}[o]
 }
 
 // shown returns the layers that pass the filter as indices into layers, in
-// their order: by depth from the input on, else the largest first.
+// their order: by depth from the input on, else the largest first; layers whose
+// sensitivity is not known come last.
 func (p *layersPane) shown(layers []state.LayerRow) []int {
 	var shown []int
 	for i, l := range layers {
@@ -42,6 +45,11 @@ func (p *layersPane) shown(layers []state.LayerRow) []int {
 			return -float64(l.Kept)
 		case byMACs:
 			return -float64(l.MACs)
+		case bySensitivity:
+			if math.IsNaN(l.Rise) {
+				return math.Inf(1)
+			}
+			return -l.Rise
 		}
 		return float64(i)
 	}

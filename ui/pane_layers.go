@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"espalier/compress/pipeline"
 	"espalier/ui/grid"
 	"espalier/ui/state"
 	"espalier/ui/theme"
@@ -23,7 +24,9 @@ func (*layersPane) name() string { return "Layers" }
 func (*layersPane) about() string {
 	return "Share of each layer's weights that are zero. ┆ is what the round asks of the layer, " +
 		"or of all global candidates together; Δ the change by this round in points; kept the " +
-		"weights that are not zero; dead the output channels that have none left."
+		"weights that are not zero; dead the output channels that have none left. loss is the layer's " +
+		"sensitivity: how much the loss on validation images rises without the smaller half of this " +
+		"layer's weights; t measures it, which changes nothing in the run."
 }
 
 // layerColumns says which columns a width has room for.
@@ -31,10 +34,13 @@ type layerColumns struct {
 	name, rounds, bar int // cells
 	each              int // cells of a round
 	delta, kept, dead bool
+	rise              bool
 }
 
 // columns gives each column its width; what is useful least goes first.
-func (p *layersPane) columns(width, rounds int) layerColumns {
+// Sensitivities have one where some are known, before all others where layers
+// are sorted by them.
+func (p *layersPane) columns(width, rounds int, scanned bool) layerColumns {
 	const marker, value = 1, 6
 	c := layerColumns{name: 7}
 	rest := width - marker - c.name - value
@@ -45,6 +51,9 @@ func (p *layersPane) columns(width, rounds int) layerColumns {
 		rest -= n
 		return true
 	}
+	if scanned && p.order == bySensitivity {
+		c.rise = take(7, 0)
+	}
 	c.delta = take(4, 8)
 	c.kept = take(7, 8)
 	c.dead = take(5, 12)
@@ -53,6 +62,9 @@ func (p *layersPane) columns(width, rounds int) layerColumns {
 			c.rounds = c.each * rounds
 			break
 		}
+	}
+	if scanned && !c.rise {
+		c.rise = take(7, 8)
 	}
 	c.bar = max(rest-1, 0)
 	return c
@@ -75,12 +87,21 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	if p.order != byDepth {
 		left = append(left, piece{theme.Warn, "by " + p.order.String()})
 	}
+	scan, scanned := s.run.Sensitivity(s.asOf())
+	if scanned && p.order == bySensitivity {
+		left = append(left, piece{theme.Muted, fmt.Sprintf("of step %d", scan.GlobalStep)})
+	}
 	inside := box(g, r, focused, left, right)
 	if len(layers) == 0 {
 		centred(g, inside, theme.Muted, "The layers appear when the run starts.")
 		return
 	}
-	c := p.columns(inside.W, s.run.RoundCount())
+	if text := p.unmeasured(s, scanned); text != "" && inside.H > 2 {
+		var first grid.Rect
+		first, inside = inside.Top(1)
+		row(g, first, 0).skip(1).put(theme.Warn, text)
+	}
+	c := p.columns(inside.W, s.run.RoundCount(), scanned)
 	shown := p.shown(layers)
 	if len(shown) == 0 {
 		centred(g, inside, theme.Muted, "No layer passes /"+p.filter.text+"; esc clears the filter.")
@@ -106,6 +127,33 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	}
 }
 
+// unmeasured tells what there is to know of sensitivities where layers are to be
+// sorted by them and none are known, or while they are measured.
+func (p *layersPane) unmeasured(s *scene, scanned bool) string {
+	switch {
+	case s.run.Scan.Total > 0:
+		return fmt.Sprintf("Testing the layers: %d of %d.", s.run.Scan.Done, s.run.Scan.Total)
+	case scanned || p.order != bySensitivity:
+		return ""
+	case s.run.Status.Over() && !s.cursorOn:
+		return "This run recorded no sensitivities."
+	case s.cursorOn:
+		return fmt.Sprintf("No sensitivities up to step %.0f.", s.cursor)
+	case !s.steerable():
+		return "Not known yet."
+	}
+	if seconds, ok := s.run.ScanCost(); ok {
+		return "Not known yet: t tests them, about " + duration(seconds)
+	}
+	return "Not known yet: t tests them"
+}
+
+// test asks for the sensitivity of every layer, and sorts by it.
+func (p *layersPane) test(s *scene) {
+	p.order = bySensitivity
+	s.send(pipeline.Command{Do: pipeline.Scan})
+}
+
 // heading names the columns where there is a row to spare.
 func (p *layersPane) heading(g *grid.Grid, r grid.Rect, c layerColumns, layers int) bool {
 	if r.H == layers || r.H < 12 { // rather a layer than its heading
@@ -128,6 +176,9 @@ func (p *layersPane) heading(g *grid.Grid, r grid.Rect, c layerColumns, layers i
 	}
 	if c.dead {
 		w.putf(theme.Muted, "%5s", "dead")
+	}
+	if c.rise {
+		w.putf(theme.Muted, "%7s", "loss")
 	}
 	return true
 }
@@ -169,8 +220,14 @@ func (p *layersPane) row(s *scene, g *grid.Grid, r grid.Rect, c layerColumns, l 
 	if c.kept {
 		w.putf(theme.Plain, "%7s", count(float64(l.Kept)))
 	}
-	if c.dead && l.Dead > 0 {
+	switch {
+	case c.dead && l.Dead > 0:
 		w.putf(theme.Warn, "%5d", l.Dead)
+	case c.dead:
+		w.skip(5)
+	}
+	if c.rise {
+		w.putf(theme.Strong, "%7s", state.Rise(l.Rise))
 	}
 }
 
@@ -224,6 +281,9 @@ func (p *layersPane) readout(s *scene, w *pen) {
 	w.put(theme.Muted, "  kept ").putf(theme.Plain, "%d of %d", l.Kept, l.Weights)
 	if l.Dead > 0 {
 		w.putf(theme.Warn, "  %d dead channels", l.Dead)
+	}
+	if scan, ok := s.run.Sensitivity(s.asOf()); ok {
+		w.fact("  loss ", theme.Plain, state.Rise(l.Rise)).fact("", theme.Muted, fmt.Sprintf(" without half of it at step %d", scan.GlobalStep))
 	}
 }
 

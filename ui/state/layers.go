@@ -18,6 +18,10 @@ type LayerRow struct {
 	Delta    float64 // Sparsity less that before the round
 	Kept     int     // weights that are not zero
 	Dead     int     // output channels without weights
+	// Rise is how much the loss rises without the smaller half of the layer's
+	// weights, as of the newest scan: +Inf where it is not finite any more, NaN
+	// while it was not measured.
+	Rise float64
 }
 
 // Census returns the newest count of zeros at or before a global step, and
@@ -49,9 +53,10 @@ func (r *Run) Layers(step int) []LayerRow {
 			edge = round.Edge
 		}
 	}
+	scan, _ := r.Sensitivity(step)
 	rows := make([]LayerRow, len(r.Info.Layers))
 	for i, info := range r.Info.Layers {
-		row := LayerRow{LayerInfo: info, Counted: counted, Kept: info.Weights, Target: census.Target}
+		row := LayerRow{LayerInfo: info, Counted: counted, Kept: info.Weights, Target: census.Target, Rise: rise(scan, info.Name)}
 		if info.Edge {
 			row.Target = edge
 		}

@@ -90,6 +90,8 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 			}
 			layer = b.Layer
 		}
+	case pipeline.Sensitivity:
+		text, layer = scanText(b)
 	case pipeline.Quantized:
 		text = fmt.Sprintf("int8 network: top-1 %.2f%% (%s to fp32), %d bytes instead of %d, %s", 100*b.Top1, points(b.Top1-b.Float), b.Int8Bytes, b.FloatBytes, b.File)
 	case pipeline.Paused:
@@ -147,6 +149,8 @@ func commandText(b pipeline.Commanded) (level, text, layer string) {
 	switch c.Do {
 	case pipeline.Calibrate:
 		text = fmt.Sprintf("calibrate on %s", counted(c.Images, "image"))
+	case pipeline.Scan:
+		text = "test how sensitive each layer is"
 	case pipeline.PauseAt:
 		if text = fmt.Sprintf("pause after step %d", c.AtStep); c.AtStep == 0 {
 			text = "pause at no step"
@@ -189,5 +193,8 @@ func doneText(b pipeline.RunDone) (level, text string) {
 
 // points writes a difference of fractions in percentage points.
 func points(d float64) string {
-	return strings.ReplaceAll(fmt.Sprintf("%+.2f pt", 100*d), "-", "−")
+	return minus(fmt.Sprintf("%+.2f pt", 100*d))
 }
+
+// minus writes the sign that numbers have in print.
+func minus(text string) string { return strings.ReplaceAll(text, "-", "−") }

@@ -55,6 +55,7 @@ type Run struct {
 	Stages    []pipeline.StageDone // of this round, in order
 	Step      pipeline.StepDone    // the newest
 	Progress  pipeline.Progress    // the newest of Stage; Total 0 when it has none
+	Scan      pipeline.Progress    // of the layers' sensitivity, within Stage; Total 0 when there is none
 	Overall   float64              // share of the run that is done, 0 to 1
 	Remaining float64              // seconds, 0 while unknown
 	LastEpoch pipeline.EpochDone
@@ -82,6 +83,7 @@ type Run struct {
 	eta      eta
 	sparsity []Census
 	scales   map[string][]pipeline.Scales // newest last
+	scans    []pipeline.Sensitivity       // newest last
 	asked    []asked                      // sizes to be measured because of a command
 }
 
@@ -153,6 +155,7 @@ func (r *Run) Apply(e pipeline.Event) {
 	if r.Status == Waiting {
 		r.Status = Running
 	}
+	r.scan(e.Body)
 	r.fold(e)
 	r.Log.note(r, e)
 }
@@ -176,7 +179,9 @@ func (r *Run) fold(e pipeline.Event) {
 			r.Stage, r.StageNote, r.Progress = "", "", pipeline.Progress{}
 		}
 	case pipeline.Progress:
-		r.Stage, r.Progress = b.Stage, b
+		if b.Stage != pipeline.StageSensitivity {
+			r.Stage, r.Progress = b.Stage, b
+		}
 		r.Overall, r.Remaining = b.Overall, b.Remaining
 		r.eta.predict(e.Time, b.Remaining)
 	case pipeline.StepDone:
@@ -318,6 +323,9 @@ func (r *Run) rewind(step int) {
 	}
 	for len(r.sparsity) > 0 && r.sparsity[len(r.sparsity)-1].Step > step {
 		r.sparsity = r.sparsity[:len(r.sparsity)-1]
+	}
+	for len(r.scans) > 0 && r.scans[len(r.scans)-1].GlobalStep > step {
+		r.scans = r.scans[:len(r.scans)-1]
 	}
 	for len(r.Notes) > 0 && r.Notes[len(r.Notes)-1].GlobalStep > step {
 		r.Notes = r.Notes[:len(r.Notes)-1]

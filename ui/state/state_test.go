@@ -155,6 +155,91 @@ func TestLooksAtClippedWeightsStayApart(t *testing.T) {
 	}
 }
 
+func TestSensitivityAsOfAStep(t *testing.T) {
+	journal := sample.Journal()
+	r := replay(journal[:1])
+	tell := func(body pipeline.Body) { r.Apply(pipeline.Event{Seq: r.Seq + 1, Body: body}) }
+	scan := func(step int, loss, conv1, fc float64) {
+		tell(pipeline.Sensitivity{GlobalStep: step, Loss: loss, Seconds: 3, Layers: []pipeline.LayerSensitivity{{Name: "conv1", Loss: conv1}, {Name: "fc", Loss: fc}}})
+	}
+	if _, ok := r.ScanCost(); ok {
+		t.Error("the time that a scan takes is known before anything was evaluated")
+	}
+	tell(pipeline.DataRead{Validation: 256, Test: 1000})
+	tell(pipeline.Evaluated{What: "dense", Split: "test", Total: 1000, Seconds: 2})
+	if seconds, ok := r.ScanCost(); !ok || math.Abs(seconds-0.002*256*23) > 1e-9 { // 22 layers and none
+		t.Errorf("a scan is to take %v s", seconds)
+	}
+	scan(10, 0.5, 0.75, 0.5)
+	scan(20, 0.5, math.NaN(), 0.25)
+	scan(30, math.NaN(), 1, 2)
+	inf := math.Inf(1)
+	last := len(r.Info.Layers) - 1
+	for _, c := range []struct {
+		step      int
+		conv1, fc float64
+	}{{9, math.NaN(), math.NaN()}, {10, 0.25, 0}, {19, 0.25, 0}, {25, inf, -0.25}, {Now, math.NaN(), math.NaN()}} {
+		rows := r.Layers(c.step)
+		for i, want := range map[int]float64{0: c.conv1, last: c.fc, 1: math.NaN()} {
+			if have := rows[i].Rise; have != want && !(math.IsNaN(have) && math.IsNaN(want)) {
+				t.Errorf("step %d, %s: %v, want %v", c.step, rows[i].Name, have, want)
+			}
+		}
+	}
+	lines := r.Log.Newest(3)
+	for i, want := range []string{
+		"sensitivity: conv1 minds most, loss +0.25 without the smaller half of its weights; fc least, ±0.00",
+		"sensitivity: conv1 minds most, loss +Inf without the smaller half of its weights; fc least, −0.25",
+		"sensitivity: the network's own loss is not finite",
+	} {
+		if lines[i].Text != want || (lines[i].Layer == "conv1") != (i < 2) {
+			t.Errorf("the log says %+v, want %q", lines[i], want)
+		}
+	}
+	if seconds, _ := r.ScanCost(); seconds != 3 {
+		t.Errorf("after scans of 3 s the next is to take %v", seconds)
+	}
+	tell(pipeline.Continued{GlobalStep: 15})
+	if s, ok := r.Sensitivity(Now); !ok || s.GlobalStep != 10 {
+		t.Errorf("after going on at step 15 the newest scan is of step %d", s.GlobalStep)
+	}
+	for range 10 * scansKept {
+		scan(16, 0.5, 1, 1)
+	}
+	if len(r.scans) > scansKept {
+		t.Errorf("%d scans are kept", len(r.scans))
+	}
+}
+
+// TestAScanIsNoStage: while layers are tested the stage stays what it is, and the
+// test is over with whatever comes next.
+func TestAScanIsNoStage(t *testing.T) {
+	r := replay(sample.Journal()[:1])
+	tell := func(body pipeline.Body) { r.Apply(pipeline.Event{Seq: r.Seq + 1, Body: body}) }
+	scan := pipeline.Commanded{Command: pipeline.Command{Do: pipeline.Scan}}
+	for name, end := range map[string]pipeline.Body{
+		"it is done": pipeline.Sensitivity{}, "it fails": pipeline.Log{Level: "warn", Text: "a weight is not a number"},
+		"the run ends": pipeline.RunDone{Status: "stopped"}, "the run was killed": pipeline.Continued{},
+	} {
+		tell(pipeline.StepDone{Stage: pipeline.StageFineTune, GlobalStep: 1, Steps: 9})
+		refused := scan
+		refused.Refused = "no"
+		if tell(refused); r.Scan.Total != 0 {
+			t.Errorf("%s: a scan that was refused", name)
+		}
+		if tell(scan); r.Scan.Total != len(r.Info.Layers) || r.Scan.Done != 0 {
+			t.Errorf("%s: asked for %+v", name, r.Scan)
+		}
+		tell(pipeline.Progress{Stage: pipeline.StageSensitivity, Done: 3, Total: 22, Unit: "layers"})
+		if r.Scan.Done != 3 || r.Stage != pipeline.StageFineTune || r.Progress.Total != 0 {
+			t.Errorf("%s: scan %+v in stage %s, its progress %+v", name, r.Scan, r.Stage, r.Progress)
+		}
+		if tell(end); r.Scan.Total != 0 {
+			t.Errorf("%s, and the scan goes on: %+v", name, r.Scan)
+		}
+	}
+}
+
 func TestContinuingForgetsWhatIsComputedAgain(t *testing.T) {
 	journal := sample.Journal()
 	var events []pipeline.Event

@@ -1,0 +1,124 @@
+package ui
+
+import (
+	"encoding/csv"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/internal/sample"
+	"espalier/ui/state"
+)
+
+// TestSensitivityIsAskedForAndShown sorts by sensitivity before any is known,
+// does what the pane says, and finds every layer's in the order of the numbers.
+func TestSensitivityIsAskedForAndShown(t *testing.T) {
+	for _, size := range [][2]int{{60, 16}, {80, 24}, {120, 36}, {200, 60}} {
+		src := during(4, 75)
+		a := newTestApp(t, src, size[0], size[1])
+		press(a, "2", "s", "s", "s", "s", "s")
+		if view := a.View(); !strings.Contains(view, "Not known yet: t tests them, about 5s") || strings.Contains(view, "+0.") {
+			t.Errorf("%v: nothing is known, and it is not said:\n%s", size, view)
+		}
+		press(a, "t")
+		if diff := cmp.Diff([]pipeline.Command{{Do: pipeline.Scan, Source: "keyboard"}}, src.Sent()); diff != "" {
+			t.Errorf("commands (−want +got):\n%s", diff)
+		}
+		press(a, "g")
+		a.saidUntil, a.stale = testTime.Add(-time.Second), true
+		a.Update(nil)
+		layers := a.scene.run.Layers(state.Now)
+		shown := a.layers.shown(layers)
+		most := slices.MaxFunc(layers, func(a, b state.LayerRow) int { return int(1e6 * (a.Rise - b.Rise)) })
+		if layers[shown[0]].Name != most.Name || a.scene.layer != shown[0] {
+			t.Errorf("%v: %s is first, want %s", size, layers[shown[0]].Name, most.Name)
+		}
+		row := rowOf(a.View(), "▸"+state.Short(most.Name))
+		if want := fmt.Sprintf("%+.2f", most.Rise); !strings.Contains(row, want) {
+			t.Errorf("%v: the row %q lacks %s", size, row, want)
+		}
+		if readout := "loss " + state.Rise(most.Rise) + " without half of it at step 615"; size[0] >= 100 && !strings.Contains(a.View(), readout) {
+			t.Errorf("%v: nowhere is %q", size, readout)
+		}
+	}
+}
+
+// rowOf returns the row of a frame in which a text stands.
+func rowOf(frame, text string) string {
+	for _, line := range strings.Split(frame, "\n") {
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+	return ""
+}
+
+// TestWhatIsSaidWhereNoSensitivityIsKnown: of a run that is over, in its past,
+// and while it is measured.
+func TestWhatIsSaidWhereNoSensitivityIsKnown(t *testing.T) {
+	over := sample.Finished(sample.Journal())
+	a := newTestApp(t, over, 100, 30)
+	press(a, "2", "s", "s", "s", "s", "s", "t")
+	if !strings.Contains(a.View(), "This run recorded no sensitivities.") || len(over.Sent()) > 0 {
+		t.Errorf("a run that is over, after %v:\n%s", over.Sent(), a.View())
+	}
+	if line(a, "sensitivity"); !strings.Contains(a.View(), "the run is not in progress") {
+		t.Errorf(":sensitivity says %q", a.said)
+	}
+
+	a = newTestApp(t, during(4, 75), 100, 30)
+	press(a, "2", "t")
+	line(a, "goto 20")
+	if !strings.Contains(a.View(), "No sensitivities up to step 20.") {
+		t.Errorf("before the scan:\n%s", a.View())
+	}
+	a.scene.run.Apply(pipeline.Event{Seq: a.scene.run.Seq + 1, Body: pipeline.Progress{Stage: pipeline.StageSensitivity, Done: 3, Total: 22, Unit: "layers"}})
+	a.stale = true
+	a.Update(nil)
+	for _, want := range []string{"Testing the layers: 3 of 22.", "sensitivity    3/22 layers"} {
+		if !strings.Contains(a.View(), want) {
+			t.Errorf("while it is measured the screen lacks %q:\n%s", want, a.View())
+		}
+	}
+}
+
+// TestSensitivityIsExported: a number for each layer and the step it was measured
+// at; nothing where nothing was.
+func TestSensitivityIsExported(t *testing.T) {
+	a := newTestApp(t, during(4, 75), 80, 24)
+	press(a, "2")
+	column := func(name string) []string {
+		var text strings.Builder
+		table := a.layers.data(&a.scene)
+		if err := table.csv(&text); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(strings.NewReader(text.String())).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.Index(rows[0], name)
+		var values []string
+		for _, row := range rows[1:] {
+			values = append(values, row[i])
+		}
+		return values
+	}
+	if rises := column("loss_rise"); len(rises) != 22 || strings.Join(rises, "") != "" {
+		t.Errorf("before the scan: %q", rises)
+	}
+	press(a, "t")
+	rises, steps := column("loss_rise"), column("loss_rise_step")
+	for i, l := range a.scene.run.Layers(state.Now) {
+		var rise float64
+		if _, err := fmt.Sscan(rises[i], &rise); err != nil || math.Abs(rise-l.Rise) > 1e-12 || steps[i] != "615" {
+			t.Errorf("%s: %q at step %q, want %v", l.Name, rises[i], steps[i], l.Rise)
+		}
+	}
+}
