@@ -23,7 +23,7 @@ func TestSensitivityIsAskedForAndShown(t *testing.T) {
 		src := during(4, 75)
 		a := newTestApp(t, src, size[0], size[1])
 		press(a, "2", "s", "s", "s", "s", "s")
-		if view := a.View(); !strings.Contains(view, "Not known yet: t tests them, about 5s") || strings.Contains(view, "+0.") {
+		if view := a.View(); !strings.Contains(view, "Not known yet: t tests them, about 5s") || strings.Contains(view, " +0.") {
 			t.Errorf("%v: nothing is known, and it is not said:\n%s", size, view)
 		}
 		press(a, "t")
@@ -40,7 +40,7 @@ func TestSensitivityIsAskedForAndShown(t *testing.T) {
 			t.Errorf("%v: %s is first, want %s", size, layers[shown[0]].Name, most.Name)
 		}
 		row := rowOf(a.View(), "▸"+state.Short(most.Name))
-		if want := fmt.Sprintf("%+.2f", most.Rise); !strings.Contains(row, want) {
+		if want := fmt.Sprintf("%+.3f", most.Rise); !strings.Contains(row, want) {
 			t.Errorf("%v: the row %q lacks %s", size, row, want)
 		}
 		if readout := "loss " + state.Rise(most.Rise) + " without half of it at step 615"; size[0] >= 100 && !strings.Contains(a.View(), readout) {

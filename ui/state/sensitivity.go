@@ -97,18 +97,21 @@ func scanText(s pipeline.Sensitivity) (text, layer string) {
 		layer, Rise(most), calm, Rise(least)), layer
 }
 
-// Rise writes how much a loss rises, with its sign, in at most six cells: +0.41;
+// Rise writes how much a loss rises, with its sign, in at most six cells: +0.063;
 // a dash where that is not known.
 func Rise(d float64) string {
-	switch {
+	digits := 3
+	switch size := math.Abs(d); {
 	case math.IsNaN(d):
 		return "–"
-	case math.Abs(d) >= 1000 && !math.IsInf(d, 0):
+	case size < 0.0005:
+		return "±0.000"
+	case size >= 9999.5:
 		return minus(fmt.Sprintf("%+.0e", d))
-	case math.Abs(d) >= 100:
-		return minus(fmt.Sprintf("%+.0f", d))
-	case math.Abs(d) < 0.005:
-		return "±0.00"
+	case size >= 99.95:
+		digits = 0
+	case size >= 9.9995:
+		digits = 2
 	}
-	return minus(fmt.Sprintf("%+.2f", d))
+	return minus(fmt.Sprintf("%+.*f", digits, d))
 }

@@ -188,8 +188,8 @@ func TestSensitivityAsOfAStep(t *testing.T) {
 	}
 	lines := r.Log.Newest(3)
 	for i, want := range []string{
-		"sensitivity: conv1 minds most, loss +0.25 without the smaller half of its weights; fc least, ±0.00",
-		"sensitivity: conv1 minds most, loss +Inf without the smaller half of its weights; fc least, −0.25",
+		"sensitivity: conv1 minds most, loss +0.250 without the smaller half of its weights; fc least, ±0.000",
+		"sensitivity: conv1 minds most, loss +Inf without the smaller half of its weights; fc least, −0.250",
 		"sensitivity: the network's own loss is not finite",
 	} {
 		if lines[i].Text != want || (lines[i].Layer == "conv1") != (i < 2) {
@@ -208,6 +208,17 @@ func TestSensitivityAsOfAStep(t *testing.T) {
 	}
 	if len(r.scans) > scansKept {
 		t.Errorf("%d scans are kept", len(r.scans))
+	}
+}
+
+func TestRise(t *testing.T) {
+	for d, want := range map[float64]string{
+		0.0634: "+0.063", -0.0634: "−0.063", 0: "±0.000", -0.0004: "±0.000", 9.9994: "+9.999", 9.9996: "+10.00",
+		99.94: "+99.94", 99.96: "+100", 9999.4: "+9999", 123456: "+1e+05", math.Inf(1): "+Inf", math.NaN(): "–",
+	} {
+		if have := Rise(d); have != want {
+			t.Errorf("Rise(%v) = %q, want %q", d, have, want)
+		}
 	}
 }
 
