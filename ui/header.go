@@ -105,8 +105,8 @@ func position(s *scene, wide bool) []segment {
 		return append(segments, result(s)...)
 	}
 	stage, progress := r.Stage, r.Progress
-	if r.Scan.Total > 0 {
-		stage, progress = r.Scan.Stage, r.Scan
+	if r.Answering.Total > 0 {
+		stage, progress = r.Answering.Stage, r.Answering
 	}
 	if stage != "" {
 		segments = append(segments, segment{3, piece{theme.Plain, stage}})

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"espalier/compress/pipeline"
 	"espalier/ui/chart"
 	"espalier/ui/grid"
 	"espalier/ui/series"
@@ -190,9 +191,13 @@ func (p *calibrationPane) value(s *scene, w *pen, observer string, size int) {
 	}
 }
 
-// advice says what enter would do, where there are rows for it.
+// advice says what enter would do, or how far that is, where there are rows for it.
 func (p *calibrationPane) advice(s *scene, g *grid.Grid, r grid.Rect, y, size int) {
 	if !s.steerable() || r.H < y+2 {
+		return
+	}
+	if a := s.run.Answering; a.Stage == pipeline.StageCalibrate {
+		row(g, r, y).skip(1).putf(theme.Good, "measuring, %d%% done", 100*a.Done/a.Total)
 		return
 	}
 	text := fmt.Sprintf("enter measures n=%d", size)

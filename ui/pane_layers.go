@@ -131,8 +131,8 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 // sorted by them and none are known, or while they are measured.
 func (p *layersPane) unmeasured(s *scene, scanned bool) string {
 	switch {
-	case s.run.Scan.Total > 0:
-		return fmt.Sprintf("Testing the layers: %d of %d.", s.run.Scan.Done, s.run.Scan.Total)
+	case s.run.Answering.Stage == pipeline.StageSensitivity:
+		return fmt.Sprintf("Testing the layers: %d of %d.", s.run.Answering.Done, s.run.Answering.Total)
 	case scanned || p.order != bySensitivity:
 		return ""
 	case s.run.Status.Over() && !s.cursorOn:

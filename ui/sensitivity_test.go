@@ -78,7 +78,7 @@ func TestWhatIsSaidWhereNoSensitivityIsKnown(t *testing.T) {
 	if !strings.Contains(a.View(), "No sensitivities up to step 20.") {
 		t.Errorf("before the scan:\n%s", a.View())
 	}
-	a.scene.run.Apply(pipeline.Event{Seq: a.scene.run.Seq + 1, Body: pipeline.Progress{Stage: pipeline.StageSensitivity, Done: 3, Total: 22, Unit: "layers"}})
+	a.scene.run.Apply(pipeline.Event{Seq: a.scene.run.Seq + 1, Body: pipeline.Progress{Stage: pipeline.StageSensitivity, Done: 3, Total: 22, Unit: "layers", Asked: true}})
 	a.stale = true
 	a.Update(nil)
 	for _, want := range []string{"Testing the layers: 3 of 22.", "sensitivity    3/22 layers"} {

@@ -17,6 +17,8 @@ type control struct {
 	stopAfter bool      // end the run with the round in progress
 	reason    string    // why the run was stopped
 	asking    bool      // a command's own measurement is running
+	answered  int       // images of it that are done, before those in progress
+	answer    int       // images that it takes
 }
 
 // errSkipped ends a stage of training early.

@@ -106,14 +106,17 @@ type Planned struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Progress tells how far a stage without steps has come, or a scan of the layers
-// within a stage.
+// Progress tells how far a stage without steps has come, or within any stage the
+// answer to a command.
 type Progress struct {
 	Stage string `json:"stage"`
 	Round int    `json:"round"`
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
 	Unit  string `json:"unit"` // "images" or "layers"
+	// Asked is set for the answer to a command; Stage is then calibrate or
+	// sensitivity, and the run's own stage goes on afterwards.
+	Asked bool `json:"asked,omitempty"`
 	// Overall is the share of the whole run that is done, 0 to 1, and
 	// Remaining its estimated rest in seconds, 0 while unknown.
 	Overall   float64 `json:"overall"`

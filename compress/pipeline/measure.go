@@ -30,7 +30,7 @@ func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind
 		logits(dst[:n*classes], x[:n*dataset.ImageBytes])
 		t.Add(dst[:n*classes], labels[:n], classes)
 		r.estimate.add(kind, n, time.Since(began).Seconds())
-		if (batch+1)%progressEvery == 0 {
+		if (batch+1)%progressEvery == 0 || t.Total == split.Len() {
 			r.progress(t.Total, split.Len())
 		}
 	}
@@ -39,13 +39,15 @@ func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind
 
 // progress tells how far the stage's images are done.
 func (r *runner) progress(done, total int) {
-	if r.control.asking {
-		return
-	}
-	r.hub.Publish(Progress{
+	p := Progress{
 		Stage: r.stage, Round: r.round, Done: done, Total: total, Unit: "images",
 		Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
-	})
+	}
+	if c := &r.control; c.asking {
+		p.Stage, p.Asked = StageCalibrate, true
+		p.Done, p.Total = c.answered+done, c.answer
+	}
+	r.hub.Publish(p)
 }
 
 // evaluate measures the present network in fp32.
@@ -115,10 +117,12 @@ func (r *runner) calibrateNow(command Command) error {
 		observer = r.e.Quantize.Observer
 	}
 	r.eval.Reload()
+	r.control.answered, r.control.answer = 0, 2*r.data.Test.Len()+command.Images
 	float, err := r.tally(r.eval.Logits, r.data.Test, inferWork)
 	if err != nil {
 		return err
 	}
+	r.control.answered += float.Total
 	return r.curve(observer, 1, []int{command.Images}, float.Top1(), true)
 }
 
@@ -129,9 +133,16 @@ func (r *runner) curve(observer string, draw int, sizes []int, float float64, as
 		return err
 	}
 	began, observed := time.Now(), 0
-	return quantize.Calibrate(r.eval, r.engine, observer, load, sizes, func(c *quantize.Calibration) error {
+	observing := func(first, n int) ([]float32, error) {
+		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
+			r.progress(first, sizes[len(sizes)-1])
+		}
+		return load(first, n)
+	}
+	return quantize.Calibrate(r.eval, r.engine, observer, observing, sizes, func(c *quantize.Calibration) error {
 		calibrated := time.Since(began).Seconds()
 		r.estimate.add(observeWork, c.Images-observed, calibrated)
+		r.control.answered += c.Images - observed
 		observed = c.Images
 		began = time.Now()
 		_, t, err := r.point(c)

@@ -359,9 +359,19 @@ func TestSteering(t *testing.T) {
 		}
 	}
 	send(Command{Do: Calibrate, Images: 3})
-	found, steps = until(func(b Body) bool { p, ok := b.(CalibrationPoint); return ok && p.Asked })
+	var answered []int
+	found, steps = until(func(b Body) bool {
+		if p, ok := b.(Progress); ok && p.Asked && p.Stage == StageCalibrate && p.Total == 48+3+48 {
+			answered = append(answered, p.Done)
+		}
+		p, ok := b.(CalibrationPoint)
+		return ok && p.Asked
+	})
 	if p := found.(CalibrationPoint); steps != 0 || p.Images != 3 || p.Total != 48 {
 		t.Errorf("%d steps while paused, %+v", steps, p)
+	}
+	if want := []int{48, 48 + 3 + 48}; !slices.Equal(answered, want) { // fp32, then int8
+		t.Errorf("on the way %v images are done, want %v", answered, want)
 	}
 	send(Command{Do: Remark, Text: "here"})
 	found, _ = until(func(b Body) bool { _, ok := b.(Note); return ok })

@@ -73,7 +73,7 @@ func (r *runner) sensitivity() error {
 // scanned tells how many layers of a scan are done.
 func (r *runner) scanned(done, total int) {
 	r.hub.Publish(Progress{
-		Stage: StageSensitivity, Round: r.round, Done: done, Total: total, Unit: "layers",
+		Stage: StageSensitivity, Round: r.round, Done: done, Total: total, Unit: "layers", Asked: true,
 		Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
 	})
 }

@@ -55,7 +55,7 @@ type Run struct {
 	Stages    []pipeline.StageDone // of this round, in order
 	Step      pipeline.StepDone    // the newest
 	Progress  pipeline.Progress    // the newest of Stage; Total 0 when it has none
-	Scan      pipeline.Progress    // of the layers' sensitivity, within Stage; Total 0 when there is none
+	Answering pipeline.Progress    // of a command that has something measured, within Stage; Total 0 when there is none
 	Overall   float64              // share of the run that is done, 0 to 1
 	Remaining float64              // seconds, 0 while unknown
 	LastEpoch pipeline.EpochDone
@@ -155,7 +155,7 @@ func (r *Run) Apply(e pipeline.Event) {
 	if r.Status == Waiting {
 		r.Status = Running
 	}
-	r.scan(e.Body)
+	r.answer(e.Body)
 	r.fold(e)
 	r.Log.note(r, e)
 }
@@ -179,7 +179,7 @@ func (r *Run) fold(e pipeline.Event) {
 			r.Stage, r.StageNote, r.Progress = "", "", pipeline.Progress{}
 		}
 	case pipeline.Progress:
-		if b.Stage != pipeline.StageSensitivity {
+		if !b.Asked {
 			r.Stage, r.Progress = b.Stage, b
 		}
 		r.Overall, r.Remaining = b.Overall, b.Remaining
@@ -208,6 +208,8 @@ func (r *Run) fold(e pipeline.Event) {
 		r.measure(b)
 	case pipeline.Scales:
 		r.addScales(b)
+	case pipeline.Sensitivity:
+		r.addScan(b)
 	case pipeline.Quantized:
 		r.Quantized = &b
 	case pipeline.Planned:

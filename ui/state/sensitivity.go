@@ -10,26 +10,10 @@ import (
 // scansKept bounds how many scans of the layers are kept.
 const scansKept = 64
 
-// scan folds what happens around scans of the layers. While one lasts, nothing
-// else happens in a run.
-func (r *Run) scan(body pipeline.Body) {
-	switch b := body.(type) {
-	case pipeline.Commanded:
-		if b.Command.Do == pipeline.Scan && b.Refused == "" {
-			r.Scan = pipeline.Progress{Stage: pipeline.StageSensitivity, Total: len(r.Info.Layers), Unit: "layers"}
-		}
-		return // commands that wait are journalled afterwards
-	case pipeline.Progress:
-		if b.Stage == pipeline.StageSensitivity {
-			r.Scan = b
-			return
-		}
-	case pipeline.Sensitivity:
-		if r.scans = append(r.scans, b); len(r.scans) > scansKept {
-			r.scans = r.scans[1:]
-		}
+func (r *Run) addScan(s pipeline.Sensitivity) {
+	if r.scans = append(r.scans, s); len(r.scans) > scansKept {
+		r.scans = r.scans[1:]
 	}
-	r.Scan = pipeline.Progress{}
 }
 
 // Sensitivity returns the newest scan of the layers at or before a global step,

@@ -235,18 +235,18 @@ func TestAScanIsNoStage(t *testing.T) {
 		tell(pipeline.StepDone{Stage: pipeline.StageFineTune, GlobalStep: 1, Steps: 9})
 		refused := scan
 		refused.Refused = "no"
-		if tell(refused); r.Scan.Total != 0 {
+		if tell(refused); r.Answering.Total != 0 {
 			t.Errorf("%s: a scan that was refused", name)
 		}
-		if tell(scan); r.Scan.Total != len(r.Info.Layers) || r.Scan.Done != 0 {
-			t.Errorf("%s: asked for %+v", name, r.Scan)
+		if tell(scan); r.Answering.Total != len(r.Info.Layers) || r.Answering.Done != 0 {
+			t.Errorf("%s: asked for %+v", name, r.Answering)
 		}
-		tell(pipeline.Progress{Stage: pipeline.StageSensitivity, Done: 3, Total: 22, Unit: "layers"})
-		if r.Scan.Done != 3 || r.Stage != pipeline.StageFineTune || r.Progress.Total != 0 {
-			t.Errorf("%s: scan %+v in stage %s, its progress %+v", name, r.Scan, r.Stage, r.Progress)
+		tell(pipeline.Progress{Stage: pipeline.StageSensitivity, Done: 3, Total: 22, Unit: "layers", Asked: true})
+		if r.Answering.Done != 3 || r.Stage != pipeline.StageFineTune || r.Progress.Total != 0 {
+			t.Errorf("%s: scan %+v in stage %s, its progress %+v", name, r.Answering, r.Stage, r.Progress)
 		}
-		if tell(end); r.Scan.Total != 0 {
-			t.Errorf("%s, and the scan goes on: %+v", name, r.Scan)
+		if tell(end); r.Answering.Total != 0 {
+			t.Errorf("%s, and the scan goes on: %+v", name, r.Answering)
 		}
 	}
 }

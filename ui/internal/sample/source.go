@@ -139,7 +139,7 @@ func (s *Source) Send(c pipeline.Command) error {
 		s.tell(now, pipeline.CalibrationPoint{Images: c.Images, Draw: 1, Observer: "min-max", Top1: 0.9, Correct: 3600, Total: 4000, Float: 0.905, CalibrateSeconds: 0.1, EvaluateSeconds: 1.2, Asked: true})
 	case pipeline.Scan:
 		for done := range len(s.writer.info.Layers) + 1 {
-			s.tell(now, pipeline.Progress{Stage: pipeline.StageSensitivity, Round: 1, Done: done, Total: len(s.writer.info.Layers), Unit: "layers", Overall: 0.5, Remaining: 60})
+			s.tell(now, pipeline.Progress{Stage: pipeline.StageSensitivity, Round: 1, Done: done, Total: len(s.writer.info.Layers), Unit: "layers", Asked: true, Overall: 0.5, Remaining: 60})
 		}
 		s.tell(now, s.writer.sensitivity(step))
 	case pipeline.Inspect:
