@@ -190,9 +190,11 @@ func TestASessionInARealTerminal(t *testing.T) {
 	e.wait("n=10 of")
 	e.keys("Enter")
 	e.wait("90.00 (−0.50)")
+	e.keys("2", "t")
+	e.wait("by sensitivity of step")
 	e.keys("?", "G")
-	e.wait("Command line")
-	e.keys("Escape") // alone: together with the next key it would be alt and that key
+	e.wait("one multiply-add") // the help's end
+	e.keys("Escape")           // alone: together with the next key it would be alt and that key
 	e.wait("Sparsity by layer")
 	e.keys("Space")
 	e.wait("● RUN")
