@@ -62,6 +62,9 @@ screen "Calibration" calibration 100x30 \
 screen "Scales" scales 100x30 \
 	'The scale of every output channel as a power of two, and histograms of the channel'"'"'s and the layer'"'"'s weights without their zeros. `h` and `l` move between channels, `o` goes to the next one that stands out, `j` and `k` to other layers.' \
 	--keys "4 z j j j o"
+screen "A channel" channel 100x30 \
+	'`enter` shows the histogram of the selected channel'"'"'s weights; a dotted line marks where codes end. `c` asks a run in progress what cutting the ranges to a share would do to the signal-to-noise ratio: a look, which changes nothing.' \
+	--keys "4 z j j j o enter"
 screen "Activations" activations 100x30 \
 	'`,` shows the range and the histogram of what the layer puts out, counted on a logarithmic axis.' \
 	--keys "4 z j j j ,"
@@ -79,6 +82,9 @@ if [ $# -gt 1 ]; then
 		'What differs in results and settings; the losses and calibration curves of the runs lie over each other in panes 1 and 3.' \
 		--keys "7 z / $(basename "$2" | sed 's/./& /g')enter c"
 fi
+screen "Replay" replay 120x36 \
+	'A run that is over, as it was: `space` plays and pauses, `h` and `l` go back and on by one event, `.` by one step, `<` and `>` change the speed, `home`, `end` and `:goto 250` go elsewhere.' \
+	--keys "R : $(echo "$half" | sed 's/./& /g')enter h"
 screen "Leaving" leave 80x24 \
 	'`q` never ends a run by accident.' --step "$half" --keys "q"
 screen "Export" export 80x24 \

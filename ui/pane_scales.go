@@ -37,8 +37,8 @@ func (*scalesPane) about() string {
 	return "The int8 scale of every output channel's weights, as powers of two, that the layer has " +
 		"or would get from its present weights. Channels above three times the median scale stand " +
 		"out. SNR is the signal-to-noise ratio of the layer's int8 weights, per-tensor what one scale " +
-		"for all channels would cost of it, best clip the share of every channel's range that would " +
-		"make it highest; c asks what a share would do, which changes nothing in the run. Below, " +
+		"for all channels would cost of it, best clip the share of every channel's range, if any, that " +
+		"would make it higher; c asks what a share would do, which changes nothing in the run. Below, " +
 		"histograms of the channel's and of the layer's weights, zeros left out; enter shows the " +
 		"channel's large. , shows the layer's activations instead: their histogram, range, scale and " +
 		"zero point."
@@ -148,7 +148,10 @@ func tellNoise(w *pen, gap string, q pipeline.Scales) {
 		gap = "  "
 	}
 	w.fact(gap+"per-tensor −", theme.Plain, fmt.Sprintf("%.1f dB", q.PerTensorCost))
-	if q.BestClip > 0 {
+	switch {
+	case q.BestClip >= 1:
+		w.fact("", theme.Muted, "  best unclipped")
+	case q.BestClip > 0:
 		w.fact("  best clip ", theme.Plain, fmt.Sprintf("%.2f: %.1f dB", q.BestClip, q.BestSNR))
 	}
 }

@@ -62,7 +62,7 @@ func (a *App) askClip() {
 		return
 	}
 	best := "0.9"
-	if q, ok := a.scales.scales(&a.scene); ok && q.BestClip > 0 {
+	if q, ok := a.scales.scales(&a.scene); ok && q.BestClip > 0 && q.BestClip < 1 {
 		best = fmt.Sprintf("%.2f", q.BestClip)
 	}
 	a.ask("clip weights to: ", "a share of their range, 0.05 to 1 · changes nothing in the run · esc gives up", best, func(text string) (tea.Cmd, error) {
