@@ -119,7 +119,6 @@ screen and tells how much slower the steps are with it.
 When one step was done, the screen writes 0.5 kB at 80×24, 0.8 kB at 120×36 and
 1.7 kB at 200×60, colours included (`go test ./ui -run BytesPerFrame -v`): rows
 that did not change are not written, colours go by their numbers among 256, and
-blanks have none. A resized screen is written whole, with 5, 11 and 28 kB. The
-screen looks for news ten times a second, twice a
-second while the terminal is not looked at, and draws only when there is some.
+blanks have none. The screen looks for news ten times a second, twice a second
+while the terminal is not looked at, and draws only when there is some.
 EOF

@@ -56,6 +56,7 @@ type App struct {
 	grid     *grid.Grid
 	frame    string
 	stale    bool // the frame no longer shows what is known
+	drawn    time.Time
 	blurred  bool // the terminal is not looked at
 	mouseOff bool
 	bell     bool   // wanted while the terminal is not looked at
@@ -127,7 +128,7 @@ func (a *App) Update(msg tea.Msg) (model tea.Model, cmd tea.Cmd) {
 	}
 	cmd = tea.Batch(a.take(msg), a.list(), a.look())
 	if a.stale {
-		a.frame, a.stale = a.build(), false
+		a.frame, a.stale, a.drawn = a.build(), false, a.scene.now
 	}
 	return a, cmd
 }
@@ -200,19 +201,26 @@ func (a *App) events(msg eventsMsg) tea.Cmd {
 	if len(msg.events) > 0 {
 		v.heard = a.scene.now
 	}
+	more, before := len(msg.events) == batch, v.share
+	if v.share = 0; more {
+		v.share = msg.share
+	}
 	if v == a.shown {
-		a.scene.heard = v.heard
+		a.scene.heard, a.scene.share = v.heard, v.share
 		silent := a.scene.now.Sub(v.heard)
-		if len(msg.events) > 0 || v.player != nil || silent >= staleAfter*time.Second && !v.run.Status.Over() {
+		if v.share > 0 && before > 0 && a.scene.now.Sub(a.drawn) < tick {
+			// There will be another one soon.
+		} else if len(msg.events) > 0 || before > 0 || v.player != nil || silent >= staleAfter*time.Second && !v.run.Status.Over() {
 			a.stale = true // the header counts the seconds
 		}
 	}
+	if more {
+		return guard(fetch(v))
+	}
+	a.unreadable(v)
 	a.lost()
 	if a.home.run.Status.Over() && (a.leaving || a.options.ExitWhenDone) {
 		return tea.Quit
-	}
-	if len(msg.events) == batch {
-		return guard(fetch(v))
 	}
 	pause := tick
 	if a.blurred {

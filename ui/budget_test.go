@@ -177,6 +177,74 @@ func BenchmarkFirstFrame(b *testing.B) {
 	}
 }
 
+// BenchmarkFirstFrameOfALongRun is the time from opening the journal of a run of
+// 200,000 steps to a frame with the first of them.
+func BenchmarkFirstFrameOfALongRun(b *testing.B) {
+	folder := longJournal(b, 200_000)
+	for b.Loop() {
+		replay, err := pipeline.OpenReplay(folder, false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s := openSession(b, replay)
+		s.tty.wait(b)
+		s.tty.expect("READING")
+		s.tty.wait(b)
+		b.StopTimer()
+		s.end()
+		replay.Close()
+		b.StartTimer()
+	}
+}
+
+// longJournal returns the folder of a run with so many steps.
+func longJournal(b testing.TB, steps int) pipeline.Folder {
+	b.Helper()
+	folder := pipeline.Folder(b.TempDir())
+	journal, err := pipeline.OpenJournal(folder.Journal())
+	if err != nil {
+		b.Fatal(err)
+	}
+	journal.Append(sample.Journal()[0].Body)
+	for step := range steps {
+		journal.Append(pipeline.StepDone{Stage: pipeline.StageFineTune, Epoch: 1, Epochs: 1, Step: step + 1, Steps: steps, GlobalStep: step + 1, Loss: 1 / float64(step+1), LearningRate: 0.1})
+	}
+	if err := journal.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return folder
+}
+
+// A long journal is shown as it is read: the first frame has its beginning and
+// says how far the reading is, keys are answered meanwhile, and at last all is
+// there.
+func TestALongRunIsShownAsItIsRead(t *testing.T) {
+	const steps = 20 * batch
+	replay, err := pipeline.OpenReplay(longJournal(t, steps), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer replay.Close()
+	a := newTestApp(t, sample.Finished(nil), 100, 30)
+	cmd := a.show(newView(replay))
+	for frames := 1; cmd != nil; frames++ {
+		msg := cmd().(eventsMsg)
+		_, cmd = a.Update(msg)
+		a.Update(keyMsg("2")) // drawn whenever a key is pressed
+		read := a.scene.run.Step.GlobalStep
+		switch header, _, _ := strings.Cut(a.View(), "\n"); {
+		case len(msg.events) == batch:
+			if read != frames*batch-1 || !strings.Contains(header, fmt.Sprintf("READING %2d%%", int(100*replay.Share()+0.5))) {
+				t.Fatalf("after %d steps: %s", read, header)
+			}
+			continue
+		case read != steps || strings.Contains(header, "READING") || frames != 21:
+			t.Fatalf("after all %d steps, %d times: %s", read, frames, header)
+		}
+		break
+	}
+}
+
 // BenchmarkQuit is the time from a key to the restored terminal.
 func BenchmarkQuit(b *testing.B) {
 	var total time.Duration

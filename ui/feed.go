@@ -14,7 +14,7 @@ const (
 	tick      = 100 * time.Millisecond // between two looks at the events: 10 Hz
 	slowTick  = 500 * time.Millisecond // while the terminal is not looked at
 	heartbeat = time.Second            // look even if nothing was signalled
-	batch     = 8192                   // events taken at once
+	batch     = 2048                   // events taken at once: a fiftieth of a second
 )
 
 // eventsMsg brings a view's events since the last one; there may be none. Where
@@ -23,6 +23,14 @@ type eventsMsg struct {
 	view    *view
 	events  []pipeline.Event
 	rewound int
+	share   float64 // of what there is, how much was read; 0 where the source does not tell
+}
+
+// reader is a source that reads a journal as it is asked: it tells how much of
+// it was read, 0 to 1, and why it cannot be read on.
+type reader interface {
+	Share() float64
+	Err() error
 }
 
 // rewinder is a source whose run can go back to an earlier event: Rewound counts
@@ -50,13 +58,30 @@ func (a *App) lost() {
 	a.say(text)
 }
 
+// unreadable tells once that a view's journal cannot be read on.
+func (a *App) unreadable(v *view) {
+	r, ok := v.src.(reader)
+	if !ok || v.unreadable {
+		return
+	}
+	if err := r.Err(); err != nil {
+		v.unreadable = true
+		v.run.Log.Add(state.Line{Time: a.scene.now, Level: "error", Text: err.Error(), Step: v.run.Step.GlobalStep})
+		a.say(err.Error())
+	}
+}
+
 // news brings a view's events after seq, or from the first where the run went
 // back since the view had rewound for its count.
 func news(v *view, seq int64, rewound int) eventsMsg {
 	if r, ok := v.src.(rewinder); ok && r.Rewound() != rewound {
 		seq, rewound = 0, r.Rewound()
 	}
-	return eventsMsg{v, v.src.Since(seq, batch), rewound}
+	msg := eventsMsg{view: v, events: v.src.Since(seq, batch), rewound: rewound}
+	if r, ok := v.src.(reader); ok {
+		msg.share = r.Share()
+	}
+	return msg
 }
 
 // feed waits until there are new events, no sooner than pause after the call,

@@ -28,6 +28,9 @@ func standing(s *scene, wide bool) piece {
 			return piece{theme.Warn, fmt.Sprintf("‖ REPLAY event %d %s", s.run.Seq, s.run.Kind)}
 		}
 	}
+	if s.share > 0 {
+		return piece{theme.Warn, fmt.Sprintf("◌ READING %2.0f%%", 100*s.share)}
+	}
 	switch s.run.Status {
 	case state.Waiting:
 		return piece{theme.Muted, "◌ STARTING"}

@@ -19,6 +19,9 @@ type view struct {
 	player *player      // where the run is replayed; it is src then
 	shut   func() error // ends what was opened for the view; nil for none
 
+	share      float64 // of its events, how much was read while there is more; 0 when all
+	unreadable bool    // it was told why there is no more
+
 	rewound int // how often src's run had gone back when run was begun
 }
 
@@ -36,7 +39,7 @@ func (a *App) show(v *view) tea.Cmd {
 		s.cursorOn, s.others = false, nil
 		s.layer, s.channel, s.images, s.observer = 0, 0, 0, 0
 	}
-	s.run, s.heard, s.player = v.run, v.heard, v.player
+	s.run, s.heard, s.player, s.share = v.run, v.heard, v.player, v.share
 	a.loss.y = [2]float64{} // chosen anew
 	a.log.known, a.stale = v.run.Log.Count(), true
 	if !moved {

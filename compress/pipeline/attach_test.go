@@ -223,14 +223,17 @@ func TestReplayOfARewoundJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer replay.Close()
+	if n := len(replay.Since(0, 100)); n != 5 || replay.Rewound() != 0 {
+		t.Fatalf("%d events, went back %d times", n, replay.Rewound())
+	}
 	if _, err := j.Rewind(2); err != nil {
 		t.Fatal(err)
 	}
 	for range 9 {
 		j.Append(Log{Text: "after it went back"})
 	}
-	for range 2 { // one look notices, the next one reads
-		replay.refresh()
+	if events := replay.Since(5, 100); len(events) > 0 || replay.Rewound() != 1 {
+		t.Errorf("%d events of the time before, went back %d times", len(events), replay.Rewound())
 	}
 	var texts []string
 	for i, e := range replay.Since(0, 100) {
@@ -242,5 +245,69 @@ func TestReplayOfARewoundJournal(t *testing.T) {
 	want := append(slices.Repeat([]string{"before"}, 2), slices.Repeat([]string{"after it went back"}, 9)...)
 	if !slices.Equal(texts, want) {
 		t.Errorf("have %q", texts)
+	}
+}
+
+// TestReplayReadsWhatIsAskedFor looks at a long journal piece by piece: it is
+// read no further than events are asked for, every piece is as long as asked for
+// while there is more, and damage is told where it is reached.
+func TestReplayReadsWhatIsAskedFor(t *testing.T) {
+	f := Folder(t.TempDir())
+	j := open(t, f.Journal())
+	const whole = 3 * keepEvents
+	for i := range whole {
+		j.Append(StepDone{GlobalStep: i + 1, Loss: 1})
+	}
+	replay, err := OpenReplay(f, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer replay.Close()
+	if s := replay.Share(); s <= 0 || s > 0.001 {
+		t.Errorf("opening it reads %g of the journal", s)
+	}
+	after := int64(0)
+	for _, c := range []struct{ limit, want int }{{100, 100}, {1000, 1000}, {2 * keepEvents, 2 * keepEvents}} {
+		events := replay.Since(after, c.limit)
+		if len(events) != c.want || events[0].Seq != after+1 {
+			t.Fatalf("%d events after %d, want %d", len(events), after, c.want)
+		}
+		after += int64(len(events))
+		if s, want := replay.Share(), float64(after)/whole; s < 0.9*want || s > 1.1*want {
+			t.Errorf("%g of the journal was read, want about %g", s, want)
+		}
+	}
+	// Another reader, behind or ahead of the first, gets what it asks for, too.
+	for _, at := range []int64{0, 50, after - 10, whole - 20} {
+		if events := replay.Since(at, 20); len(events) != 20 || events[0].Seq != at+1 {
+			t.Errorf("after %d: %d events", at, len(events))
+		}
+	}
+	if events := replay.Since(whole-5, 20); len(events) != 5 || replay.Share() != 1 || replay.Err() != nil {
+		t.Errorf("at the end: %d events, %g read, %v", len(events), replay.Share(), replay.Err())
+	}
+	size, err := os.Stat(f.Journal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(f.Journal(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteAt([]byte("\n\x00"), size.Size()/2); err != nil {
+		t.Fatal(err)
+	}
+	damaged, err := OpenReplay(f, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer damaged.Close()
+	if n := len(damaged.Since(0, whole/4)); n != whole/4 || damaged.Err() != nil {
+		t.Errorf("before the damage: %d events, %v", n, damaged.Err())
+	}
+	damaged.Since(0, whole) // may take it for a run that went back
+	if n := len(damaged.Since(0, whole)); n < whole/3 || n > 2*whole/3 || damaged.Err() == nil || !strings.Contains(damaged.Err().Error(), "journal at offset") {
+		t.Errorf("at the damage: %d events, %v", n, damaged.Err())
 	}
 }

@@ -103,7 +103,11 @@ func decodeBody(kind string, data []byte) (Body, error) {
 
 func decodeAs[B Body](data []byte) (Body, error) {
 	var body B
-	if err := json.Unmarshal(data, &body); err != nil {
+	decode := func(data []byte) error { return json.Unmarshal(data, &body) }
+	if own, ok := any(&body).(json.Unmarshaler); ok {
+		decode = own.UnmarshalJSON // json would look through the data twice
+	}
+	if err := decode(data); err != nil {
 		return nil, err
 	}
 	return body, nil

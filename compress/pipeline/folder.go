@@ -120,19 +120,9 @@ type Listing struct {
 // ListRuns returns the runs under root, the newest first. A folder that cannot
 // be read is listed with its error.
 func ListRuns(root string) ([]Listing, error) {
-	entries, err := os.ReadDir(root)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
-	}
+	folders, err := runsUnder(root)
 	var all []Listing
-	for _, entry := range entries {
-		f := Folder(filepath.Join(root, entry.Name()))
-		if _, err := os.Stat(f.Journal()); err != nil {
-			continue // not a run
-		}
+	for _, f := range folders {
 		all = append(all, f.Listing())
 	}
 	slices.SortFunc(all, func(a, b Listing) int {
@@ -141,7 +131,33 @@ func ListRuns(root string) ([]Listing, error) {
 		}
 		return strings.Compare(b.Folder.Name(), a.Folder.Name())
 	})
-	return all, nil
+	return all, err
+}
+
+// LiveRuns returns the runs under root that a process is computing, by their
+// names. No journal is read, however long.
+func LiveRuns(root string) ([]Folder, error) {
+	folders, err := runsUnder(root)
+	return slices.DeleteFunc(folders, func(f Folder) bool { return f.Status() != StatusLive }), err
+}
+
+// runsUnder returns the folders under root that hold a journal.
+func runsUnder(root string) ([]Folder, error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	var folders []Folder
+	for _, entry := range entries {
+		f := Folder(filepath.Join(root, entry.Name()))
+		if _, err := os.Stat(f.Journal()); err == nil {
+			folders = append(folders, f)
+		}
+	}
+	return folders, nil
 }
 
 // Listing folds a run's journal and says what state the run is in.
@@ -150,17 +166,38 @@ func (f Folder) Listing() Listing {
 	// In this order: a run that ends in between is done, not interrupted.
 	live, unseen := locked(f)
 	l.State, l.Err = ReadState(f)
-	switch done := l.State.Done; {
-	case done != nil:
-		l.Status = done.Status
-	case live:
-		l.Status = StatusLive
-	case unseen != nil:
-		l.Status, l.Err = StatusUnknown, errors.Join(l.Err, unseen)
-	default:
-		l.Status = StatusInterrupted
+	l.Status = status(l.State.Done, live, unseen)
+	if l.Status == StatusUnknown {
+		l.Err = errors.Join(l.Err, unseen)
 	}
 	return l
+}
+
+// Status says what state the run is in. Of the journal it reads the last line:
+// nothing comes after a run's end, unless the run goes on.
+func (f Folder) Status() string {
+	live, unseen := locked(f)
+	var done *RunDone
+	if e, ok := lastEvent(f.Journal()); ok {
+		if b, ok := e.Body.(RunDone); ok {
+			done = &b
+		}
+	}
+	return status(done, live, unseen)
+}
+
+// status says what state a run is in that came to an end, or nil, and is
+// computed by a process, as far as can be seen.
+func status(done *RunDone, live bool, unseen error) string {
+	switch {
+	case done != nil:
+		return done.Status
+	case live:
+		return StatusLive
+	case unseen != nil:
+		return StatusUnknown
+	}
+	return StatusInterrupted
 }
 
 // Live reports whether a process is computing the run, as far as can be seen.

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -119,7 +118,7 @@ func scan(r io.Reader, from mark, see func(e Event, begin, end int64) error) (in
 			return offset, fmt.Errorf("journal at offset %d: %w", offset, err)
 		}
 		var e Event
-		if err := json.Unmarshal(line, &e); err != nil {
+		if err := e.UnmarshalJSON(line); err != nil { // by json.Unmarshal, each line would be looked through twice
 			if _, err := lines.Peek(1); errors.Is(err, io.EOF) {
 				return offset, nil // a crash can leave a last line of any bytes
 			}
@@ -138,6 +137,28 @@ func scan(r io.Reader, from mark, see func(e Event, begin, end int64) error) (in
 		}
 		offset = end
 	}
+}
+
+// lastEvent returns the event of the last whole line of the journal at path, and
+// false where there is none.
+func lastEvent(path string) (e Event, ok bool) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Event{}, false
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return Event{}, false
+	}
+	begin := max(info.Size()-2*maxLine, 0) // two lines: the last one may be torn
+	text, err := io.ReadAll(io.NewSectionReader(file, begin, info.Size()-begin))
+	if err != nil {
+		return Event{}, false
+	}
+	text = text[:bytes.LastIndexByte(text, '\n')+1]
+	line := text[bytes.LastIndexByte(bytes.TrimSuffix(text, []byte{'\n'}), '\n')+1:]
+	return e, e.UnmarshalJSON(line) == nil
 }
 
 // readLine returns the next line without its newline, or io.EOF when there is

@@ -13,22 +13,26 @@ import (
 const pollEvery = 50 * time.Millisecond
 
 // A Replay is a run as its folder tells it: a Source of a finished run, or of
-// one that another process is computing.
+// one that another process is computing. The journal is read as its events are
+// asked for, so that the first ones come at once however long it is.
 type Replay struct {
 	history
 	folder  Folder
 	follow  bool
+	total   int64 // bytes of the journal when it was last read; guarded by mu, as those below and what history knows
+	failure error // why not, where that was not for the lack of a whole line
 	stuck   int64 // where the journal could not be read on, the last time
-	rewound int   // guarded by mu, as what history knows
+	rewound int
 	changed chan struct{}
 	lost    chan struct{}
 	quit    chan struct{}
 	ended   sync.WaitGroup
 }
 
-// OpenReplay reads a run's journal. With follow set it looks for new events
+// OpenReplay opens a run's journal. With follow set it looks for new events
 // until Close, and commands go to the process that computes the run, if one
-// does.
+// does. An error means that there is no journal, or that it cannot be read from
+// its beginning; what comes to light later, Err tells.
 func OpenReplay(folder Folder, follow bool) (*Replay, error) {
 	file, err := os.Open(folder.Journal())
 	if err != nil {
@@ -38,9 +42,9 @@ func OpenReplay(folder Folder, follow bool) (*Replay, error) {
 		history: history{file: file}, folder: folder, follow: follow,
 		changed: make(chan struct{}, 1), lost: make(chan struct{}), quit: make(chan struct{}),
 	}
-	if _, err := r.refresh(); err != nil {
+	if r.Since(0, 1); r.Err() != nil {
 		file.Close()
-		return nil, fmt.Errorf("%s: %w", folder.Journal(), err)
+		return nil, r.Err()
 	}
 	r.signal()
 	if follow {
@@ -49,33 +53,79 @@ func OpenReplay(folder Folder, follow bool) (*Replay, error) {
 	return r, nil
 }
 
-// refresh reads what the journal has beyond the known part and reports whether
-// there was anything.
-func (r *Replay) refresh() (bool, error) {
+// Since returns at most limit events with Seq > after, oldest first, and less
+// than that only where the journal has no more. It reads what was not read yet.
+func (r *Replay) Since(after int64, limit int) []Event {
+	after = max(after, 0)
+	r.mu.Lock()
+	for went := r.rewound; r.last-after < int64(limit) && r.more(int64(limit)-(r.last-after)); {
+		if r.rewound != went {
+			r.mu.Unlock()
+			r.signal()
+			return nil // after is of the time before
+		}
+	}
+	r.mu.Unlock()
+	return r.history.Since(after, limit)
+}
+
+// more reads at most n events beyond the known part and reports whether it is
+// worth while to go on. The caller holds mu.
+func (r *Replay) more(n int64) bool {
 	info, err := r.file.Stat()
 	if err != nil {
-		return false, err
+		r.failure = err
+		return false
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if info.Size() == r.size {
-		return false, nil
+	r.total, r.failure = info.Size(), nil
+	if r.total == r.size {
+		return false
 	}
-	if info.Size() < r.size { // the run went on from an earlier checkpoint
+	if r.total < r.size { // the run went on from an earlier checkpoint
 		r.forget()
+		return true
 	}
 	from := mark{r.last + 1, r.size}
-	_, err = scan(io.NewSectionReader(r.file, r.size, info.Size()-r.size), from, func(e Event, begin, end int64) error {
+	_, err = scan(io.NewSectionReader(r.file, r.size, r.total-r.size), from, func(e Event, begin, end int64) error {
 		r.add(e, begin, end)
+		if n--; n == 0 {
+			return errStop
+		}
 		return nil
 	})
-	if err != nil && from.offset > 0 && r.size != r.stuck {
+	switch {
+	case err != nil && from.offset > 0 && r.size != r.stuck:
 		// It went back and has grown beyond that place already: what is known is
 		// of the time before, and is read again.
 		r.stuck = r.size
 		r.forget()
+		return true
+	case err != nil:
+		r.failure = fmt.Errorf("%s: %w", r.folder.Journal(), err)
+		return false
 	}
-	return r.size != from.offset, err
+	return n == 0 // else there is no other whole line
+}
+
+// Err returns why the journal could not be read to its end, or nil.
+func (r *Replay) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failure
+}
+
+// Share returns how much of the journal was read, 0 to 1.
+func (r *Replay) Share() float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return float64(r.size) / float64(max(r.total, 1))
+}
+
+// behind reports whether the journal, of a size, has more than was read of it.
+func (r *Replay) behind(size int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return size != r.total || r.failure != nil
 }
 
 // forget makes the journal one of which nothing is known. The caller holds mu.
@@ -84,23 +134,30 @@ func (r *Replay) forget() {
 	r.tail, r.last, r.size, r.saved, r.marks = nil, 0, 0, 0, nil
 }
 
-// poll announces new events. A journal that cannot be read for the moment, as
-// while its owner goes back to a checkpoint, is read again.
+// poll announces new events. A journal that could not be read, as while its owner
+// goes back to a checkpoint, is read again.
 func (r *Replay) poll() {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	lost := r.lost
+	size := int64(-1)
 	for silent := 0; ; silent++ {
 		select {
 		case <-r.quit:
 			return
 		case <-ticker.C:
 		}
-		if more, _ := r.refresh(); more {
-			r.signal()
-			silent = 0
+		info, err := r.file.Stat()
+		if err != nil {
+			continue
 		}
-		// Looked at seldom, and only after the last events were taken in.
+		if info.Size() != size {
+			size, silent = info.Size(), 0
+		}
+		if r.behind(size) {
+			r.signal()
+		}
+		// Looked at seldom, and only after the last events were written.
 		if lost != nil && silent%lookEvery == lookEvery-1 && !r.folder.Live() {
 			close(lost)
 			lost = nil

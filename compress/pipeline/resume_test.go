@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,8 +236,15 @@ func TestListRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		live, err := LiveRuns(root)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, r := range runs {
 			all = append(all, r.Status)
+			if status := r.Folder.Status(); status != r.Status || slices.Contains(live, r.Folder) != (status == StatusLive) {
+				t.Errorf("%s is %s, at a glance %s; of the live ones: %v", r.Folder.Name(), r.Status, status, live)
+			}
 		}
 		return all
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,6 +81,9 @@ func (f *displayFlags) printAttached(cmd *cobra.Command, source *pipeline.Replay
 	if err == nil {
 		err = cmd.Context().Err()
 	}
+	if err == nil {
+		err = source.Err()
+	}
 	if l := folder.Listing(); err == nil && live && l.Status == pipeline.StatusInterrupted {
 		return runError{fmt.Errorf("the process that computed the run is gone; go on with: espalier run --resume %s", folder)}
 	}
@@ -90,13 +92,13 @@ func (f *displayFlags) printAttached(cmd *cobra.Command, source *pipeline.Replay
 
 // standing says where a run stands that was looked at, and how to come back.
 func standing(folder pipeline.Folder) string {
-	switch l := folder.Listing(); l.Status {
+	switch status := folder.Status(); status {
 	case pipeline.StatusLive, pipeline.StatusUnknown:
 		return "The run goes on; look at it again with: espalier attach " + string(folder)
 	case pipeline.StatusDone:
 		return fmt.Sprintf("The run %s is done; its report is %s", folder.Name(), folder.Report())
 	default:
-		return fmt.Sprintf("The run %s is %s; go on with: espalier run --resume %s", folder.Name(), l.Status, folder)
+		return fmt.Sprintf("The run %s is %s; go on with: espalier run --resume %s", folder.Name(), status, folder)
 	}
 }
 
@@ -106,16 +108,14 @@ func attachTo(cmd *cobra.Command, root string, args []string) (pipeline.Folder, 
 	if len(args) > 0 {
 		return findRun(root, args[0])
 	}
-	all, err := pipeline.ListRuns(root)
-	if err != nil {
-		return "", err
-	}
-	live := slices.DeleteFunc(all, func(l pipeline.Listing) bool { return l.Status != pipeline.StatusLive })
+	live, err := pipeline.LiveRuns(root)
 	switch {
+	case err != nil:
+		return "", err
 	case len(live) == 0:
 		return "", fmt.Errorf("no run under %s is live: name one that is over, as espalier runs lists them, or begin one with espalier run", root)
 	case len(live) == 1:
-		return live[0].Folder, nil
+		return live[0], nil
 	}
 	in, ok := cmd.InOrStdin().(*os.File)
 	if ok && term.IsTerminal(int(in.Fd())) && isTerminal(cmd.ErrOrStderr()) {
@@ -123,19 +123,19 @@ func attachTo(cmd *cobra.Command, root string, args []string) (pipeline.Folder, 
 		if err != nil {
 			return "", err
 		}
-		return live[n].Folder, nil
+		return live[n], nil
 	}
 	var names []string
-	for _, l := range live {
-		names = append(names, l.Folder.Name())
+	for _, f := range live {
+		names = append(names, f.Name())
 	}
 	return "", fmt.Errorf("%d runs are live: name one of %s", len(names), strings.Join(names, ", "))
 }
 
 // chooseRun asks for one of several live runs and returns its place.
-func chooseRun(in io.Reader, out io.Writer, live []pipeline.Listing) (int, error) {
-	for i, l := range live {
-		fmt.Fprintf(out, "%3d  %s  %.0f %% done\n", i+1, l.Folder.Name(), 100*l.State.Overall)
+func chooseRun(in io.Reader, out io.Writer, live []pipeline.Folder) (int, error) {
+	for i, f := range live {
+		fmt.Fprintf(out, "%3d  %s  %.0f %% done\n", i+1, f.Name(), 100*f.Listing().State.Overall)
 	}
 	return choose(in, out, "Which run?", len(live))
 }

@@ -48,6 +48,9 @@ in --run-dir. The picture goes to standard output unless --output names a file.`
 			shot.Keys = strings.Fields(keys)
 			options.Runs = shelfOf(folder)
 			picture, err := ui.Draw(source, options, shot)
+			if failed := source.Err(); failed != nil {
+				return failed
+			}
 			if err != nil {
 				return fmt.Errorf("draw run %s: %w", folder.Name(), err)
 			}
