@@ -184,13 +184,13 @@ func TestTheCursorMovesEveryPane(t *testing.T) {
 	a.scene.cursor = 200 // in round 2
 	a.stale = true
 	a.Update(nil)
-	for what, want := range map[string]string{"loss title": "live", "layers as of round 2": "46.1% zero", "cursor": "@200"} {
-		if found := strings.Contains(a.View(), want); found != (want != "live") {
+	for what, want := range map[string]string{"loss title": "whole run", "layers as of round 2": "46.1% zero", "cursor": "@200"} {
+		if found := strings.Contains(a.View(), want); found != (want != "whole run") {
 			t.Errorf("%s: %q on screen is %v:\n%s", what, want, found, a.View())
 		}
 	}
 	press(a, "esc")
-	if a.scene.cursorOn || !strings.Contains(a.View(), "live") {
+	if a.scene.cursorOn || !strings.Contains(a.View(), "whole run") {
 		t.Error("esc does not leave the cursor")
 	}
 }

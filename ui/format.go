@@ -72,12 +72,29 @@ func loss(v float64) string {
 	return fmt.Sprintf("%.*f", 4-min(len(fmt.Sprintf("%.0f", v))-1, 3), v)
 }
 
-// significant writes a positive number with three digits: 0.0127, 6.13, 3.2e−5.
+// significant writes a positive number with three digits, small and large ones
+// with two and a power of ten: 0.0120, 6.13, 360, 3.2e−5.
 func significant(v float64) string {
-	if v != 0 && (math.Abs(v) < 1e-3 || math.Abs(v) >= 1e5) {
-		return strings.ReplaceAll(fmt.Sprintf("%.1e", v), "-", "−")
+	if v == 0 {
+		return "0"
 	}
-	return strings.ReplaceAll(fmt.Sprintf("%.3g", v), "-", "−")
+	text := strings.TrimSuffix(fmt.Sprintf("%#.3g", v), ".")
+	if math.Abs(v) < 1e-3 || math.Abs(v) >= 1e3 {
+		text = strings.NewReplacer("e-0", "e-", "e+0", "e").Replace(fmt.Sprintf("%.1e", v))
+		if math.Abs(v) >= 1e3 && math.Abs(v) < 1e5 {
+			text = fmt.Sprintf("%.0f", v)
+		}
+	}
+	return strings.ReplaceAll(text, "-", "−")
+}
+
+// grouped writes a whole number with its thousands apart: 270,896.
+func grouped(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // bytes writes a size in powers of 1000.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"espalier/compress/pipeline"
@@ -55,15 +56,17 @@ func standing(s *scene, wide bool) piece {
 }
 
 // A segment is a part of the header. Where room lacks, those of the highest rank
-// are left out first.
+// are left out first, or told by a short text when it is the turn of rank turn.
 type segment struct {
 	rank int
 	piece
+	turn  int
+	short string
 }
 
 // header draws the first row: state, what runs, how far it is.
 func header(s *scene, g *grid.Grid, r grid.Rect, wide bool) {
-	segments := []segment{{0, standing(s, wide)}}
+	segments := []segment{{0, standing(s, wide), 0, ""}}
 	segments = append(segments, identity(s, wide)...)
 	segments = append(segments, position(s, wide)...)
 	separator := " │ "
@@ -72,6 +75,9 @@ func header(s *scene, g *grid.Grid, r grid.Rect, wide bool) {
 	}
 	for rank := 9; rank > 0 && headerWidth(g, segments, separator) > r.W-2; rank-- {
 		segments = without(segments, rank)
+		if rank == 6 && headerWidth(g, segments, separator) > r.W-2 {
+			separator = "  " // rather than without the epoch
+		}
 	}
 	w := row(g, r, 0).skip(1)
 	for i, segment := range segments {
@@ -82,19 +88,41 @@ func header(s *scene, g *grid.Grid, r grid.Rect, wide bool) {
 	}
 }
 
-// identity tells experiment, data set, and on wide screens network and seed.
+// identity tells experiment, data set, and on wide screens network and seed. The
+// data set's name is always there: it tells what accuracies are of.
 func identity(s *scene, wide bool) []segment {
 	i := s.run.Info
 	if i.Experiment == "" {
 		return nil
 	}
-	if !wide {
-		return []segment{{1, piece{theme.Strong, i.Experiment + "·" + s.run.Dataset()}}}
+	text, data := i.Experiment+"·"+s.run.Dataset(), s.run.Dataset()
+	if wide {
+		text = i.Experiment + " · " + data
 	}
-	return []segment{
-		{1, piece{theme.Strong, i.Experiment + " · " + s.run.Dataset()}},
-		{8, piece{theme.Muted, fmt.Sprintf("%s · seed %d", i.Network, i.Seed)}},
+	if i.Experiment == i.Dataset {
+		text = data
 	}
+	segments := []segment{{1, piece{theme.Strong, text}, 6, data}}
+	if wide {
+		segments = append(segments, segment{8, piece{theme.Muted, fmt.Sprintf("%s · seed %d", i.Network, i.Seed)}, 0, ""})
+	}
+	return segments
+}
+
+// stages tells what a round consists of, and which of that is done.
+func stages(r *state.Run) string {
+	var parts []string
+	for _, stage := range []string{pipeline.StagePrune, pipeline.StageFineTune, pipeline.StageEvaluate} {
+		mark := "·"
+		if slices.ContainsFunc(r.Stages, func(d pipeline.StageDone) bool { return d.Stage == stage }) {
+			mark = "✓"
+		}
+		if stage == r.Stage {
+			mark = "▸"
+		}
+		parts = append(parts, stage+" "+mark)
+	}
+	return strings.Join(parts, "  ")
 }
 
 // position tells round, stage, step, speed and remaining time.
@@ -102,40 +130,55 @@ func position(s *scene, wide bool) []segment {
 	r := s.run
 	var segments []segment
 	if round, ok := r.Round(); ok {
-		segments = append(segments, segment{2, piece{theme.Plain, fmt.Sprintf("round %d/%d", round.Round, r.RoundCount())}})
+		segments = append(segments, segment{2, piece{theme.Plain, fmt.Sprintf("round %d/%d", round.Round, r.RoundCount())}, 0, ""})
 	}
 	if r.Status.Over() {
 		return append(segments, result(s)...)
 	}
-	stage, progress := r.Stage, r.Progress
+	doing, progress := r.Stage, r.Progress
 	if r.Answering.Total > 0 {
-		stage, progress = r.Answering.Stage, r.Answering
+		doing, progress = r.Answering.Stage, r.Answering
 	}
-	if stage != "" {
-		segments = append(segments, segment{3, piece{theme.Plain, stage}})
-	}
-	switch training := stage == pipeline.StageFineTune || stage == pipeline.StageDense && progress.Total == 0; {
-	case training && r.Step.Steps > 0:
-		epoch, step := "ep", ""
+	stage := segment{3, piece{theme.Plain, doing}, 0, ""}
+	training := doing == pipeline.StageFineTune || doing == pipeline.StageDense && progress.Total == 0
+	if training && r.Step.Steps > 0 {
+		epoch := "ep"
 		if wide {
-			epoch, step = "epoch", "step "
+			epoch = "epoch"
 		}
-		segments = append(segments,
-			segment{5, piece{theme.Plain, fmt.Sprintf("%s %d/%d", epoch, r.Step.Epoch, r.Step.Epochs)}},
-			segment{4, piece{theme.Plain, fmt.Sprintf("%s%*d/%d", step, len(fmt.Sprint(r.Step.Steps)), r.Step.Step, r.Step.Steps)}},
-			segment{6, piece{theme.Plain, fmt.Sprintf("%5.0f img/s", r.Step.ImagesPerSec)}})
+		stage.turn, stage.short = 5, stage.text
+		stage.text += fmt.Sprintf(" %s %d/%d", epoch, r.Step.Epoch, r.Step.Epochs)
+	} else if round, ok := r.Round(); wide && ok && round.Done == nil && doing != "" && doing == r.Stage {
+		stage.turn, stage.short = 9, stage.text
+		stage.text = stages(r)
+	}
+	if stage.text != "" {
+		segments = append(segments, stage)
+	}
+	put := func(rank int, style grid.Style, format string, args ...any) {
+		segments = append(segments, segment{rank, piece{style, fmt.Sprintf(format, args...)}, 0, ""})
+	}
+	switch {
+	case training && r.Step.Steps > 0:
+		step := ""
+		if wide {
+			step = "step "
+		}
+		put(4, theme.Plain, "%s%*d/%d", step, len(fmt.Sprint(r.Step.Steps)), r.Step.Step, r.Step.Steps)
+		put(7, theme.Plain, "%5.0f img/s", r.Step.ImagesPerSec)
 	case progress.Total > 0:
-		segments = append(segments, segment{4, piece{theme.Plain, fmt.Sprintf("%*d/%d %s", len(fmt.Sprint(progress.Total)), progress.Done, progress.Total, progress.Unit)}})
+		put(4, theme.Plain, "%*d/%d %s", len(fmt.Sprint(progress.Total)), progress.Done, progress.Total, progress.Unit)
 	case r.StageNote != "":
-		segments = append(segments, segment{7, piece{theme.Muted, r.StageNote}})
+		put(7, theme.Muted, "%s", r.StageNote)
 	}
 	if wide {
-		segments = append(segments, segment{7, piece{theme.Muted, "wall " + duration(r.Latest.Sub(r.Started).Seconds())}})
+		put(8, theme.Muted, "wall %-6s", duration(r.Latest.Sub(r.Started).Seconds()))
 	}
 	if r.PauseAt > 0 {
-		segments = append(segments, segment{3, piece{theme.Warn, fmt.Sprintf("pauses at %d", r.PauseAt)}})
+		put(3, theme.Warn, "pauses at %d", r.PauseAt)
 	}
-	return append(segments, segment{2, piece{theme.Plain, "ETA " + remaining(r, wide)}})
+	put(2, theme.Plain, "ETA %s", remaining(r, wide))
+	return segments
 }
 
 // uncertain is how much later the latest prediction of the end must be than the
@@ -161,16 +204,19 @@ func result(s *scene) []segment {
 		return nil
 	}
 	var segments []segment
+	put := func(rank int, style grid.Style, format string, args ...any) {
+		segments = append(segments, segment{rank, piece{style, fmt.Sprintf(format, args...)}, 0, ""})
+	}
 	if done.Top1 > 0 {
-		segments = append(segments, segment{2, piece{theme.Strong, fmt.Sprintf("%.2f%% zero", 100*done.Sparsity)}},
-			segment{3, piece{theme.Plain, fmt.Sprintf("top-1 %.2f → %.2f", 100*done.Dense, 100*done.Top1)}})
+		put(2, theme.Strong, "%.2f%% zero", 100*done.Sparsity)
+		put(3, theme.Plain, "top-1 %.2f → %.2f", 100*done.Dense, 100*done.Top1)
 	}
 	if done.Int8 > 0 {
-		segments = append(segments, segment{4, piece{theme.Plain, fmt.Sprintf("int8 %.2f", 100*done.Int8)}})
+		put(4, theme.Plain, "int8 %.2f", 100*done.Int8)
 	}
-	segments = append(segments, segment{6, piece{theme.Muted, "took " + duration(done.Seconds)}})
+	put(7, theme.Muted, "took %s", duration(done.Seconds))
 	if done.Reason != "" {
-		segments = append(segments, segment{5, piece{theme.Warn, done.Reason}})
+		put(5, theme.Warn, "%s", done.Reason)
 	}
 	return segments
 }
@@ -186,9 +232,13 @@ func headerWidth(g *grid.Grid, segments []segment, separator string) int {
 	return n
 }
 
+// without returns the segments of other ranks, short those whose turn it is.
 func without(segments []segment, rank int) []segment {
 	var kept []segment
 	for _, s := range segments {
+		if s.turn == rank {
+			s.text = s.short
+		}
 		if s.rank != rank {
 			kept = append(kept, s)
 		}
@@ -245,34 +295,40 @@ func tabs(s *scene, g *grid.Grid, r grid.Rect, panes []pane, focus paneID) {
 		}
 		w.skip(tab.gap).put(style, tab.text)
 	}
-	w.skip(1)
 	end := r.X + r.W - 1
-	end = meter(g, w.x+1, end, r.Y, "run", s.run.Overall)
+	if n := end - w.x - 1; n < meterWidth(n, "run ") { // the only one may do without its name
+		meter(g, w.x+1, end, r.Y, "", s.run.Overall)
+		return
+	}
+	end = meter(g, w.x+1, end, r.Y, "run ", s.run.Overall)
 	if round, ok := s.run.Round(); ok && round.Done == nil && r.W >= 100 && s.run.Step.Round == round.Round && s.run.Step.Steps > 0 {
-		meter(g, w.x+1, end-2, r.Y, "round", float64(s.run.Step.Step)/float64(s.run.Step.Steps))
+		meter(g, w.x+1, end-2, r.Y, "round ", float64(s.run.Step.Step)/float64(s.run.Step.Steps))
 	}
 }
 
+// meterWidth returns the cells of a labelled bar with its share where there are
+// so many.
+func meterWidth(room int, label string) int {
+	return len(label) + min(max(room/3, 8), 24) + 4
+}
+
 // meter draws a labelled bar that ends before column end and returns where it
-// begins; it draws nothing where columns from begin on do not suffice.
+// begins. Where columns from begin on do not suffice, it leaves out the bar, and
+// then all.
 func meter(g *grid.Grid, begin, end, y int, label string, share float64) int {
 	room := end - begin
-	width := min(max(room/3, 8), 24)
-	if room < 5 {
+	if room < len(label)+4 {
 		return end
 	}
 	share = min(max(share, 0), 1)
 	x := end - 4
 	g.Text(x, y, fmt.Sprintf("%3.0f%%", 100*share), theme.Strong, 4)
-	if room < width+5 {
-		return x
+	if width := meterWidth(room, label); room >= width {
+		x = end - width + len(label)
+		bar(g, x, y, width-len(label)-4, share, 0, theme.Bar)
 	}
-	x -= width
-	bar(g, x, y, width, share, 0, theme.Bar)
-	if x-len(label)-1 >= begin {
-		x -= len(label) + 1
-		g.Text(x, y, label, theme.Muted, len(label))
-	}
+	x -= len(label)
+	g.Text(x, y, label, theme.Muted, len(label))
 	return x
 }
 

@@ -40,9 +40,36 @@ func (a *App) drawHelp(g *grid.Grid) {
 	}
 }
 
-// helpLines returns the help for the focused pane, then for the whole screen and
-// the other panes.
+// helpLines returns the whole help: what can be pressed and typed, what is no
+// key, and the other panes.
 func (a *App) helpLines(width int) [][]piece {
+	lines := a.keyLines(width)
+	for _, topic := range a.topics() {
+		lines = append(lines, nil, []piece{{theme.Focus, topic.name}})
+		for _, e := range topic.entries {
+			lines = append(lines, entry(width, e[0], e[1])...)
+		}
+	}
+	for id, p := range a.panes {
+		if paneID(id) == a.focus {
+			continue
+		}
+		lines = append(lines, nil, []piece{{theme.Focus, fmt.Sprintf("In pane %d, %s", id+1, p.name())}})
+		for _, text := range wrap(p.about(), width) {
+			lines = append(lines, []piece{{theme.Plain, text}})
+		}
+		for i := range a.table {
+			if b := &a.table[i]; b.help != "" && slices.Contains(b.in, paneID(id)) {
+				lines = append(lines, entry(width, b.listed(), b.described())...)
+			}
+		}
+	}
+	return lines
+}
+
+// keyLines returns the keys of the focused pane, those of the whole screen, and
+// the commands of the command line.
+func (a *App) keyLines(width int) [][]piece {
 	p := a.panes[a.focus]
 	lines := [][]piece{{{theme.Focus, p.name()}}}
 	for _, text := range wrap(p.about(), width) {
@@ -64,24 +91,73 @@ func (a *App) helpLines(width int) [][]piece {
 	for _, c := range colons() {
 		lines = append(lines, entry(width, ":"+strings.TrimSpace(c.name+" "+c.argument), c.help)...)
 	}
-	lines = append(lines, a.helpElsewhere(width)...)
-	lines = append(lines, nil)
-	for _, text := range wrap("Glyphs: braille ⣿⡇⠤, blocks ▁▃▅█░▒▓, lines ╭─┊┆. If these look wrong, press #. "+
-		"Zero is the share of weights that are zero, points (pt) are percentage points, one MAC is one multiply-add.", width) {
-		lines = append(lines, []piece{{theme.Muted, text}})
-	}
 	return lines
 }
 
-// passing returns the lines of entries and headings that contain a text, upper
-// and lower case the same. What an entry needs more than one line for stays
-// together.
+// A topic is a part of the help that is not about keys.
+type topic struct {
+	name    string
+	entries [][2]string // what, and what it means
+}
+
+// topics returns what else there is to know.
+func (a *App) topics() []topic {
+	beside := [][2]string{
+		{"espalier attach", "this screen for a run that another process computes or that is over; several may look at one run"},
+		{"espalier run --resume", "go on with a run that was interrupted"},
+		{"espalier screenshot", "what this screen shows as text, SVG or PNG, after any step, without a terminal"},
+		{"espalier compare, runs", "what pane 7 shows, as text or JSON"},
+		{"--theme --glyphs", "choose what T and # change; --no-mouse, --bell and $NO_COLOR as well"},
+	}
+	if a.options.Preferences != "" {
+		beside = append(beside, [2]string{"preferences", "theme, glyphs, mouse, bell, smoothing and borders are remembered in " + a.options.Preferences})
+	}
+	return []topic{
+		{"Mouse", [][2]string{
+			{"click", "focuses a pane and selects what it points at: a step, a layer, a channel, a calibration size, a line, a round, a run; on a tab, shows that pane"},
+			{"wheel", "zooms the loss, moves through lists, scrolls this help"},
+			{"drag a border", "makes charts wider or panes higher"},
+			{"shift+drag", "selects text in most terminals; M leaves the mouse to the terminal altogether"},
+		}},
+		{"Signs", [][2]string{
+			{"● ‖ ◌ ✓ ✗ ↺ !", "before the state: the run computes, is paused, begins or is read, is over, failed, is replayed, was silent for half a minute"},
+			{"┊ R1 R2 …", "where a pruning round begins"},
+			{"◆", "a note in the loss; a marked run in the list, where ● is the run that is shown"},
+			{"┆", "in a bar: the sparsity that the round aims at"},
+			{"· ░ ▒ ▓ █", "less than 20, 40, 60, 80, 100 % of the weights are zero; before them the layer, behind them its percentage"},
+			{"▸", "the selected row; the stage in progress"},
+			{"▲", "the selected channel of the scales; in the loss, an infinite one"},
+			{"×", "a loss that is not a number; before a factor: so many times the median"},
+			{"• ● ╌", "a calibration size that was measured, the selected one, and what fp32 reaches"},
+			{"!", "before a line of the log: it needs a look; ✗: an error"},
+			{"· … –", "not reached yet, being computed, not measured"},
+			{"zero, pt, MAC", "the share of weights that are zero, percentage points, one multiply-add"},
+			{"⣿⡇⠤ ▁▃▅█░▒▓ ╭─┊┆", "braille, blocks, lines: where they look wrong, # changes the glyphs"},
+		}},
+		{"Beside the screen", beside},
+	}
+}
+
+// passing returns what contains a text, upper and lower case the same: whole
+// sections where their headings do, and else entries and paragraphs, under the
+// headings that they belong to.
 func passing(lines [][]piece, text string) [][]piece {
-	var kept [][]piece
+	var kept, heading [][]piece
+	section := false // all of it is kept
 	for begin := 0; begin < len(lines); {
 		end := begin + 1
-		for end < len(lines) && len(lines[end]) == 2 && strings.TrimSpace(lines[end][0].text) == "" {
-			end++
+		switch line := lines[begin]; {
+		case len(line) == 0:
+			begin = end
+			continue
+		case len(line) == 2: // an entry, with the lines that it needs
+			for end < len(lines) && len(lines[end]) == 2 && strings.TrimSpace(lines[end][0].text) == "" {
+				end++
+			}
+		case line[0].style != theme.Focus: // a paragraph
+			for end < len(lines) && len(lines[end]) == 1 {
+				end++
+			}
 		}
 		whole := ""
 		for _, line := range lines[begin:end] {
@@ -89,8 +165,15 @@ func passing(lines [][]piece, text string) [][]piece {
 				whole += p.text + " "
 			}
 		}
-		if strings.Contains(strings.ToLower(whole), strings.ToLower(text)) {
-			kept = append(kept, lines[begin:end]...)
+		found := strings.Contains(strings.ToLower(whole), strings.ToLower(text))
+		switch isHeading := lines[begin][0].style == theme.Focus; {
+		case isHeading && found:
+			kept, heading, section = append(kept, lines[begin]), nil, true
+		case isHeading:
+			heading, section = lines[begin:end], false
+		case found || section:
+			kept = append(append(kept, heading...), lines[begin:end]...)
+			heading = nil
 		}
 		begin = end
 	}
@@ -135,31 +218,7 @@ func (a *App) helpKeys(width int, pass func(*binding) bool) [][]piece {
 		if b.help == "" || !pass(b) || !(b.in == nil || b.works(a, a.focus)) {
 			continue
 		}
-		lines = append(lines, entry(width, b.listed(), b.help)...)
-	}
-	return lines
-}
-
-// helpElsewhere returns the lines for what keys do in other panes, also at other
-// times, each in the first pane that has it.
-func (a *App) helpElsewhere(width int) [][]piece {
-	var lines [][]piece
-	told := make([]bool, len(a.table))
-	for i := range a.table {
-		told[i] = slices.Contains(a.table[i].in, a.focus)
-	}
-	for p := range paneCount {
-		var keys [][]piece
-		for i := range a.table {
-			if b := &a.table[i]; slices.Contains(b.in, p) && b.help != "" && !told[i] {
-				told[i] = true
-				keys = append(keys, entry(width, b.listed(), b.help)...)
-			}
-		}
-		if len(keys) > 0 {
-			lines = append(lines, nil, []piece{{theme.Focus, "In pane " + fmt.Sprint(int(p)+1) + ", " + a.panes[p].name()}})
-			lines = append(lines, keys...)
-		}
+		lines = append(lines, entry(width, b.listed(), b.described())...)
 	}
 	return lines
 }
@@ -174,6 +233,15 @@ func (b *binding) listed() string {
 		keys = append(keys, keyLabel(k))
 	}
 	return strings.Join(keys, " ")
+}
+
+// described returns what the binding does, with its hint where that is another
+// word, so that what the hint line says is found.
+func (b *binding) described() string {
+	if strings.Contains(b.help, b.hint) {
+		return b.help
+	}
+	return b.hint + ": " + b.help
 }
 
 // helpKey scrolls the help, filters it or closes it.

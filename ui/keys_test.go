@@ -147,3 +147,50 @@ func TestEveryKeyIsHarmlessOnAnEmptyScreen(t *testing.T) {
 		}
 	}
 }
+
+// Whatever there is to know is found by searching the help, from every pane.
+func TestEverythingIsFoundInTheHelp(t *testing.T) {
+	a := newTestApp(t, sample.Finished(sample.Journal()), 80, 24)
+	a.options.Preferences = "/home/me/screen.json"
+	for pane := range paneCount {
+		a.focus = pane
+		lines := a.helpLines(76)
+		found := func(text string) string {
+			all := ""
+			for _, line := range passing(lines, text) {
+				for _, p := range line {
+					all += p.text
+				}
+				all += "\n"
+			}
+			return all
+		}
+		for i := range a.table {
+			b := &a.table[i]
+			if b.help == "" || b.in == nil && !b.works(a, pane) {
+				continue // waits for a state, such as a replay
+			}
+			if b.in != nil && !slices.Contains(b.in, pane) || b.works(a, pane) {
+				text, _, _ := strings.Cut(b.help, " ")
+				if got := found(text); !strings.Contains(got, b.listed()) {
+					t.Errorf("in %s, %q does not find %q:\n%s", a.panes[pane].name(), text, b.listed(), got)
+				}
+				if !strings.Contains(found(b.hint), b.listed()) {
+					t.Errorf("in %s, the hint %q does not find %q", a.panes[pane].name(), b.hint, b.listed())
+				}
+			}
+		}
+		for text, want := range map[string]string{
+			"mouse": "drag a border", "DRAG": "Mouse\n", "click": "calibration size", "◆": "a note", "┆": "aims at", "▲": "channel",
+			"espalier attach": "Beside the screen", "screenshot": "SVG", "replay": "from its beginning", "screen.json": "preferences",
+			"percentage": "MAC", "ema": "In pane 1", "median": "per-tensor", ":goto": "Command line",
+		} {
+			if pane == paneLoss && text == "ema" || pane == paneScales && text == "median" {
+				continue // its own pane has no such heading
+			}
+			if got := found(text); !strings.Contains(got, want) {
+				t.Errorf("in %s, %q does not find %q:\n%s", a.panes[pane].name(), text, want, got)
+			}
+		}
+	}
+}

@@ -43,6 +43,10 @@ func (p *calibrationPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool
 		centred(g, inside, theme.Muted, text)
 		return
 	}
+	if len(s.run.Points) == 0 {
+		centred(g, inside, theme.Muted, p.expectation(s, min(inside.W-4, 56))...)
+		return
+	}
 	lines := 1 + len(s.run.Observers())
 	table := grid.Rect{}
 	switch {
@@ -54,24 +58,28 @@ func (p *calibrationPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool
 	case inside.H >= 7:
 		table, inside = inside.Bottom(1)
 	}
-	if len(s.run.Points) == 0 {
-		centred(g, inside, theme.Muted, p.expectation(s)...)
-	} else {
-		p.chart(s, g, inside)
-	}
+	p.chart(s, g, inside)
 	p.table(s, g, table)
 }
 
-// expectation says when the first point will come.
-func (p *calibrationPane) expectation(s *scene) []string {
+// expectation says when the first point will come, in lines of a width.
+func (p *calibrationPane) expectation(s *scene, width int) []string {
 	if s.run.Status.Over() {
 		return []string{"No size was measured in this run."}
 	}
-	return []string{
-		"No size measured yet.",
-		fmt.Sprintf("A sweep over %d sizes", len(s.run.Info.Sizes)),
-		"follows the last round.",
+	sizes := s.run.Sizes()
+	lines := wrap(fmt.Sprintf("No size was measured yet. The sweep over %d sizes, %s to %s images, follows the last round.",
+		len(sizes), sizeLabel(sizes[0]), sizeLabel(sizes[len(sizes)-1])), width)
+	size, observer := s.selectedSize(), s.selectedObserver()
+	switch cost, known := s.run.Cost(size); {
+	case s.run.Asked(size, observer):
+		lines = append(lines, wrap(fmt.Sprintf("n=%s is being measured with %s.", sizeLabel(size), observer), width)...)
+	case known:
+		lines = append(lines, wrap(fmt.Sprintf("enter measures n=%s with %s now, in about %s.", sizeLabel(size), observer, duration(max(cost, 1))), width)...)
+	default:
+		lines = append(lines, wrap(fmt.Sprintf("enter measures n=%s with %s now, [ and ] choose another size.", sizeLabel(size), observer), width)...)
 	}
+	return lines
 }
 
 func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
@@ -87,6 +95,7 @@ func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
 			lo, hi = min(lo, point.Min), max(hi, point.Max)
 		}
 	}
+	lo = min(lo, hi-0.01) // less than a point is no difference to draw large
 	lo, hi = chart.Nice(100*lo, 100*hi)
 	x := chart.NewAxis(float64(sizes[0]), float64(sizes[len(sizes)-1]), true)
 	var ticks []chart.Tick

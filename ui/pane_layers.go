@@ -107,7 +107,7 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		centred(g, inside, theme.Muted, "No layer passes /"+p.filter.text+"; esc clears the filter.")
 		return
 	}
-	head := p.heading(g, inside, c, len(shown))
+	head := p.heading(s, g, inside, c, len(shown))
 	body := inside
 	if head {
 		_, body = inside.Top(1)
@@ -155,17 +155,21 @@ func (p *layersPane) test(s *scene) {
 }
 
 // heading names the columns where there is a row to spare.
-func (p *layersPane) heading(g *grid.Grid, r grid.Rect, c layerColumns, layers int) bool {
+func (p *layersPane) heading(s *scene, g *grid.Grid, r grid.Rect, c layerColumns, layers int) bool {
 	if r.H == layers || r.H < 12 { // rather a layer than its heading
 		return false
 	}
 	w := row(g, r, 0).put(theme.Muted, fmt.Sprintf(" %-*s", c.name, "layer"))
 	if c.rounds > 0 {
-		label := "rounds"
-		if c.rounds < len(label) {
-			label = ""
+		current, _ := s.run.Round()
+		for round := 1; round <= c.rounds/c.each; round++ {
+			style := theme.Muted
+			if round == current.Round {
+				style = theme.Strong
+			}
+			w.putf(style, "%-*d", c.each, round%10)
 		}
-		w.putf(theme.Muted, "%-*s ", c.rounds, label)
+		w.skip(1)
 	}
 	w.skip(c.bar).putf(theme.Muted, "%6s", "zero")
 	if c.delta {

@@ -96,6 +96,8 @@ func (p *lossPane) settings(s *scene) []string {
 		view = fmt.Sprintf("@%.0f", s.cursor)
 	case p.view.pinned:
 		view = "pinned"
+	case s.run.Status.Over():
+		view = "whole run"
 	case p.view.width > 0:
 		view = fmt.Sprintf("live, last %.0f", p.view.width)
 	}
@@ -125,7 +127,7 @@ func (p *lossPane) curves(s *scene, g *grid.Grid, r grid.Rect, lo, hi float64) {
 	p.fitY(append(curves, compared...)...)
 	area := chart.Axes(g, r, x, chart.NewAxis(p.y[0], p.y[1], p.logY), p.xTicks(x, r.W), nil)
 	p.area = area
-	p.rounds(s, g, area)
+	p.rounds(s, g, area, false)
 	place := func(spans []series.Span) []series.Span { return p.place(s.run, spans) }
 	if smoothings[p.smoothing] > 0 && s.tier != theme.ASCII {
 		s.canvas.Draw(g, area, chart.Curve{Spans: place(raw), Style: theme.Raw, Glyph: '.'})
@@ -137,6 +139,7 @@ func (p *lossPane) curves(s *scene, g *grid.Grid, r grid.Rect, lo, hi float64) {
 	for _, round := range byRound(s.run, validation) {
 		s.canvas.Draw(g, area, chart.Curve{Spans: place(round), Style: theme.Series2, Glyph: 'o'})
 	}
+	p.rounds(s, g, area, true)
 	chart.NonFinite(g, area, place(raw), theme.Bad)
 	p.notes(s, g, area)
 	if s.cursorOn {
@@ -250,8 +253,9 @@ func (p *lossPane) step(run *state.Run, x float64) float64 {
 	return lo + float64(n) - 1
 }
 
-// rounds marks where pruning rounds begin.
-func (p *lossPane) rounds(s *scene, g *grid.Grid, a chart.Area) {
+// rounds marks where pruning rounds begin: by lines behind the curves, or by
+// labels over them.
+func (p *lossPane) rounds(s *scene, g *grid.Grid, a chart.Area, labels bool) {
 	free := a.Rect.X
 	for _, round := range s.run.Rounds {
 		x := p.value(s.run, float64(round.Begin))
@@ -259,8 +263,11 @@ func (p *lossPane) rounds(s *scene, g *grid.Grid, a chart.Area) {
 		if column < a.Rect.X || column >= a.Rect.X+a.Rect.W {
 			continue
 		}
-		if column > a.Rect.X {
-			chart.Upright(g, a, x, '┊', theme.Mark)
+		if !labels {
+			if column > a.Rect.X {
+				chart.Upright(g, a, x, '┊', theme.Mark)
+			}
+			continue
 		}
 		label := fmt.Sprintf("R%d", round.Round)
 		if column >= free && column+len(label) <= a.Rect.X+a.Rect.W {
@@ -389,6 +396,9 @@ func (p *lossPane) readout(s *scene, w *pen) {
 	}
 	if lr, ok := s.run.LearningRate.At(at); ok {
 		w.fact("  lr ", theme.Plain, significant(lr.Mean()))
+	}
+	if !s.cursorOn && !s.run.Status.Over() && w.column < 150 { // wider headers tell it
+		w.fact("  ", theme.Plain, fmt.Sprintf("%.0f img/s", s.run.Step.ImagesPerSec))
 	}
 	if text := s.run.NoteAt(int(train.Last)); text != "" && s.cursorOn {
 		w.put(theme.Muted, "  note ").put(theme.Warn, text)

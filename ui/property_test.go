@@ -106,10 +106,7 @@ func TestInAnyStateNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 				}
 			}
 		}
-		for _, line := range a.helpLines(80) {
-			if len(line) == 1 && strings.HasPrefix(line[0].text, "In pane ") {
-				break // told of other panes
-			}
+		for _, line := range a.keyLines(80) {
 			if len(line) != 2 || strings.HasPrefix(line[0].text, ":") {
 				continue
 			}

@@ -193,8 +193,8 @@ func TestASessionInARealTerminal(t *testing.T) {
 	e.keys("2", "t")
 	e.wait("by sensitivity of step")
 	e.keys("?", "G")
-	e.wait("one multiply-add") // the help's end
-	e.keys("Escape")           // alone: together with the next key it would be alt and that key
+	e.wait("In pane 7, Runs")
+	e.keys("Escape") // alone: together with the next key it would be alt and that key
 	e.wait("Sparsity by layer")
 	e.keys("Space")
 	e.wait("● RUN")

@@ -81,7 +81,7 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.RoundDone:
 		level, text = roundText(b)
 	case pipeline.CalibrationPoint:
-		text = fmt.Sprintf("int8 on %s, %s: top-1 %.2f%% (%s to fp32)", counted(b.Images, "image"), b.Observer, 100*b.Top1, points(b.Top1-b.Float))
+		text = fmt.Sprintf("int8 n=%d, %s: top-1 %.2f%% (%s to fp32)", b.Images, b.Observer, 100*b.Top1, points(b.Top1-b.Float))
 	case pipeline.Scales:
 		if b.Asked {
 			text = fmt.Sprintf("%s: scales of %d channels, activations observed on %d images", b.Layer, len(b.Channels), b.Images)
@@ -102,7 +102,9 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.Resumed:
 		text = fmt.Sprintf("resumed by %s after %.0f s", b.Source, b.Seconds)
 	case pipeline.Commanded:
-		level, text, layer = commandText(b)
+		if level, text, layer = commandText(b); b.Command.Do == pipeline.Remark && b.Refused == "" {
+			text = "" // the note follows
+		}
 	case pipeline.Saved:
 		text = fmt.Sprintf("%s saved: %s (%d bytes)", b.What, b.Path, b.Bytes)
 	case pipeline.Log:

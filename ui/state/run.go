@@ -92,7 +92,7 @@ type Round struct {
 	pipeline.RoundStarted
 	Begin  int                 // global step before its first
 	Pruned *pipeline.Evaluated // before fine-tuning
-	Tuned  *pipeline.Evaluated // after fine-tuning
+	Tuned  *pipeline.Evaluated // after fine-tuning, on the split of Reference if it was
 	Done   *pipeline.RoundDone
 }
 
@@ -278,7 +278,7 @@ func (r *Run) evaluated(b pipeline.Evaluated) {
 	case n == 0 || r.Rounds[n-1].Round != b.Round:
 	case b.What == "pruned":
 		r.Rounds[n-1].Pruned = &b
-	case b.What == "fine-tuned":
+	case b.What == "fine-tuned" && (r.Rounds[n-1].Tuned == nil || r.Reference == nil || b.Split == r.Reference.Split):
 		r.Rounds[n-1].Tuned = &b
 	}
 }
