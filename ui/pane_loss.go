@@ -137,7 +137,7 @@ func (p *lossPane) curves(s *scene, g *grid.Grid, r grid.Rect, lo, hi float64) {
 	}
 	s.canvas.Draw(g, area, chart.Curve{Spans: place(smooth), Style: theme.Series1, Glyph: '*', Over: true})
 	for _, round := range byRound(s.run, validation) {
-		s.canvas.Draw(g, area, chart.Curve{Spans: place(round), Style: theme.Series2, Glyph: 'o'})
+		s.canvas.Draw(g, area, chart.Curve{Spans: place(round), Style: theme.Series2, Glyph: 'o', Covers: theme.Raw})
 	}
 	p.rounds(s, g, area, true)
 	chart.NonFinite(g, area, place(raw), theme.Bad)

@@ -42,7 +42,7 @@ func (b *braille) Draw(g *grid.Grid, a Area, c Curve) {
 		}
 		px, py, connected = x, y, true
 	}
-	b.stamp(g, a.Rect, c.Style, c.Over)
+	b.stamp(g, a.Rect, c)
 }
 
 // row returns the row of dots of a position, counted from the top and kept near
@@ -93,15 +93,17 @@ func (b *braille) raise(x, y int) {
 }
 
 // stamp writes the dots into the grid.
-func (b *braille) stamp(g *grid.Grid, r grid.Rect, style grid.Style, over bool) {
+func (b *braille) stamp(g *grid.Grid, r grid.Rect, c Curve) {
 	for i, bits := range b.dots {
 		if bits == 0 {
 			continue
 		}
 		x, y := r.X+i%r.W, r.Y+i/r.W
-		if old := g.At(x, y).Rune; !over && old > firstBraille && old <= firstBraille+0xff {
-			bits |= byte(old - firstBraille)
+		old := g.At(x, y)
+		covered := c.Over || c.Covers != 0 && old.Style == c.Covers
+		if !covered && old.Rune > firstBraille && old.Rune <= firstBraille+0xff {
+			bits |= byte(old.Rune - firstBraille)
 		}
-		g.Set(x, y, firstBraille+rune(bits), style)
+		g.Set(x, y, firstBraille+rune(bits), c.Style)
 	}
 }

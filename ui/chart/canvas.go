@@ -43,7 +43,10 @@ type Curve struct {
 	Spans []series.Span
 	Style grid.Style
 	Over  bool // replaces what its cells hold; otherwise the dots are united
-	Glyph rune // draws the curve where only ASCII is left to tell curves apart
+	// Covers is the style of curves that it replaces all the same, plain for
+	// none: united, theirs would look like its own.
+	Covers grid.Style
+	Glyph  rune // draws the curve where only ASCII is left to tell curves apart
 }
 
 // A Canvas draws curves over what an area already holds.

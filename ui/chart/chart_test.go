@@ -60,6 +60,29 @@ func TestCanvases(t *testing.T) {
 	}
 }
 
+// Two curves that share cells are united, unless one is to cover the other.
+func TestCurvesThatShareCells(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		curve Curve
+		want  string
+	}{
+		{"united", Curve{}, "⣉"},
+		{"covers other styles only", Curve{Covers: 2}, "⣉"},
+		{"covers this one", Curve{Covers: 1}, "⣀"},
+		{"covers all", Curve{Over: true}, "⣀"},
+	} {
+		g, a := area(1, 1)
+		canvas := NewCanvas(theme.Braille)
+		canvas.Draw(g, a, Curve{Spans: points(1, 1), Style: 1})
+		c.curve.Spans, c.curve.Style = points(0, 0), 3
+		canvas.Draw(g, a, c.curve)
+		if got := g.String(); got != c.want || g.At(0, 0).Style != 3 {
+			t.Errorf("%s: %q in style %d, want %q", c.name, got, g.At(0, 0).Style, c.want)
+		}
+	}
+}
+
 func TestASpikeBetweenColumnsIsDrawn(t *testing.T) {
 	for _, tier := range theme.Tiers() {
 		g, a := area(10, 5)
