@@ -44,7 +44,10 @@ func (p *calibrationPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool
 		return
 	}
 	if len(s.run.Points) == 0 {
-		centred(g, inside, theme.Muted, p.expectation(s, min(inside.W-4, 56))...)
+		lines := p.expectation(s, min(inside.W-4, 56))
+		centred(g, inside, theme.Muted, lines...)
+		below := grid.Rect{X: inside.X, Y: inside.Y + (inside.H+len(lines))/2, W: inside.W, H: 3}
+		centred(g, below.Intersect(inside), theme.Plain, p.offer(s))
 		return
 	}
 	lines := 1 + len(s.run.Observers())
@@ -70,16 +73,22 @@ func (p *calibrationPane) expectation(s *scene, width int) []string {
 	sizes := s.run.Sizes()
 	lines := wrap(fmt.Sprintf("No size was measured yet. The sweep over %d sizes, %s to %s images, follows the last round.",
 		len(sizes), sizeLabel(sizes[0]), sizeLabel(sizes[len(sizes)-1])), width)
-	size, observer := s.selectedSize(), s.selectedObserver()
-	switch cost, known := s.run.Cost(size); {
-	case s.run.Asked(size, observer):
-		lines = append(lines, wrap(fmt.Sprintf("n=%s is being measured with %s.", sizeLabel(size), observer), width)...)
-	case known:
-		lines = append(lines, wrap(fmt.Sprintf("enter measures n=%s with %s now, in about %s.", sizeLabel(size), observer, duration(max(cost, 1))), width)...)
-	default:
-		lines = append(lines, wrap(fmt.Sprintf("enter measures n=%s with %s now, [ and ] choose another size.", sizeLabel(size), observer), width)...)
-	}
 	return lines
+}
+
+// offer says what enter would do, or has begun.
+func (p *calibrationPane) offer(s *scene) string {
+	size, observer := s.selectedSize(), s.selectedObserver()
+	cost, known := s.run.Cost(size)
+	switch {
+	case !s.steerable():
+		return ""
+	case s.run.Asked(size, observer):
+		return fmt.Sprintf("n=%d is being measured", size)
+	case known:
+		return fmt.Sprintf("enter measures n=%d, in about %s", size, duration(max(cost, 1)))
+	}
+	return fmt.Sprintf("enter measures n=%d", size)
 }
 
 func (p *calibrationPane) chart(s *scene, g *grid.Grid, r grid.Rect) {
