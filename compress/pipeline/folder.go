@@ -115,6 +115,7 @@ type Listing struct {
 	Status string
 	State  State
 	Err    error // why the journal could not be read
+	end    int64 // bytes of the journal that State is of
 }
 
 // ListRuns returns the runs under root, the newest first. A folder that cannot
@@ -161,12 +162,18 @@ func runsUnder(root string) ([]Folder, error) {
 }
 
 // Listing folds a run's journal and says what state the run is in.
-func (f Folder) Listing() Listing {
-	l := Listing{Folder: f}
+func (f Folder) Listing() Listing { return Listing{Folder: f}.Refresh() }
+
+// Refresh returns the listing as it is now. Of the journal it reads what came
+// since, or all of it where the run went back to an earlier event meanwhile.
+func (l Listing) Refresh() Listing {
 	// In this order: a run that ends in between is done, not interrupted.
-	live, unseen := locked(f)
-	l.State, l.Err = ReadState(f)
-	l.Status = status(l.State.Done, live, unseen)
+	live, unseen := locked(l.Folder)
+	state, end, err := readOn(l.Folder, l.State, l.end)
+	if err != nil && l.end > 0 {
+		state, end, err = readOn(l.Folder, State{}, 0)
+	}
+	l = Listing{Folder: l.Folder, Status: status(state.Done, live, unseen), State: state, Err: err, end: end}
 	if l.Status == StatusUnknown {
 		l.Err = errors.Join(l.Err, unseen)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -217,15 +217,41 @@ func (r *Replay) Close() error {
 
 // ReadState folds a run's whole journal.
 func ReadState(folder Folder) (State, error) {
-	var s State
-	err := ReadJournal(folder.Journal(), func(e Event) error {
+	s, _, err := readOn(folder, State{}, 0)
+	if err != nil {
+		return State{}, err
+	}
+	return s, nil
+}
+
+// readOn folds what a run's journal has from an offset on into the state of what
+// lies before it, and returns that with the offset of its end. A journal that
+// does not go on there is an error.
+func readOn(folder Folder, s State, from int64) (State, int64, error) {
+	fail := func(err error) (State, int64, error) {
+		return State{}, 0, fmt.Errorf("run %s: %w", folder.Name(), err)
+	}
+	file, err := os.Open(folder.Journal())
+	if err != nil {
+		return fail(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	if info.Size() < from {
+		return fail(fmt.Errorf("%s is shorter than it was", folder.Journal()))
+	}
+	s.Sparsities = slices.Clone(s.Sparsities) // the last one may be replaced
+	end, err := scan(io.NewSectionReader(file, from, info.Size()-from), mark{s.Seq + 1, from}, func(e Event, _, _ int64) error {
 		s.Apply(e)
 		return nil
 	})
 	if err != nil {
-		return State{}, fmt.Errorf("run %s: %w", filepath.Base(string(folder)), err)
+		return fail(fmt.Errorf("%s: %w", folder.Journal(), err))
 	}
-	return s, nil
+	return s, end, nil
 }
 
 var _ Source = (*Replay)(nil)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"espalier/compress/prune"
 	"espalier/configs"
 	"espalier/model"
@@ -261,6 +263,51 @@ func TestListRuns(t *testing.T) {
 	}
 	if files, err := WriteReport(first.Folder); err != nil || len(files) != 4 {
 		t.Errorf("%v %v", files, err)
+	}
+}
+
+// A listing that is refreshed is what a new one would be, and of the journal
+// only what came since is read.
+func TestAListingIsRefreshed(t *testing.T) {
+	f := Folder(t.TempDir())
+	j := open(t, f.Journal())
+	j.Append(RunStarted{Experiment: "smoke"})
+	j.Append(Sparsity{Round: 1, Sparsity: 0.1})
+	before := f.Listing()
+	same := func(l Listing) {
+		t.Helper()
+		if diff := cmp.Diff(f.Listing(), l, cmp.AllowUnexported(Listing{})); diff != "" {
+			t.Errorf("−new +refreshed:\n%s", diff)
+		}
+	}
+	same(before.Refresh())
+	j.Append(Sparsity{Round: 1, Sparsity: 0.2})
+	j.Append(Note{Text: "here"})
+	same(before.Refresh())
+	if s := before.State.Sparsities[0].Sparsity; s != 0.1 {
+		t.Errorf("refreshing a listing changes it: sparsity %g", s)
+	}
+	after := before.Refresh()
+	if _, err := j.Rewind(1); err != nil {
+		t.Fatal(err)
+	}
+	same(after.Refresh()) // it is shorter
+	for range 5 {
+		j.Append(Note{Text: "of another length"})
+	}
+	same(after.Refresh()) // it is longer again
+	before = f.Listing()
+	j.Append(RunDone{Status: StatusDone})
+	file, err := os.OpenFile(f.Journal(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteAt(make([]byte, 40), 0); err != nil {
+		t.Fatal(err)
+	}
+	if l := before.Refresh(); l.Err != nil || l.Status != StatusDone {
+		t.Errorf("%s, %v: what was read is read again", l.Status, l.Err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // A shelf tells the screen of the runs that stand beside one in a folder. What
-// it read of a journal that has not grown since is not read again.
+// it read of a journal is not read again.
 type shelf struct {
 	root string
 	read map[pipeline.Folder]known
@@ -45,7 +45,8 @@ func (s *shelf) List() ([]pipeline.Listing, error) {
 		f := pipeline.Folder(filepath.Dir(journal))
 		k, ok := s.read[f]
 		if !ok || k.size != info.Size() || !k.changed.Equal(info.ModTime()) || k.listing.Status == pipeline.StatusLive {
-			k = known{f.Listing(), info.Size(), info.ModTime()}
+			k.listing.Folder = f
+			k = known{k.listing.Refresh(), info.Size(), info.ModTime()}
 			s.read[f] = k
 		}
 		all = append(all, k.listing)
