@@ -141,7 +141,11 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 		put("dense", "%.2f top-1 on %s", 100*d.Top1, d.Split)
 	}
 	if round, ok := run.Round(); ok {
-		put("target", "%.0f%%, edge layers %.0f%%", 100*round.Target, 100*round.Edge)
+		target := fmt.Sprintf("%.0f%%", 100*round.Target)
+		if round.Edge > 0 { // else they stay as they are
+			target += fmt.Sprintf(", edge layers %.0f%%", 100*round.Edge)
+		}
+		put("target", "%s", target)
 		if e := round.Pruned; e != nil {
 			put("pruned", "%s", againstReference(run, e))
 		}
