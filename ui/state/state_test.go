@@ -384,3 +384,21 @@ func TestTheEndIsARangeWhilePredictionsDiffer(t *testing.T) {
 		t.Errorf("from %v to %v, though a pause moved the end", lo, hi)
 	}
 }
+
+// What a round's fine-tuning reached is told on the split that its pruning was
+// told on, whichever is evaluated last.
+func TestFineTunedOnTheGatesSplit(t *testing.T) {
+	var r Run
+	for i, body := range []pipeline.Body{
+		pipeline.Evaluated{What: "dense", Split: "validation", Top1: 0.9},
+		pipeline.Evaluated{What: "dense", Split: "test", Top1: 0.8},
+		pipeline.RoundStarted{Round: 1},
+		pipeline.Evaluated{What: "fine-tuned", Round: 1, Split: "validation", Top1: 0.85},
+		pipeline.Evaluated{What: "fine-tuned", Round: 1, Split: "test", Top1: 0.75},
+	} {
+		r.Apply(pipeline.Event{Seq: int64(i + 1), Body: body})
+	}
+	if got := r.Rounds[0].Tuned.Top1; got != 0.85 || r.Dense.Top1 != 0.8 {
+		t.Errorf("fine-tuned %g, dense %g; want that on validation, this on test", got, r.Dense.Top1)
+	}
+}
