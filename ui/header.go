@@ -140,8 +140,8 @@ func position(s *scene, wide bool) []segment {
 		doing, progress = r.Answering.Stage, r.Answering
 	}
 	stage := segment{3, piece{theme.Plain, doing}, 0, ""}
-	training := doing == pipeline.StageFineTune || doing == pipeline.StageDense && progress.Total == 0
-	if training && r.Step.Steps > 0 {
+	training := r.Stepping() && (doing == pipeline.StageFineTune || doing == pipeline.StageDense && progress.Total == 0)
+	if training {
 		epoch := "ep"
 		if wide {
 			epoch = "epoch"
@@ -159,7 +159,7 @@ func position(s *scene, wide bool) []segment {
 		segments = append(segments, segment{rank, piece{style, fmt.Sprintf(format, args...)}, 0, ""})
 	}
 	switch {
-	case training && r.Step.Steps > 0:
+	case training:
 		step := ""
 		if wide {
 			step = "step "

@@ -139,7 +139,7 @@ func gateCells(s *scene, round state.Round) []piece {
 func (p *roundsPane) doing(s *scene) string {
 	r := s.run
 	switch {
-	case r.Stage == pipeline.StageFineTune && r.Step.Steps > 0: // also while its epochs are evaluated
+	case r.Stage == pipeline.StageFineTune && r.Stepping(): // also while its epochs are evaluated
 		return fmt.Sprintf("%s %d%%", r.Stage, 100*r.Step.Step/r.Step.Steps)
 	case r.Progress.Total > 0:
 		return fmt.Sprintf("%s %d%%", r.Stage, 100*r.Progress.Done/r.Progress.Total)

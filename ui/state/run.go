@@ -110,6 +110,13 @@ func (r *Run) Round() (Round, bool) {
 	return r.Rounds[len(r.Rounds)-1], true
 }
 
+// Stepping tells whether the newest step is one of the stage in progress, not of
+// the round before.
+func (r *Run) Stepping() bool {
+	round, ok := r.Round()
+	return r.Step.Steps > 0 && r.Step.Stage == r.Stage && (!ok || r.Step.Round == round.Round)
+}
+
 // RoundCount returns how many rounds there will be.
 func (r *Run) RoundCount() int {
 	if n := len(r.Rounds); n > 0 && r.Rounds[n-1].Rounds > 0 {

@@ -402,3 +402,24 @@ func TestFineTunedOnTheGatesSplit(t *testing.T) {
 		t.Errorf("fine-tuned %g, dense %g; want that on validation, this on test", got, r.Dense.Top1)
 	}
 }
+
+// Before a round's first step, the last one is of the round before.
+func TestStepping(t *testing.T) {
+	var r Run
+	for i, c := range []struct {
+		body pipeline.Body
+		want bool
+	}{
+		{pipeline.RoundStarted{Round: 1}, false},
+		{pipeline.StageStarted{Stage: pipeline.StageFineTune, Round: 1}, false},
+		{pipeline.StepDone{Stage: pipeline.StageFineTune, Round: 1, Step: 5, Steps: 5, GlobalStep: 5}, true},
+		{pipeline.StageStarted{Stage: pipeline.StageEvaluate, Round: 1}, false},
+		{pipeline.RoundStarted{Round: 2}, false},
+		{pipeline.StageStarted{Stage: pipeline.StageFineTune, Round: 2}, false},
+		{pipeline.StepDone{Stage: pipeline.StageFineTune, Round: 2, Step: 1, Steps: 5, GlobalStep: 6}, true},
+	} {
+		if r.Apply(pipeline.Event{Seq: int64(i + 1), Body: c.body}); r.Stepping() != c.want {
+			t.Errorf("after %#v: %v", c.body, r.Stepping())
+		}
+	}
+}
