@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"strings"
 
 	"espalier/compress/pipeline"
 	"espalier/ui/grid"
@@ -161,10 +160,13 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 		put("size", "%s → %s", bytes(q.FloatBytes), bytes(q.Int8Bytes))
 	}
 	y++
-	put("gate", "%s", run.Info.Gate)
-	put("observers", "%s", strings.Join(run.Info.Observers, ", "))
-	put("seed", "%d", run.Info.Seed)
+	for _, rule := range [][2]string{{"gate", run.Info.Gate}, {"pruning", run.Info.Pruning}, {"fine-tune", run.Info.FineTune}, {"quantize", run.Info.Quantization}} {
+		if rule[1] != "" {
+			put(rule[0], "%s", rule[1])
+		}
+	}
 	put("compute", "%d threads, %s", run.Info.Threads, run.Info.Kernel)
+	put("seed", "%d", run.Info.Seed)
 	if run.Planned > 0 {
 		put("memory", "%s for training", bytes(run.Planned))
 	}

@@ -111,6 +111,7 @@ func replayBindings() []binding {
 	}
 	table := []binding{
 		{keys: []string{" "}, hint: "pause", help: "pause the replay, or go on", when: playing, do: call(func(a *App) { a.shown.player.toggle() })},
+		{keys: []string{" "}, hint: "again", when: func(a *App) bool { return replays(a) && a.shown.player.done() }, do: func(a *App, _ string) tea.Cmd { return a.show(a.replayed(true)) }},
 		{keys: []string{" "}, hint: "play", when: replays, do: call(func(a *App) { a.shown.player.toggle() })},
 		{keys: []string{"."}, hint: "one step", help: "replay one step, then pause", when: replays, do: call(func(a *App) { a.shown.player.one(); a.shown.catchUp() })},
 		{keys: []string{"h"}, label: "h l", hint: "event", help: "pause the replay and go back or on by one event", when: replays, do: func(a *App, _ string) tea.Cmd { return a.playEvent(false) }},

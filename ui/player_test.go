@@ -134,6 +134,20 @@ func TestAReplayShowsWhatTheRunShowed(t *testing.T) {
 	}
 }
 
+// At its end a replay can be played again.
+func TestAReplayIsPlayedAgain(t *testing.T) {
+	a := newTestApp(t, sample.Finished(sample.Journal()), 120, 36)
+	press(a, "R")
+	run(a, press(a, "end"))
+	if !strings.Contains(a.View(), "space again") {
+		t.Errorf("the hints do not offer it:\n%s", a.View())
+	}
+	press(a, " ")
+	if playing, ended, _ := a.shown.player.status(); !playing || ended || a.scene.run.Step.GlobalStep > 0 {
+		t.Errorf("playing %v, ended %v, at step %d", playing, ended, a.scene.run.Step.GlobalStep)
+	}
+}
+
 // h and l go by single events, also backwards, and home and end to the ends.
 func TestAReplayGoesByEvents(t *testing.T) {
 	journal := sample.Journal()

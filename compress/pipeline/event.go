@@ -50,6 +50,11 @@ type RunStarted struct {
 	Sizes      []int       `json:"sizes"`     // calibration sizes of the sweep
 	Observers  []string    `json:"observers"` // of activations, the sweep's first
 	Gate       string      `json:"gate"`      // in words: "top-1 ≥ 90.00 % on test"
+	// Pruning, FineTune and Quantization tell the experiment's rules in words, for
+	// people.
+	Pruning      string `json:"pruning,omitempty"`
+	FineTune     string `json:"fine_tune,omitempty"`
+	Quantization string `json:"quantization,omitempty"`
 }
 
 // Continued follows the events up to a checkpoint from which an interrupted

@@ -142,6 +142,7 @@ func (r *runner) started() RunStarted {
 		Dataset: r.e.Data.Set, Seed: r.e.Seed, Targets: r.e.Prune.Targets, Gate: r.gate.String(),
 		Sizes: capSizes(r.e.Sweep.Sizes, expectedTrain(r.e)), Observers: r.e.Sweep.Observers,
 		Network: r.net.Arch.String(), Weights: r.net.Weights(), MACs: r.net.MACs(),
+		Pruning: r.e.Prune.String(), FineTune: r.e.FineTune.String(), Quantization: r.e.Quantize.String(),
 	}
 	if r.engine != nil {
 		s.Threads, s.Kernel = r.engine.Threads(), r.engine.Kernels.Name

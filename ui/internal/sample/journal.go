@@ -211,6 +211,8 @@ func info() pipeline.RunStarted {
 		Schema: 1, Version: "0.1.0", Name: "20261102-140219-quick", Experiment: "quick", Dataset: "shapes10", Network: "resnet20 projection",
 		Seed: 7, Threads: 2, Kernel: "avx2", Targets: []float64{0.30, 0.50, 0.70, 0.80, 0.90, 0.92},
 		Sizes: []int{1, 5, 10, 50, 100, 500, 1000, 5000, 10000}, Observers: []string{"min-max", "moving-average"}, Gate: "top-1 ≥ 90.00 % on test",
+		Pruning: "global magnitude, edge layers 0.3 of the target to 60 %", FineTune: "SGD 0.01 cosine, momentum 0.9, weight decay 0.0005, batch 128",
+		Quantization: "lab, min-max over 1000 images",
 	}
 	add := func(name string, stride, size int, shape ...int) {
 		n := 1
