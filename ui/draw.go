@@ -89,6 +89,23 @@ func box(g *grid.Grid, r grid.Rect, focused bool, left []piece, right ...string)
 	return r.Inset(1, 1)
 }
 
+// beyond tells in a pane's bottom border how many of n rows lie above and below
+// the height rows in view, of which first is the first.
+func beyond(g *grid.Grid, r grid.Rect, first, height, n int) {
+	text := ""
+	if first > 0 {
+		text = fmt.Sprintf(" ↑ %d", first)
+	}
+	if below := n - first - height; below > 0 {
+		text += fmt.Sprintf(" ↓ %d", below)
+	}
+	if text == "" {
+		return
+	}
+	w := g.Width(text) + 1
+	g.Right(r.X+r.W-2, r.Y+r.H-1, text+" ", theme.Muted, w)
+}
+
 // bar draws a bar of width cells for a share from 0 to 1, exact to an eighth of
 // a cell, with a mark at target when that is above 0.
 func bar(g *grid.Grid, x, y, width int, share, target float64, style grid.Style) {

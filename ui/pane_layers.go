@@ -121,6 +121,7 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	s.selectedLayer()
 	p.body = body
 	p.first = window(p.first, max(slices.Index(shown, s.layer), 0), len(shown), body.H)
+	beyond(g, r, p.first, body.H, len(shown))
 	for i := range min(body.H, len(shown)-p.first) {
 		layer := shown[p.first+i]
 		p.row(s, g, body.Row(i), c, layers[layer], layer == s.layer, focused)

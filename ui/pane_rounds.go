@@ -47,6 +47,7 @@ func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		focusOn = min(len(s.run.Rounds), len(rows)-1)
 	}
 	p.first = window(p.first, focusOn, len(rows), body.H)
+	beyond(g, r, p.first, body.H, len(rows))
 	for i := range min(body.H, len(rows)-p.first) {
 		w := row(g, body, i)
 		marker := " "

@@ -132,6 +132,7 @@ func (p *runsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	case p.comparison != nil:
 		p.first = min(max(p.first, 0), max(p.comparison.lines()-inside.H, 0))
 		p.comparison.draw(g, inside, p.first)
+		beyond(g, r, p.first, inside.H, p.comparison.lines())
 	case !p.known:
 		centred(g, inside, theme.Muted, "No folder of runs is known here.")
 	case p.err != nil:
@@ -144,6 +145,7 @@ func (p *runsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		centred(g, inside, theme.Muted, "No run passes /"+p.filter.text+"; esc clears the filter.")
 	default:
 		p.list(s, g, inside, focused)
+		beyond(g, r, p.first, p.body.H, len(p.shown()))
 	}
 }
 
@@ -155,7 +157,7 @@ type runColumns struct {
 
 // columns gives each column its width; what is useful least goes first.
 func (*runsPane) columns(width int) runColumns {
-	const marks, least = 3, 22
+	const marks, least = 4, 22
 	c := runColumns{name: width - marks}
 	for _, o := range []struct {
 		shown *bool
@@ -190,14 +192,14 @@ func (p *runsPane) list(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		} else {
 			w.skip(1)
 		}
-		mark := " "
-		switch {
-		case p.marked[l.Folder]:
-			mark = "◆"
-		case l.Folder.Name() == s.run.Info.Name:
-			mark = "●"
+		here, mark := " ", " "
+		if l.Folder.Name() == s.run.Info.Name {
+			here = "●"
 		}
-		w.put(theme.Good, mark+" ")
+		if p.marked[l.Folder] {
+			mark = "◆"
+		}
+		w.put(theme.Good, here+mark+" ")
 		start := w.x
 		g.Text(w.x, w.y, l.Folder.Name(), style, c.name-1)
 		w.x = start + c.name
@@ -210,7 +212,7 @@ func (p *runsPane) list(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 }
 
 func (p *runsPane) heading(w *pen, c runColumns) {
-	w.putf(theme.Muted, "   %-*s", c.name, "run")
+	w.putf(theme.Muted, "    %-*s", c.name, "run")
 	for _, h := range []struct {
 		shown bool
 		text  string

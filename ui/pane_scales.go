@@ -188,13 +188,14 @@ func (p *scalesPane) bars(s *scene, g *grid.Grid, r grid.Rect, q pipeline.Scales
 		ticks = append(ticks[:1], chart.Tick{Value: middle, Label: powerOfTwo(int(middle))}, ticks[1])
 	}
 	width := r.W - chart.Gutter
-	each := min(max(width/len(q.Channels), 1), 4)
+	each := min(max(width/len(q.Channels), 1), 8)
 	shown := min(width/each, len(q.Channels))
 	p.first = window(p.first, s.channel, len(q.Channels), shown)
 	cells := shown * each
+	middle := (max(each-1, 1) - 1) / 2 // of a bar
 	var channels []chart.Tick
 	for c := p.first; c < p.first+shown; c += max(shown/4, 1) {
-		channels = append(channels, chart.Tick{Value: float64((c-p.first)*each + each/2), Label: fmt.Sprint(c)})
+		channels = append(channels, chart.Tick{Value: float64((c-p.first)*each + middle), Label: fmt.Sprint(c)})
 	}
 	area := chart.Axes(g, grid.Rect{X: r.X, Y: r.Y, W: chart.Gutter + cells, H: r.H},
 		chart.NewAxis(0, float64(max(cells-1, 1)), false), chart.NewAxis(bottom, top, false), channels, ticks)
@@ -215,7 +216,7 @@ func (p *scalesPane) bars(s *scene, g *grid.Grid, r grid.Rect, q pipeline.Scales
 			column(g, x+k, area.Rect, share, style)
 		}
 		if p.first+i == s.channel && area.Rect.H < r.H {
-			g.Set(x+(each-1)/2, area.Rect.Y+area.Rect.H, '▲', theme.Cursor)
+			g.Set(x+middle, area.Rect.Y+area.Rect.H, '▲', theme.Cursor)
 		}
 	}
 }
