@@ -55,7 +55,7 @@ screen "Loss" loss 100x30 \
 	--keys "z h H H H"
 screen "Layers" layers 100x30 \
 	'`s` sorts by sparsity, change, weights kept, multiply-adds or sensitivity; `t` measures that in a run in progress: how much the loss on validation images rises without the smaller half of the weights of one layer. `/` filters; `enter` opens the scales of the layer.' \
-	--keys "2 z s"
+	--keys "2 z s s s s s"
 screen "Calibration" calibration 100x30 \
 	'Int8 accuracy against the number of calibration images, one curve for each observer. `[` and `]` choose a size, `enter` measures it in a run that is in progress.' \
 	--keys "3 z ["

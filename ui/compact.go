@@ -157,7 +157,7 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	}
 	if q := run.Quantized; q != nil {
 		put("int8", "%.2f (%s to fp32)", 100*q.Top1, points(q.Top1-q.Float, 2))
-		put("size", "%s → %s", bytes(q.FloatBytes), bytes(q.Int8Bytes))
+		put("size", "%s → %s", state.Bytes(q.FloatBytes), state.Bytes(q.Int8Bytes))
 	}
 	y++
 	for _, rule := range [][2]string{{"gate", run.Info.Gate}, {"pruning", run.Info.Pruning}, {"fine-tune", run.Info.FineTune}, {"quantize", run.Info.Quantization}} {
@@ -168,7 +168,7 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	put("compute", "%d threads, %s", run.Info.Threads, run.Info.Kernel)
 	put("seed", "%d", run.Info.Seed)
 	if run.Planned > 0 {
-		put("memory", "%s for training", bytes(run.Planned))
+		put("memory", "%s for training", state.Bytes(run.Planned))
 	}
 	put("version", "%s", run.Info.Version)
 	put("events", "%s", count(float64(run.Events)))

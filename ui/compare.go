@@ -109,7 +109,7 @@ func results(r *state.Run) []string {
 		}
 	}
 	if q := r.Quantized; q != nil {
-		int8, size = fmt.Sprintf("%.2f", 100*q.Top1), bytes(q.Int8Bytes)
+		int8, size = fmt.Sprintf("%.2f", 100*q.Top1), state.Bytes(q.Int8Bytes)
 	}
 	took := duration(r.Latest.Sub(r.Started).Seconds())
 	if r.Result != nil {

@@ -97,17 +97,6 @@ func grouped(n int) string {
 	return text
 }
 
-// bytes writes a size in powers of 1000.
-func bytes(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1_000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	}
-	return fmt.Sprintf("%.2f MB", float64(n)/1e6)
-}
-
 // powerOfTwo writes 2 to the power e in superscripts.
 func powerOfTwo(e int) string {
 	digits := []rune("⁰¹²³⁴⁵⁶⁷⁸⁹")

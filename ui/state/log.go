@@ -93,7 +93,7 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.Sensitivity:
 		text, layer = scanText(b)
 	case pipeline.Quantized:
-		text = fmt.Sprintf("int8 network: top-1 %.2f%% (%s to fp32), %d bytes instead of %d, %s", 100*b.Top1, points(b.Top1-b.Float), b.Int8Bytes, b.FloatBytes, b.File)
+		text = fmt.Sprintf("int8 network: top-1 %.2f%% (%s to fp32), %s instead of %s, %s", 100*b.Top1, points(b.Top1-b.Float), Bytes(b.Int8Bytes), Bytes(b.FloatBytes), b.File)
 	case pipeline.Paused:
 		text = fmt.Sprintf("paused at step %d by %s", b.GlobalStep, b.Source)
 		if b.Reason != "" {
@@ -106,7 +106,7 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 			text = "" // the note follows
 		}
 	case pipeline.Saved:
-		text = fmt.Sprintf("%s saved: %s (%d bytes)", b.What, b.Path, b.Bytes)
+		text = fmt.Sprintf("%s saved: %s (%s)", b.What, b.Path, Bytes(b.Bytes))
 	case pipeline.Log:
 		level, text, layer = b.Level, b.Text, r.layerOf(b.Text)
 	case pipeline.Note:
@@ -200,3 +200,14 @@ func points(d float64) string {
 
 // minus writes the sign that numbers have in print.
 func minus(text string) string { return strings.ReplaceAll(text, "-", "−") }
+
+// Bytes writes a size in powers of 1000.
+func Bytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.2f MB", float64(n)/1e6)
+}
