@@ -72,6 +72,32 @@ func TestBracketsChooseTheSizeThatEnterMeasures(t *testing.T) {
 	}
 }
 
+// While a size is measured on demand, header and pane tell how far it is, before
+// the first point as after it.
+func TestAMeasurementOnDemandShowsHowFarItIs(t *testing.T) {
+	for _, points := range []int{0, 1} {
+		a := newTestApp(t, during(2, 10), 120, 36)
+		tell := func(body pipeline.Body) {
+			a.scene.run.Apply(pipeline.Event{Seq: a.scene.run.Seq + 1, Time: testTime, Body: body})
+			a.stale = true
+			a.Update(nil)
+		}
+		if points > 0 {
+			tell(pipeline.CalibrationPoint{Images: 5, Draw: 1, Observer: "min-max", Top1: 0.9, Float: 0.91})
+		}
+		tell(pipeline.Progress{Stage: pipeline.StageCalibrate, Done: 3000, Total: 8050, Unit: "images", Asked: true})
+		for _, want := range []string{"calibrate   3000/8050 images", "measuring, 37% done"} {
+			if !strings.Contains(a.View(), want) {
+				t.Errorf("after %d points the screen lacks %q:\n%s", points, want, a.View())
+			}
+		}
+		tell(pipeline.CalibrationPoint{Images: 50, Draw: 1, Observer: "min-max", Top1: 0.9, Float: 0.91, Asked: true})
+		if strings.Contains(a.View(), "measuring") || strings.Contains(a.View(), "3000/8050") {
+			t.Errorf("the measurement is over:\n%s", a.View())
+		}
+	}
+}
+
 func TestAFinishedRunTakesNoCommandsAndSaysSo(t *testing.T) {
 	a := newTestApp(t, sample.Finished(sample.Journal()), 80, 24)
 	if !strings.Contains(a.View(), "✓ DONE") {

@@ -71,9 +71,8 @@ func (p *calibrationPane) expectation(s *scene, width int) []string {
 		return []string{"No size was measured in this run."}
 	}
 	sizes := s.run.Sizes()
-	lines := wrap(fmt.Sprintf("No size was measured yet. The sweep over %d sizes, %s to %s images, follows the last round.",
+	return wrap(fmt.Sprintf("No size was measured yet. The sweep over %d sizes, %s to %s images, follows the last round.",
 		len(sizes), sizeLabel(sizes[0]), sizeLabel(sizes[len(sizes)-1])), width)
-	return lines
 }
 
 // offer says what enter would do, or has begun.
@@ -83,6 +82,8 @@ func (p *calibrationPane) offer(s *scene) string {
 	switch {
 	case !s.steerable():
 		return ""
+	case s.run.Answering.Stage == pipeline.StageCalibrate:
+		return measuring(s.run.Answering)
 	case s.run.Asked(size, observer):
 		return fmt.Sprintf("n=%d is being measured", size)
 	case known:
@@ -209,13 +210,18 @@ func (p *calibrationPane) value(s *scene, w *pen, observer string, size int) {
 	}
 }
 
+// measuring says how far the size is that is being measured.
+func measuring(p pipeline.Progress) string {
+	return fmt.Sprintf("measuring, %2d%% done", 100*p.Done/max(p.Total, 1))
+}
+
 // advice says what enter would do, or how far that is, where there are rows for it.
 func (p *calibrationPane) advice(s *scene, g *grid.Grid, r grid.Rect, y, size int) {
 	if !s.steerable() || r.H < y+2 {
 		return
 	}
 	if a := s.run.Answering; a.Stage == pipeline.StageCalibrate {
-		row(g, r, y).skip(1).putf(theme.Good, "measuring, %d%% done", 100*a.Done/a.Total)
+		row(g, r, y).skip(1).put(theme.Good, measuring(a))
 		return
 	}
 	text := fmt.Sprintf("enter measures n=%d", size)
