@@ -82,10 +82,12 @@ func (p *lossPane) settings(s *scene) []string {
 		view = fmt.Sprintf("@%.0f", s.cursor)
 	case p.view.pinned:
 		view = "pinned"
-	case s.run.Status.Over():
-		view = "whole run"
+	case p.view.width > 0 && s.run.Status.Over():
+		view = fmt.Sprintf("last %.0f", p.view.width)
 	case p.view.width > 0:
 		view = fmt.Sprintf("live, last %.0f", p.view.width)
+	case s.run.Status.Over():
+		view = "whole run"
 	}
 	parts = append(parts, view)
 	var texts []string

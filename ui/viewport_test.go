@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"espalier/ui/internal/sample"
 )
 
 func TestAViewFollowsStaysAndMoves(t *testing.T) {
@@ -87,7 +89,15 @@ func TestAChartFollowsItsNewestSteps(t *testing.T) {
 	if !strings.Contains(a.View(), "pinned") {
 		t.Errorf("a moved view does not stay:\n%s", a.View())
 	}
-	press(a, "=")
+	a = newTestApp(t, sample.Finished(sample.Journal()), 100, 30)
+	if press(a, "+"); !strings.Contains(a.View(), "· last ") {
+		t.Errorf("+ in a run that is over:\n%s", a.View())
+	}
+	if press(a, "="); !strings.Contains(a.View(), "whole run") {
+		t.Errorf("= in a run that is over:\n%s", a.View())
+	}
+	a = newTestApp(t, src, 100, 30)
+	press(a, "+", "=")
 	if !strings.Contains(a.View(), "· live ") {
 		t.Errorf("= does not show all again:\n%s", a.View())
 	}
