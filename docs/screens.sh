@@ -51,7 +51,7 @@ screen "In the smallest usual terminal" compact 80x24 \
 	'At 80×24 one pane is shown, and below it what must never be out of sight: sparsity by layer, int8 accuracy, and the newest lines of the log. This is the run as it was in the middle of its training.' \
 	--step "$half"
 screen "Loss" loss 100x30 \
-	'Every batch counts: a column of dots reaches from the smallest to the largest loss, so no spike is lost. `i` turns on the cursor, which all panes follow: layers, scales and log then show the step under it. `+` and `-` zoom, `x` changes the axis, `y` makes the loss logarithmic, `S` smooths. A close view of the past is read again from the journal, step by step. `a` notes something at the present step; ◆ marks it.' \
+	'Every batch counts: a column of dots reaches from the smallest to the largest loss, so no spike is lost. `i` turns on the cursor, which all panes follow: layers, scales and log then show the step under it. `+` and `-` zoom: around the cursor, or onto the newest steps, which then stay in view as they come; shift with an arrow moves a close view. `x` changes the axis, `y` makes the loss logarithmic, `S` smooths. A close view of the past is read again from the journal, step by step. `a` notes something at the present step; ◆ marks it.' \
 	--keys "z h H H H"
 screen "Layers" layers 100x30 \
 	'`s` sorts by sparsity, change, weights kept, multiply-adds or sensitivity; `t` measures that in a run in progress: how much the loss on validation images rises without the smaller half of the weights of one layer. `/` filters; `enter` opens the scales of the layer.' \
@@ -69,7 +69,7 @@ screen "Activations" activations 100x30 \
 	'`,` shows the range and the histogram of what the layer puts out, counted on a logarithmic axis.' \
 	--keys "4 z j j j ,"
 screen "Log" log 100x30 \
-	'What happened. `/` filters by a regular expression, `n` and `N` step through what passes, `esc` then shows it among all; `f` holds the log where it is, `enter` on a line about a layer opens it.' \
+	'What happened. `/` filters by a regular expression, `n` and `N` step through what passes, `esc` then shows it among all; `!` leaves only warnings and errors, then only errors; `f` holds the log where it is, `enter` on a line about a layer opens it.' \
 	--keys "5 z"
 screen "Rounds" rounds 100x30 \
 	'The table of results: top-1 on the test split, and after pruning and after fine-tuning on the split that the gate looks at. `enter` puts the cursor at the end of a round.' \
