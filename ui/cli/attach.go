@@ -94,7 +94,7 @@ func (f *displayFlags) printAttached(cmd *cobra.Command, source *pipeline.Replay
 func standing(folder pipeline.Folder) string {
 	switch status := folder.Status(); status {
 	case pipeline.StatusLive, pipeline.StatusUnknown:
-		return "The run goes on; look at it again with: espalier attach " + string(folder)
+		return "The run is in progress; look at it again with: espalier attach " + string(folder)
 	case pipeline.StatusDone:
 		return fmt.Sprintf("The run %s is done; its report is %s", folder.Name(), folder.Report())
 	default:

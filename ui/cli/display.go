@@ -108,7 +108,11 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run, p pipeline
 		}
 	} else if left == ui.Detach {
 		signal.Ignore(syscall.SIGHUP) // the terminal may be gone
-		fmt.Fprintln(cmd.ErrOrStderr(), goesOn)
+		text := goesOn
+		if run.Hub.State().Paused {
+			text = fmt.Sprintf(staysPaused, run.Folder)
+		}
+		fmt.Fprintln(cmd.ErrOrStderr(), text)
 		f.printRest(cmd, run.Hub)
 	}
 	<-computed
@@ -162,8 +166,11 @@ func (f *displayFlags) goOn(cmd *cobra.Command) error {
 	return again.goOn(cmd)
 }
 
-// goesOn tells whoever is there of a run that nobody looks at.
-const goesOn = "The run goes on without a screen; ctrl+c saves a checkpoint and stops it."
+// These tell whoever is there of a run that nobody looks at.
+const (
+	goesOn      = "The run goes on without a screen; ctrl+c saves a checkpoint and stops it."
+	staysPaused = "The run stays paused without a screen; it goes on from another one, with: espalier attach %s; ctrl+c saves a checkpoint and stops it."
+)
 
 // terminalLost returns a context that ends with SIGHUP, which a process gets
 // when its terminal is gone. Where the signal is ignored, as under nohup, it

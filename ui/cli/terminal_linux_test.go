@@ -243,6 +243,27 @@ func TestTerminatedOnScreen(t *testing.T) {
 	}
 }
 
+// TestDetachedWhilePaused leaves the screen of a paused run: what is said then is
+// that it stays so, and from where it can go on.
+func TestDetachedWhilePaused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	dir := t.TempDir()
+	s := sitDown(t, program(t, dir, append(onScreen(), "--set", "fine_tune.epochs=100000")...))
+	s.sees("fine-tune")
+	s.types(" ")
+	s.sees("PAUSED")
+	s.types("q")
+	s.sees("the run stays paused without a screen")
+	s.types("d")
+	s.sees("The run stays paused without a screen; it goes on from another one, with: espalier attach")
+	s.process.Process.Signal(syscall.SIGTERM)
+	if code, rest := s.leaves(); code != exitInterrupted || !strings.Contains(rest, "go on with: espalier run --resume ") {
+		t.Errorf("exit code %d, %q", code, rest)
+	}
+}
+
 // TestPanicOnScreen lets the workers of a run panic that is drawn: the screen
 // tells, the terminal is restored, the stack of the worker is in the run's
 // folder and the exit code says that the run failed.
@@ -280,7 +301,7 @@ func TestAttachedScreen(t *testing.T) {
 	s.types("q")
 	s.sees("goes on where it is computed")
 	s.types("d")
-	if code, rest := s.leaves(); code != 0 || !strings.Contains(rest, "The run goes on; look at it again with: espalier attach "+filepath.Join("runs", run.Name())) || strings.Contains(rest, goesOn) {
+	if code, rest := s.leaves(); code != 0 || !strings.Contains(rest, "The run is in progress; look at it again with: espalier attach "+filepath.Join("runs", run.Name())) || strings.Contains(rest, goesOn) {
 		t.Errorf("exit code %d, %q", code, rest)
 	}
 	if l := run.Listing(); l.Status != "live" {
