@@ -144,8 +144,8 @@ func (n *number) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*float64)(n))
 }
 
-// What follows can carry a loss that is not finite. Its JSON forms
-// shadow it with a number.
+// What follows can carry a loss that is not finite. Its JSON forms shadow it with
+// a number.
 
 // MarshalJSON writes a loss that is not finite as null.
 func (e StepDone) MarshalJSON() ([]byte, error) {

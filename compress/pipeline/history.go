@@ -151,8 +151,14 @@ func lastEvent(path string) (e Event, ok bool) {
 	if err != nil {
 		return Event{}, false
 	}
-	begin := max(info.Size()-2*maxLine, 0) // two lines: the last one may be torn
-	text, err := io.ReadAll(io.NewSectionReader(file, begin, info.Size()-begin))
+	return eventBefore(file, info.Size())
+}
+
+// eventBefore returns the event of the last whole line before an offset of a
+// journal, and false where there is none.
+func eventBefore(journal io.ReaderAt, end int64) (e Event, ok bool) {
+	begin := max(end-2*maxLine, 0) // two lines: the last one may be torn
+	text, err := io.ReadAll(io.NewSectionReader(journal, begin, end-begin))
 	if err != nil {
 		return Event{}, false
 	}

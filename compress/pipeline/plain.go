@@ -49,7 +49,7 @@ func follow(ctx context.Context, s Source, see func(Event) error) error {
 			}
 			after = e.Seq
 		}
-		if len(events) > 0 {
+		if r, ok := s.(*Replay); len(events) > 0 || ok && r.Rewound() != back {
 			continue
 		}
 		select {

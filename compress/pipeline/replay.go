@@ -21,7 +21,6 @@ type Replay struct {
 	follow  bool
 	total   int64 // bytes of the journal when it was last read; guarded by mu, as those below and what history knows
 	failure error // why not, where that was not for the lack of a whole line
-	stuck   int64 // where the journal could not be read on, the last time
 	rewound int
 	changed chan struct{}
 	lost    chan struct{}
@@ -94,10 +93,9 @@ func (r *Replay) more(n int64) bool {
 		return nil
 	})
 	switch {
-	case err != nil && from.offset > 0 && r.size != r.stuck:
+	case err != nil && r.size == from.offset && !r.still():
 		// It went back and has grown beyond that place already: what is known is
 		// of the time before, and is read again.
-		r.stuck = r.size
 		r.forget()
 		return true
 	case err != nil:
@@ -105,6 +103,17 @@ func (r *Replay) more(n int64) bool {
 		return false
 	}
 	return n == 0 // else there is no other whole line
+}
+
+// still reports whether the newest event known still stands in the journal. The
+// caller holds mu.
+func (r *Replay) still() bool {
+	if r.last == 0 {
+		return true
+	}
+	known := r.tail[len(r.tail)-1]
+	e, ok := eventBefore(r.file, r.size)
+	return ok && e.Seq == known.Seq && e.Time.Equal(known.Time)
 }
 
 // Err returns why the journal could not be read to its end, or nil.
