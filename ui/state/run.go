@@ -174,6 +174,8 @@ func (r *Run) fold(e pipeline.Event) {
 	case pipeline.DataRead:
 		r.Data = b
 	case pipeline.Continued:
+		// What the process before was asked for, this one does not know of.
+		r.Status, r.Reason, r.Stopping, r.PauseAt, r.asked = Running, "", false, 0, nil
 		r.rewind(b.GlobalStep)
 	case pipeline.StageStarted:
 		if b.Stage == pipeline.StagePrune {

@@ -261,7 +261,17 @@ func TestContinuingForgetsWhatIsComputedAgain(t *testing.T) {
 		}
 	}
 	r := replay(events)
+	for _, c := range []pipeline.Command{{Do: pipeline.PauseAt, AtStep: 900}, {Do: pipeline.Calibrate, Images: 5, Observer: "min-max"}, {Do: pipeline.StopNow}} {
+		r.Apply(pipeline.Event{Body: pipeline.Commanded{Command: c}})
+	}
+	r.Apply(pipeline.Event{Body: pipeline.Paused{GlobalStep: 500, Source: "keyboard"}})
+	if r.Status != Paused || !r.Stopping || r.PauseAt != 900 || !r.Asked(5, "min-max") {
+		t.Errorf("stopping %v, to pause at %d", r.Stopping, r.PauseAt)
+	}
 	r.Apply(pipeline.Event{Body: pipeline.Continued{GlobalStep: 360, Checkpoint: "round02"}})
+	if r.Status != Running || r.Stopping || r.PauseAt != 0 || r.Asked(5, "min-max") {
+		t.Errorf("what the process before was asked for is still awaited: %v, stopping %v, to pause at %d", r.Status, r.Stopping, r.PauseAt)
+	}
 	if _, last, _ := r.Train.Extent(); last != 360 {
 		t.Errorf("the loss reaches to step %v, want 360", last)
 	}
