@@ -13,7 +13,7 @@ func (n *Network) Init(seed uint64) {
 	for i, l := range n.Layers() {
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
 		bound := 1 / math.Sqrt(float64(l.Fan()))
-		if l.Kind == Linear {
+		if l.Kind == LinearKind {
 			for j := range l.Weight {
 				l.Weight[j] = float32((2*random.Float64() - 1) * bound)
 			}

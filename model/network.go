@@ -72,6 +72,23 @@ func (a Arch) Weights() int {
 	return total
 }
 
+// check reports what makes an architecture impossible.
+func (a Arch) check() error {
+	if a.Depth < 8 || (a.Depth-2)%6 != 0 {
+		return fmt.Errorf("depth %d: want 6n+2, as 20, 32, 44 or 56", a.Depth)
+	}
+	if a.Shortcut != Projection && a.Shortcut != Pad {
+		return fmt.Errorf("shortcut %q: want %q or %q", a.Shortcut, Projection, Pad)
+	}
+	if a.Classes < 2 {
+		return fmt.Errorf("%d classes: want at least 2", a.Classes)
+	}
+	if width := cmp.Or(a.Width, MinWidth); width < MinWidth || width > MaxWidth || width%kernel.Lanes != 0 {
+		return fmt.Errorf("width %d: want a multiple of %d up to %d", a.Width, kernel.Lanes, MaxWidth)
+	}
+	return nil
+}
+
 // A Network is a ResNet's parameters. Layers are shared: Layers returns the
 // same pointers that Stem, Blocks and Classifier hold.
 type Network struct {
@@ -95,8 +112,8 @@ type Block struct {
 type Kind int
 
 const (
-	Convolution Kind = iota
-	Linear
+	ConvolutionKind Kind = iota
+	LinearKind
 )
 
 // A Layer is a convolution without bias, with padding Kernel/2, or a linear
@@ -109,14 +126,14 @@ type Layer struct {
 	Size            int       // height and width of the output map; 1 for a linear layer
 	Weight          []float32 // [Out][In][Kernel][Kernel] or [Out][In]
 	Bias            []float32 // [Out] or nil
-	Norm            *BatchNorm
+	Norm            *ChannelNorm
 	// Mask holds 1 for weights that may be non-zero and 0 for pruned ones, laid
 	// out as Weight; nil keeps all. A Trainer holds weights to their mask.
 	Mask []float32
 }
 
-// BatchNorm normalises each channel of a convolution's output.
-type BatchNorm struct {
+// ChannelNorm normalises each channel of a convolution's output.
+type ChannelNorm struct {
 	Name        string    // PyTorch's, as layer2.0.bn1
 	Gamma, Beta []float32 // [Out]
 	Mean, Var   []float32 // [Out], running statistics; Var is the unbiased variance
@@ -134,7 +151,7 @@ func (l *Layer) MACs() int64 { return int64(len(l.Weight)) * int64(l.Size) * int
 
 // Shape returns the weight's shape.
 func (l *Layer) Shape() []int {
-	if l.Kind == Linear {
+	if l.Kind == LinearKind {
 		return []int{l.Out, l.In}
 	}
 	return []int{l.Out, l.In, l.Kernel, l.Kernel}
@@ -145,19 +162,10 @@ func (l *Layer) Fan() int { return l.In * l.Kernel * l.Kernel }
 
 // New returns a network with zero weights, unit gammas and unit variances.
 func New(a Arch) (*Network, error) {
-	if a.Depth < 8 || (a.Depth-2)%6 != 0 {
-		return nil, fmt.Errorf("depth %d: want 6n+2, as 20, 32, 44 or 56", a.Depth)
-	}
-	if a.Shortcut != Projection && a.Shortcut != Pad {
-		return nil, fmt.Errorf("shortcut %q: want %q or %q", a.Shortcut, Projection, Pad)
-	}
-	if a.Classes < 2 {
-		return nil, fmt.Errorf("%d classes: want at least 2", a.Classes)
+	if err := a.check(); err != nil {
+		return nil, err
 	}
 	width := cmp.Or(a.Width, MinWidth)
-	if width < MinWidth || width > MaxWidth || width%kernel.Lanes != 0 {
-		return nil, fmt.Errorf("width %d: want a multiple of %d up to %d", a.Width, kernel.Lanes, MaxWidth)
-	}
 	if width == MinWidth {
 		a.Width = 0 // one value for one architecture
 	}
@@ -183,7 +191,7 @@ func New(a Arch) (*Network, error) {
 		}
 	}
 	n.Classifier = &Layer{
-		Name: "fc", Kind: Linear, In: channels, Out: a.Classes, Kernel: 1, Stride: 1, Size: 1,
+		Name: "fc", Kind: LinearKind, In: channels, Out: a.Classes, Kernel: 1, Stride: 1, Size: 1,
 		Weight: make([]float32, a.Classes*channels), Bias: make([]float32, a.Classes),
 	}
 	return n, nil
@@ -192,9 +200,9 @@ func New(a Arch) (*Network, error) {
 func convolution(name, norm string, in, out, kernel, stride, size int) *Layer {
 	ones := func() []float32 { return slices.Repeat([]float32{1}, out) }
 	return &Layer{
-		Name: name, Kind: Convolution, In: in, Out: out, Kernel: kernel, Stride: stride, Size: size,
+		Name: name, Kind: ConvolutionKind, In: in, Out: out, Kernel: kernel, Stride: stride, Size: size,
 		Weight: make([]float32, out*in*kernel*kernel),
-		Norm: &BatchNorm{
+		Norm: &ChannelNorm{
 			Name: norm, Gamma: ones(), Beta: make([]float32, out),
 			Mean: make([]float32, out), Var: ones(),
 		},
@@ -320,7 +328,7 @@ func (l *Layer) clone() *Layer {
 	c := *l
 	c.Weight, c.Bias, c.Mask = slices.Clone(l.Weight), slices.Clone(l.Bias), slices.Clone(l.Mask)
 	if b := l.Norm; b != nil {
-		c.Norm = &BatchNorm{b.Name, slices.Clone(b.Gamma), slices.Clone(b.Beta), slices.Clone(b.Mean), slices.Clone(b.Var)}
+		c.Norm = &ChannelNorm{b.Name, slices.Clone(b.Gamma), slices.Clone(b.Beta), slices.Clone(b.Mean), slices.Clone(b.Var)}
 	}
 	return &c
 }

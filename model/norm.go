@@ -10,7 +10,7 @@ import (
 // coefficients of passes over the data. Formulas as in Ioffe and Szegedy 2015
 // (arXiv 1502.03167, section 3), with PyTorch's running statistics.
 type norm struct {
-	*BatchNorm
+	*ChannelNorm
 	sums         []float64 // [maxParts][Out][2], of the pass in progress
 	mean         []float32 // [Out], of this batch
 	rstd         []float64
@@ -19,7 +19,7 @@ type norm struct {
 	gamma, beta  *parameter // receive their gradients
 }
 
-func newNorm(b *BatchNorm, gamma, beta *parameter) *norm {
+func newNorm(b *ChannelNorm, gamma, beta *parameter) *norm {
 	n := len(b.Gamma)
 	vectors := kernel.Floats(6 * n)
 	next := func() []float32 {
@@ -28,7 +28,7 @@ func newNorm(b *BatchNorm, gamma, beta *parameter) *norm {
 		return v
 	}
 	return &norm{
-		BatchNorm: b, gamma: gamma, beta: beta,
+		ChannelNorm: b, gamma: gamma, beta: beta,
 		sums: make([]float64, maxParts*n*2), rstd: make([]float64, n),
 		mean: next(), scale: next(), shift: next(), c0: next(), c1: next(), c2: next(),
 	}

@@ -49,7 +49,7 @@ func TestMasksEqualPyTorch(t *testing.T) {
 
 // layer returns a linear layer with one output a weight.
 func layer(name string, w ...float32) *model.Layer {
-	return &model.Layer{Name: name, Kind: model.Linear, In: 1, Out: len(w), Kernel: 1, Stride: 1, Size: 1, Weight: w}
+	return &model.Layer{Name: name, Kind: model.LinearKind, In: 1, Out: len(w), Kernel: 1, Stride: 1, Size: 1, Weight: w}
 }
 
 func TestSmallest(t *testing.T) {

@@ -71,7 +71,7 @@ func (n *Network) tensors() []weights.Tensor {
 }
 
 func (l *Layer) shape() []int {
-	if l.Kind == model.Linear {
+	if l.Kind == model.LinearKind {
 		return []int{l.Out, l.In}
 	}
 	return []int{l.Out, l.In, l.Kernel, l.Kernel}

@@ -88,7 +88,7 @@ func (q integerGraph) requantize(point, x, output string, a kernel.Affine) strin
 func (q integerGraph) parameters(l *quantize.Layer, in float32) (weight, bias string) {
 	p := newParameters(l, in)
 	shape := []int{l.Out, l.In, l.Kernel, l.Kernel}
-	if l.Kind == model.Linear {
+	if l.Kind == model.LinearKind {
 		shape = shape[:2]
 	}
 	codes := make([]byte, len(p.weight))

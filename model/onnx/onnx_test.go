@@ -131,7 +131,7 @@ func TestWriteFile(t *testing.T) {
 func TestParameters(t *testing.T) {
 	const in = 0.02
 	l := &quantize.Layer{
-		Out: 4, Kind: model.Linear, In: 2,
+		Out: 4, Kind: model.LinearKind, In: 2,
 		Weight: []int8{3, -128, 0, 0, 0, 0, 127, -60},
 		Scale:  []float32{0.01, 1.1920929e-07, 1.1920929e-07, 1e-12},
 		Bias:   []float32{0.5, -3, 0, 40},

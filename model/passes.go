@@ -1,0 +1,77 @@
+package model
+
+import (
+	"math"
+	"slices"
+)
+
+// Passes take a graph and return another one. The graph that they are given
+// stays as it is.
+
+// FoldNorms returns a copy of the graph in which every batch norm that directly
+// follows a convolution, and alone reads it, is folded into it: the weight
+// becomes w·γ/√(var+ε), the bias β + (b − mean)·γ/√(var+ε), as PyTorch's
+// fuse_conv_bn_weights makes them. Batch norm elsewhere stays.
+func (g *Graph) FoldNorms() *Graph {
+	f := g.Clone()
+	readers := f.Consumers()
+	for _, b := range slices.Clone(f.Nodes) {
+		op, ok := b.Op.(BatchNorm)
+		if !ok {
+			continue
+		}
+		conv := b.Inputs[0]
+		if _, ok := conv.Op.(Conv); !ok || len(readers[conv]) > 1 {
+			continue
+		}
+		conv.fold(b, op.Epsilon)
+		f.replace(b, conv)
+	}
+	return f
+}
+
+// fold takes a batch norm into the convolution before it.
+func (conv *Node) fold(b *Node, epsilon float64) {
+	bias := make([]float32, conv.Out())
+	fan := conv.Fan()
+	for o := range bias {
+		rstd := float32(1 / math.Sqrt(float64(b.Var[o])+epsilon))
+		scale := b.Weight[o] * rstd
+		for i := o * fan; i < (o+1)*fan; i++ {
+			conv.Weight[i] *= scale
+		}
+		mean := b.Mean[o]
+		if conv.Bias != nil {
+			mean -= conv.Bias[o]
+		}
+		bias[o] = b.Bias[o] - mean*scale
+	}
+	conv.Bias = bias
+}
+
+// DropDropout returns a copy of the graph without dropout, which does nothing in
+// inference.
+func (g *Graph) DropDropout() *Graph {
+	f := g.Clone()
+	for _, n := range slices.Clone(f.Nodes) {
+		if _, ok := n.Op.(Dropout); ok {
+			f.replace(n, n.Inputs[0])
+		}
+	}
+	return f
+}
+
+// ForInference returns a copy without dropout and with batch norm folded.
+func (g *Graph) ForInference() *Graph { return g.DropDropout().FoldNorms() }
+
+// replace takes node n out of the graph: whoever read it reads by instead.
+func (g *Graph) replace(n, by *Node) {
+	g.Nodes = slices.DeleteFunc(g.Nodes, func(m *Node) bool { return m == n })
+	for _, m := range g.Nodes {
+		for i, in := range m.Inputs {
+			if in == n {
+				m.Inputs[i] = by
+			}
+		}
+	}
+}
