@@ -28,6 +28,24 @@ func (l *Loader) augment(dst []float32, src []uint8, epoch, image int) {
 	dy := below(uint32(place), 2*pad+1) - pad
 	dx := below(uint32(place>>32), 2*pad+1) - pad
 	l.window(dst, src, dy, dx, coin>>63 == 1)
+	if l.o.Cutout > 0 {
+		stream(&g, l.o.Seed, cutting, uint64(epoch), uint64(image))
+		centre := g.Uint64()
+		cut(dst, l.o.Cutout, below(uint32(centre), Side), below(uint32(centre>>32), Side))
+	}
+}
+
+// cut sets a square of dst [3][32][32], side pixels wide and high, to 0, the
+// mean of normalised images. As in the authors' code (DeVries and Taylor 2017)
+// its centre (y, x) is any pixel, and what lies outside the image is cut off.
+func cut(dst []float32, side, y, x int) {
+	top, bottom := max(0, y-side/2), min(Side, y-side/2+side)
+	left, right := max(0, x-side/2), min(Side, x-side/2+side)
+	for c := range 3 {
+		for row := top; row < bottom; row++ {
+			clear(dst[c*plane+row*Side+left : c*plane+row*Side+right])
+		}
+	}
 }
 
 // window writes pixel (y+dy, x+dx) of src to pixel (y, x) of dst, black where

@@ -13,6 +13,9 @@ type LoaderOptions struct {
 	Shuffle bool
 	// Augment crops and flips at random, see augment.
 	Augment bool
+	// Cutout greys a square of so many pixels a side when images are augmented;
+	// 0 none.
+	Cutout int
 	// Seed is that of the order and of the augmentation.
 	Seed uint64
 	// Only lists the images to use, in this order; nil uses all.

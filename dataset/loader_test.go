@@ -126,6 +126,49 @@ func TestAugmentationIsUniform(t *testing.T) {
 	}
 }
 
+// TestCutout compares images with those of a loader without it: the same crop
+// and flip, but for a square of the mean colour whose centre is anywhere.
+func TestCutout(t *testing.T) {
+	d := openShapes(t, 4, 0, 4)
+	const side = 5
+	plain := d.NewLoader(d.Train, LoaderOptions{Batch: 1, Augment: true, Seed: 5})
+	cutting := d.NewLoader(d.Train, LoaderOptions{Batch: 1, Augment: true, Cutout: side, Seed: 5})
+	want, have, labels := make([]float32, ImageBytes), make([]float32, ImageBytes), make([]uint8, 1)
+	var centres [Side]int
+	for epoch := range 40 * Side {
+		plain.Load(epoch, 0, want, labels)
+		cutting.Load(epoch, 0, have, labels)
+		top, bottom, left, right := Side, 0, Side, 0
+		for i, v := range have {
+			if v == want[i] {
+				continue
+			}
+			if v != 0 {
+				t.Fatalf("epoch %d: value %d is %v", epoch, i, v)
+			}
+			y, x := i%plane/Side, i%Side
+			top, bottom, left, right = min(top, y), max(bottom, y+1), min(left, x), max(right, x+1)
+		}
+		if bottom-top > side || right-left > side || bottom <= top {
+			t.Fatalf("epoch %d: rows %d to %d and columns %d to %d are cut", epoch, top, bottom, left, right)
+		}
+		inside := top > 0 && bottom < Side && left > 0 && right < Side
+		if inside && (bottom-top != side || right-left != side) {
+			t.Fatalf("epoch %d: %d×%d pixels are cut", epoch, bottom-top, right-left)
+		}
+		centre := top + side/2
+		if top == 0 {
+			centre = bottom - 1 - side/2
+		}
+		centres[centre]++
+	}
+	for y, n := range centres {
+		if n < 15 || n > 80 { // 40 on average
+			t.Errorf("%d squares have their centre in row %d", n, y)
+		}
+	}
+}
+
 func TestBatchDependsOnEpochAndIndexAlone(t *testing.T) {
 	d := openShapes(t, 100, 0, 10)
 	options := LoaderOptions{Batch: 7, Shuffle: true, Augment: true, Seed: 9}

@@ -11,6 +11,7 @@ const (
 	shuffling
 	augmentation
 	calibration
+	cutting
 )
 
 // stream sets g to the start of the random stream of one purpose, epoch and

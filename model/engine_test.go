@@ -149,7 +149,7 @@ func holdStep(t *testing.T, start *model.Network, images int) {
 	ref := reference.From(start)
 	x, labels := batch(2, images)
 	wantLoss := ref.Backward(images, wide(x), labels)
-	ref.Update(lr, momentum, decay)
+	ref.Update(lr, reference.SGD{Momentum: momentum, WeightDecay: decay})
 	engines(t, 2, func(t *testing.T, e *model.Engine) {
 		net := start.Clone()
 		trainer, err := model.NewTrainer(net, e, 24, model.SGD{Momentum: momentum, WeightDecay: decay})

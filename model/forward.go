@@ -162,7 +162,11 @@ func (t *Trainer) loss(b *block, w *workspace, part int) {
 		t.engine.Kernels.AveragePool(m, pooled, images(b.a, m.Len(), i, 1))
 		fc.forward(logits, pooled)
 		label := int(t.labels[i])
-		loss, best := crossEntropy(dLogits, logits, label)
+		var teacher []float32
+		if t.Loss.Distill > 0 {
+			teacher = t.Teacher[i*fc.Out:][:fc.Out]
+		}
+		loss, best := t.Loss.of(dLogits, logits, teacher, label)
 		h.losses[part] += loss
 		if best == label {
 			h.corrects[part]++

@@ -132,7 +132,7 @@ func TestReferenceTrainsAsPyTorchInFloat64(t *testing.T) {
 				closeTo(t, "gradient of "+p.Name, p.Gradient, g.float64s("grad64."+p.Name), bound)
 			}
 		}
-		ref.Update(0.01, 0.9, 5e-4)
+		ref.Update(0.01, reference.SGD{Momentum: 0.9, WeightDecay: 5e-4})
 	}
 	for _, p := range ref.Parameters() {
 		closeTo(t, p.Name, p.Data, g.float64s("after64."+p.Name), bound)
@@ -237,7 +237,7 @@ func TestOneRoundingOfTheWeightsMovesTheSecondLoss(t *testing.T) {
 	for s, want := range g.float64s("loss64")[:2] {
 		x, y := goldenStep(images, labels, s)
 		off = math.Abs(ref.Backward(goldenBatch, x, y) - want)
-		ref.Update(0.01, 0.9, 5e-4)
+		ref.Update(0.01, reference.SGD{Momentum: 0.9, WeightDecay: 5e-4})
 	}
 	if luckier := 1.7e-6; off < 3*luckier {
 		t.Errorf("the second loss is off by %.2g: hold the engine to %.2g, too", off, 3*luckier)

@@ -53,5 +53,9 @@ func (p piece) update(k *kernel.Set, parts int, lr float32, o SGD) {
 	if p.mask != nil {
 		mask = p.mask[p.a:p.b]
 	}
-	k.SGD(p.Data[p.a:p.b], gradient, p.velocity[p.a:p.b], mask, lr, o.Momentum, o.WeightDecay)
+	decay := o.WeightDecay
+	if o.WeightsOnly && len(p.Shape) == 1 {
+		decay = 0
+	}
+	k.SGD(p.Data[p.a:p.b], gradient, p.velocity[p.a:p.b], mask, lr, o.Momentum, decay, o.Nesterov)
 }

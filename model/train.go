@@ -7,10 +7,13 @@ import (
 )
 
 // SGD is stochastic gradient descent as torch.optim.SGD: the decayed gradient
-// g + WeightDecay·w enters v = Momentum·v + g, and w −= lr·v. The decay acts on
-// all parameters.
+// g + WeightDecay·w enters v = Momentum·v + g, and w −= lr·v.
 type SGD struct {
 	Momentum, WeightDecay float32
+	// Nesterov takes w −= lr·(g + Momentum·v) instead.
+	Nesterov bool
+	// WeightsOnly keeps the decay from biases and batch norm.
+	WeightsOnly bool
 }
 
 // A Trainer takes training steps on one network. All its memory is planned
@@ -22,6 +25,12 @@ type SGD struct {
 // group by image group, so that what one pass writes the next one finds in the
 // cache.
 type Trainer struct {
+	// Loss is what is trained on; the zero value is the cross-entropy.
+	Loss Loss
+	// Teacher holds the teacher's logits [n][classes] for the images of the next
+	// step. Only a Loss with Distill reads it.
+	Teacher []float32
+
 	net    *Network
 	engine *Engine
 	sgd    SGD
@@ -104,13 +113,16 @@ func (t *Trainer) Velocity() []Tensor {
 
 // Step trains on x [n][3][32][32], normalised, with labels [n], n at most the
 // planned batch: forward, backward, one update with learning rate lr. It
-// returns the batch's mean cross-entropy and the number of images that were
+// returns the batch's mean loss and the number of images that were
 // classified right, both before the update. If the loss is not finite the
 // parameters are left as they were.
 func (t *Trainer) Step(x []float32, labels []uint8, lr float32) (loss float64, correct int) {
 	n := len(labels)
 	if n < 1 || n > t.batch || len(x) != n*pixels {
 		panic(fmt.Sprintf("model: step with %d labels and %d values for a batch of %d", n, len(x), t.batch))
+	}
+	if t.Loss.Distill > 0 && len(t.Teacher) != n*t.net.Arch.Classes {
+		panic(fmt.Sprintf("model: step with %d of the teacher's logits for %d images", len(t.Teacher), n))
 	}
 	t.n, t.input, t.labels, t.lr = n, x, labels, lr
 	for _, r := range t.regions {

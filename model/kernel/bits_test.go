@@ -60,7 +60,7 @@ func bitsOf(t *testing.T, s *Set) map[string]uint32 {
 	r := rand.New(rand.NewPCG(3, 4))
 	vector := func() []float32 { return dyadic(r, make([]float32, 200)) }
 	w, g, velocity := vector(), vector(), vector()
-	s.SGD(w, g, velocity, nil, 0.1, 0.9, 5e-4)
+	s.SGD(w, g, velocity, nil, 0.1, 0.9, 5e-4, false)
 	sums["SGD"] = checksum(t, w, velocity)
 
 	p := Planes{3, 5, 8}

@@ -45,7 +45,7 @@ func BenchmarkCall(b *testing.B) {
 		}
 		const piece = 4096 // of a parameter, as package model cuts them
 		w := [4][]float32{Floats(piece), Floats(piece), Floats(piece), Floats(piece)}
-		call("SGD", Map{1, 1, piece}, 1, func() { s.SGD(w[0], w[1], w[2], w[3], 0, 0, 0) })
+		call("SGD", Map{1, 1, piece}, 1, func() { s.SGD(w[0], w[1], w[2], w[3], 0, 0, 0, false) })
 		image, x := make([]uint8, 34*34*4), Floats(3*32*32)
 		call("quantize image", Map{3, 32, 32}, 1, func() { s.QuantizeImage(image, x, 32, 32, Affine{1, 0}) })
 		call("peak", Map{1, 1, peakRounds}, 1, func() { s.peak.float(peakRounds) })

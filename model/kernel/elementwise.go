@@ -22,7 +22,7 @@ type elementwiseFuncs struct {
 	averagePool      func(m Map, dst, a []float32)
 	averagePoolGrad  func(m Map, g, dst []float32)
 	add              func(dst, src []float32)
-	sgd              func(w, g, v, mask []float32, lr, momentum, decay float32)
+	sgd              func(w, g, v, mask []float32, lr, momentum, decay float32, nesterov bool)
 	packImage        func(side int, dst, src []float32)
 }
 
@@ -142,19 +142,21 @@ func (s *Set) Add(dst, src []float32) {
 }
 
 // SGD takes one step of gradient descent with momentum as torch.optim.SGD does,
-// with dampening 0 and without Nesterov's change:
+// with dampening 0:
 //
-//	v = momentum·v + (g + decay·w)
+//	d = g + decay·w
+//	v = momentum·v + d
 //	w = (w − lr·v)·mask
 //
+// With Nesterov's change the last line is w = (w − lr·(d + momentum·v))·mask.
 // All slices are as long as w; mask holds 0 or 1, or is nil.
-func (s *Set) SGD(w, g, v, mask []float32, lr, momentum, decay float32) {
+func (s *Set) SGD(w, g, v, mask []float32, lr, momentum, decay float32, nesterov bool) {
 	need("g", g, len(w))
 	need("v", v, len(w))
 	if mask != nil {
 		need("mask", mask, len(w))
 	}
-	s.elementwise.sgd(w, g, v, mask, lr, momentum, decay)
+	s.elementwise.sgd(w, g, v, mask, lr, momentum, decay, nesterov)
 }
 
 // PackImage lays out a square image for a convolution that reads the image,

@@ -29,6 +29,7 @@ type elementwiseKernels struct {
 	averagePool, averagePoolGrad             func(elementwiseArgs)
 	add                                      func(elementwiseArgs)
 	sgd, sgdMasked                           func(elementwiseArgs)
+	sgdNesterov, sgdNesterovMasked           func(elementwiseArgs)
 	group                                    int // floats in 4 registers
 }
 
@@ -42,6 +43,7 @@ func elementwiseAVX512() elementwiseFuncs {
 		averagePool:  averagePoolAVX512, averagePoolGrad: averagePoolGradAVX512,
 		add: addAVX512,
 		sgd: sgdAVX512, sgdMasked: sgdMaskedAVX512,
+		sgdNesterov: sgdNesterovAVX512, sgdNesterovMasked: sgdNesterovMaskedAVX512,
 		group: 64,
 	}).funcs()
 }
@@ -56,6 +58,7 @@ func elementwiseAVX2() elementwiseFuncs {
 		averagePool:  averagePoolAVX2, averagePoolGrad: averagePoolGradAVX2,
 		add: addAVX2,
 		sgd: sgdAVX2, sgdMasked: sgdMaskedAVX2,
+		sgdNesterov: sgdNesterovAVX2, sgdNesterovMasked: sgdNesterovMaskedAVX2,
 		group: 32,
 	}).funcs()
 }
@@ -153,25 +156,29 @@ func (k *elementwiseKernels) runAdd(dst, src []float32) {
 	addGo(dst[n*k.group:], src[n*k.group:])
 }
 
-func (k *elementwiseKernels) runSGD(w, g, v, mask []float32, lr, momentum, decay float32) {
+func (k *elementwiseKernels) runSGD(w, g, v, mask []float32, lr, momentum, decay float32, nesterov bool) {
 	n := len(w) / k.group
 	if n > 0 {
 		args := elementwiseArgs{
 			dst: unsafe.Pointer(&w[0]), a: unsafe.Pointer(&g[0]), b: unsafe.Pointer(&v[0]),
 			blocks: n, f0: lr, f1: momentum, f2: decay,
 		}
+		free, masked := k.sgd, k.sgdMasked
+		if nesterov {
+			free, masked = k.sgdNesterov, k.sgdNesterovMasked
+		}
 		if mask == nil {
-			k.sgd(args)
+			free(args)
 		} else {
 			args.c = unsafe.Pointer(&mask[0])
-			k.sgdMasked(args)
+			masked(args)
 		}
 	}
 	n *= k.group
 	if mask != nil {
 		mask = mask[n:]
 	}
-	sgdGo(w[n:], g[n:], v[n:], mask, lr, momentum, decay)
+	sgdGo(w[n:], g[n:], v[n:], mask, lr, momentum, decay, nesterov)
 }
 
 func runPackImage(side int, dst, src []float32) {

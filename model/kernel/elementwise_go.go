@@ -171,11 +171,16 @@ func addGo(dst, src []float32) {
 	}
 }
 
-func sgdGo(w, g, v, mask []float32, lr, momentum, decay float32) {
+func sgdGo(w, g, v, mask []float32, lr, momentum, decay float32, nesterov bool) {
 	g, v = g[:len(w)], v[:len(w)]
 	for i, old := range w {
-		v[i] = float32(momentum*v[i]) + float32(g[i]+float32(decay*old))
-		w[i] = old - float32(lr*v[i])
+		d := g[i] + float32(decay*old)
+		v[i] = float32(momentum*v[i]) + d
+		step := v[i]
+		if nesterov {
+			step = float32(momentum*v[i]) + d
+		}
+		w[i] = old - float32(lr*step)
 	}
 	if mask != nil {
 		for i, keep := range mask[:len(w)] {

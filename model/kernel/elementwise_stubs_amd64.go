@@ -63,6 +63,16 @@ func sgdAVX2(a elementwiseArgs)
 //go:noescape
 func sgdMaskedAVX2(a elementwiseArgs)
 
+// g = a + F2·dst; b = F1·b + g; dst = dst − F0·(F1·b + g)
+//
+//go:noescape
+func sgdNesterovAVX2(a elementwiseArgs)
+
+// g = a + F2·dst; b = F1·b + g; dst = (dst − F0·(F1·b + g))·c
+//
+//go:noescape
+func sgdNesterovMaskedAVX2(a elementwiseArgs)
+
 // dst = (a, b, c, 0), pixel by pixel
 //
 //go:noescape
@@ -127,3 +137,13 @@ func sgdAVX512(a elementwiseArgs)
 //
 //go:noescape
 func sgdMaskedAVX512(a elementwiseArgs)
+
+// g = a + F2·dst; b = F1·b + g; dst = dst − F0·(F1·b + g)
+//
+//go:noescape
+func sgdNesterovAVX512(a elementwiseArgs)
+
+// g = a + F2·dst; b = F1·b + g; dst = (dst − F0·(F1·b + g))·c
+//
+//go:noescape
+func sgdNesterovMaskedAVX512(a elementwiseArgs)

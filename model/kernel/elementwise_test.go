@@ -175,10 +175,12 @@ func TestElementwiseVectorsAreEqual(t *testing.T) {
 			got, want := buffers(), buffers()
 			s.Add(got[0], got[1])
 			goSet().Add(want[0], want[1])
-			s.SGD(got[0], got[1], got[2], nil, 0.1, 0.9, 1e-4)
-			goSet().SGD(want[0], want[1], want[2], nil, 0.1, 0.9, 1e-4)
-			s.SGD(got[0], got[1], got[2], got[3], 0.1, 0.9, 1e-4)
-			goSet().SGD(want[0], want[1], want[2], want[3], 0.1, 0.9, 1e-4)
+			for _, nesterov := range []bool{false, true} {
+				s.SGD(got[0], got[1], got[2], nil, 0.1, 0.9, 1e-4, nesterov)
+				goSet().SGD(want[0], want[1], want[2], nil, 0.1, 0.9, 1e-4, nesterov)
+				s.SGD(got[0], got[1], got[2], got[3], 0.1, 0.9, 1e-4, nesterov)
+				goSet().SGD(want[0], want[1], want[2], want[3], 0.1, 0.9, 1e-4, nesterov)
+			}
 			for i := range want {
 				same(t, fmt.Sprintf("n=%d: vector %d", n, i), got[i], want[i])
 			}
@@ -388,13 +390,18 @@ func TestSGDSteps(t *testing.T) {
 	eachSet(t, func(t *testing.T, s *Set) {
 		w, g, v := []float32{1, 1}, []float32{0.5, 0.5}, []float32{0, 0}
 		mask := []float32{1, 0}
-		s.SGD(w, g, v, nil, 0.5, 0.5, 0.25)
+		s.SGD(w, g, v, nil, 0.5, 0.5, 0.25, false)
 		if v[0] != 0.75 || w[0] != 0.625 {
 			t.Errorf("first step: v = %v, w = %v, want 0.75 and 0.625", v[0], w[0])
 		}
-		s.SGD(w, g, v, mask, 0.5, 0.5, 0.25)
+		s.SGD(w, g, v, mask, 0.5, 0.5, 0.25, false)
 		if v[0] != 1.03125 || w[0] != 0.109375 || w[1] != 0 {
 			t.Errorf("second step: v = %v, w = %v, want 1.03125 and [0.109375 0]", v[0], w)
+		}
+		w, v = []float32{1, 1}, []float32{0, 0}
+		s.SGD(w, g, v, mask, 0.5, 0.5, 0.25, true)
+		if v[0] != 0.75 || w[0] != 0.4375 || w[1] != 0 {
+			t.Errorf("Nesterov's step: v = %v, w = %v, want 0.75 and [0.4375 0]", v[0], w)
 		}
 	})
 }
@@ -410,7 +417,7 @@ func TestElementwiseAllocatesNothing(t *testing.T) {
 			}
 		}
 		w := make([]float32, 100)
-		if n := testing.AllocsPerRun(10, func() { s.SGD(w, w, w, nil, 0.1, 0.9, 0) }); n != 0 {
+		if n := testing.AllocsPerRun(10, func() { s.SGD(w, w, w, nil, 0.1, 0.9, 0, true) }); n != 0 {
 			t.Errorf("SGD: %v allocations", n)
 		}
 	})

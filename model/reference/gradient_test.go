@@ -98,11 +98,14 @@ func TestOtherGradients(t *testing.T) {
 	checkGradient(t, "linear b", bias, f, func(dy []float64) []float64 { _, _, d := LinearBackward(n, x, w, dy); return d })
 
 	logits, labels := normals(random, n*4), []uint8{0, 3, 1}
-	checkGradient(t, "cross-entropy", logits,
-		func() []float64 { loss, _ := CrossEntropy(n, logits, labels); return []float64{loss} },
-		func(dy []float64) []float64 {
-			_, g := CrossEntropy(n, logits, labels)
-			floats.Scale(dy[0], g)
-			return g
-		})
+	teacher := normals(random, n*4)
+	for _, l := range []Loss{{}, {LabelSmoothing: 0.1}, {Distill: 0.5, Temperature: 4}, {0.2, 0.9, 2}} {
+		checkGradient(t, fmt.Sprintf("loss %+v", l), logits,
+			func() []float64 { loss, _ := l.Of(n, logits, teacher, labels); return []float64{loss} },
+			func(dy []float64) []float64 {
+				_, g := l.Of(n, logits, teacher, labels)
+				floats.Scale(dy[0], g)
+				return g
+			})
+	}
 }

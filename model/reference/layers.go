@@ -141,26 +141,3 @@ func pad(n, channels, h, w int, visit func(to, from int)) {
 		}
 	}
 }
-
-// CrossEntropy returns the mean of −log softmax(logits)[label] over n images,
-// and its gradient.
-func CrossEntropy(n int, logits []float64, labels []uint8) (loss float64, gradient []float64) {
-	classes := len(logits) / n
-	gradient = make([]float64, len(logits))
-	for i := range n {
-		z, g := logits[i*classes:(i+1)*classes], gradient[i*classes:(i+1)*classes]
-		top, sum := math.Inf(-1), 0.0
-		for _, v := range z {
-			top = max(top, v)
-		}
-		for _, v := range z {
-			sum += math.Exp(v - top)
-		}
-		for k, v := range z {
-			g[k] = math.Exp(v-top) / sum / float64(n)
-		}
-		g[labels[i]] -= 1 / float64(n)
-		loss += (math.Log(sum) + top - z[labels[i]]) / float64(n)
-	}
-	return loss, gradient
-}

@@ -4,6 +4,11 @@ import "espalier/model"
 
 // A Network is a model.Network in float64, with gradients and momentum.
 type Network struct {
+	// Loss is what Backward differentiates, with the logits of a Teacher
+	// [n][classes] if it wants one.
+	Loss    Loss
+	Teacher []float64
+
 	stem   *unit
 	blocks []*block
 	fcW    *Parameter
@@ -15,6 +20,13 @@ type Network struct {
 type Parameter struct {
 	Name                     string
 	Data, Gradient, Velocity []float64
+	Weight                   bool // of a convolution or the classifier, rather than a bias or batch norm's
+}
+
+// SGD is a model.SGD in float64.
+type SGD struct {
+	Momentum, WeightDecay float64
+	Nesterov, WeightsOnly bool
 }
 
 // A unit is a convolution with its batch norm.
@@ -46,6 +58,7 @@ func From(n *model.Network) *Network {
 		r.blocks = append(r.blocks, out)
 	}
 	r.fcW = r.parameter(n.Classifier.Name+".weight", n.Classifier.Weight)
+	r.fcW.Weight = true
 	r.fcB = r.parameter(n.Classifier.Name+".bias", n.Classifier.Bias)
 	return r
 }
@@ -64,6 +77,7 @@ func (r *Network) unit(l *model.Layer) *unit {
 		gamma: r.parameter(l.Norm.Name+".weight", l.Norm.Gamma),
 		beta:  r.parameter(l.Norm.Name+".bias", l.Norm.Beta),
 	}
+	u.w.Weight = true
 	u.norm = &Norm{Gamma: u.gamma.Data, Beta: u.beta.Data, RunningMean: wide(l.Norm.Mean), RunningVar: wide(l.Norm.Var)}
 	return u
 }
@@ -116,7 +130,7 @@ func (r *Network) Logits(n int, x []float64, see func(block int, out []float64))
 }
 
 // Backward runs x [n][3][32][32] forward in training mode and computes all
-// gradients of the mean cross-entropy, which it returns.
+// gradients of the mean loss, which it returns.
 func (r *Network) Backward(n int, x []float64, labels []uint8) float64 {
 	stem := ReLU(r.stem.forward(n, x))
 	a := stem
@@ -128,7 +142,7 @@ func (r *Network) Backward(n int, x []float64, labels []uint8) float64 {
 		a = b.out
 	}
 	pooled := PoolForward(r.last(), a)
-	loss, dLogits := CrossEntropy(n, LinearForward(n, pooled, r.fcW.Data, r.fcB.Data), labels)
+	loss, dLogits := r.Loss.Of(n, LinearForward(n, pooled, r.fcW.Data, r.fcB.Data), r.Teacher, labels)
 	g, dw, db := LinearBackward(n, pooled, r.fcW.Data, dLogits)
 	r.fcW.Gradient, r.fcB.Gradient = dw, db
 	g = PoolBackward(r.last(), g)
@@ -151,10 +165,24 @@ func (r *Network) Backward(n int, x []float64, labels []uint8) float64 {
 }
 
 // Update takes a step of torch.optim.SGD with the last gradients.
-func (r *Network) Update(lr, momentum, decay float64) {
+func (r *Network) Update(lr float64, o SGD) {
 	for _, p := range r.all {
-		for i, g := range p.Gradient {
-			p.Velocity[i] = momentum*p.Velocity[i] + g + decay*p.Data[i]
+		p.Update(lr, o)
+	}
+}
+
+// Update takes a step with the last gradient.
+func (p *Parameter) Update(lr float64, o SGD) {
+	decay := o.WeightDecay
+	if o.WeightsOnly && !p.Weight {
+		decay = 0
+	}
+	for i, g := range p.Gradient {
+		g += decay * p.Data[i]
+		p.Velocity[i] = o.Momentum*p.Velocity[i] + g
+		if o.Nesterov {
+			p.Data[i] -= lr * (g + o.Momentum*p.Velocity[i])
+		} else {
 			p.Data[i] -= lr * p.Velocity[i]
 		}
 	}

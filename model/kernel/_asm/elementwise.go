@@ -306,12 +306,16 @@ func (e elementwise) vectorKernels() {
 		e.p("\tVADDPS %s, %s, %s", e.at(mapA, bytes), e.v(t), e.v(t))
 		e.p("\tVMOVUPS %s, %s", e.v(t), e.at(mapDst, bytes))
 	})
-	for _, masked := range []bool{false, true} {
-		name, does := "sgd", "b = F1·b + (a + F2·dst); dst = dst − F0·b"
-		if masked {
-			name, does = "sgdMasked", "b = F1·b + (a + F2·dst); dst = (dst − F0·b)·c"
-		}
-		e.vector(name, does,
+	for _, update := range []struct {
+		name, does       string
+		nesterov, masked bool
+	}{
+		{"sgd", "b = F1·b + (a + F2·dst); dst = dst − F0·b", false, false},
+		{"sgdMasked", "b = F1·b + (a + F2·dst); dst = (dst − F0·b)·c", false, true},
+		{"sgdNesterov", "g = a + F2·dst; b = F1·b + g; dst = dst − F0·(F1·b + g)", true, false},
+		{"sgdNesterovMasked", "g = a + F2·dst; b = F1·b + g; dst = (dst − F0·(F1·b + g))·c", true, true},
+	} {
+		e.vector(update.name, update.does,
 			func() {
 				for i := range 3 {
 					e.p("\tVBROADCASTSS %d(AX), %s", ewF0+4*i, e.v(13+i))
@@ -325,9 +329,13 @@ func (e elementwise) vectorKernels() {
 				e.p("\tVMULPS %s, %s, %s", e.at(mapB, bytes), e.v(14), v)
 				e.p("\tVADDPS %s, %s, %s", g, v, v)
 				e.p("\tVMOVUPS %s, %s", v, e.at(mapB, bytes))
+				if update.nesterov {
+					e.p("\tVMULPS %s, %s, %s", v, e.v(14), v)
+					e.p("\tVADDPS %s, %s, %s", g, v, v)
+				}
 				e.p("\tVMULPS %s, %s, %s", v, e.v(13), v)
 				e.p("\tVSUBPS %s, %s, %s", v, w, w)
-				if masked {
+				if update.masked {
 					e.p("\tVMULPS %s, %s, %s", e.at(mapC, bytes), w, w)
 				}
 				e.p("\tVMOVUPS %s, %s", w, e.at(mapDst, bytes))
