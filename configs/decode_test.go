@@ -42,6 +42,18 @@ func TestMistakes(t *testing.T) {
 		{"impossible in a group", "prune:\n  targets:\n    - 0.5\n    - 0\n", nil, `e.yaml:4:7: prune.targets[1] is 0`},
 		{"two values that contradict", "data:\n  set: shapes10\n  path: x\n", nil, `e.yaml:3:9: data.path is "x": shapes10 is drawn by the program`},
 		{"epochs for other rounds", "fine_tune:\n  epochs: [1, 2]\n", nil, `e.yaml:2:11: fine_tune.epochs has 2 values: want one number, or one for each of 6 rounds`},
+		{"Nesterov without momentum", "dense:\n  nesterov: true\n  momentum: 0\n", nil, `e.yaml:2:13: dense.nesterov is true, but dense.momentum is 0`},
+		{"decay on something else", "dense:\n  weight_decay_on: conv\n", nil, `e.yaml:2:20: dense.weight_decay_on is "conv": want all, weights`},
+		{"all label smoothed away", "dense:\n  label_smoothing: 1\n", nil, `e.yaml:2:20: dense.label_smoothing is 1: want 0 or more and less than 1`},
+		{"an average that never moves", "fine_tune:\n  average: 1\n", nil, `e.yaml:2:12: fine_tune.average is 1: want the decay per step`},
+		{"nothing after the warm-up", "dense:\n  epochs: 5\n  warmup: 5\n", nil, `e.yaml:3:11: dense.warmup is 5: want 0 or more epochs, and fewer than the 5`},
+		{"milestones of a cosine", "dense:\n  milestones: [10]\n", nil, `e.yaml:2:16: dense.milestones[0] is 10, but dense.schedule is cosine: set it to step`},
+		{"milestones that fall", "dense:\n  schedule: step\n  milestones: [10, 5]\n", nil, `e.yaml:3:20: dense.milestones[1] is 5 after 10: milestones are epochs and rise`},
+		{"a rate that grows", "dense:\n  gamma: 2\n", nil, `e.yaml:2:10: dense.gamma is 2: want more than 0 and less than 1`},
+		{"cutout without augmentation", "data:\n  augment: false\n  cutout: 16\n", nil, `e.yaml:3:11: data.cutout is 16, but data.augment is false`},
+		{"too large a cutout", "data:\n  cutout: 33\n", nil, `e.yaml:2:11: data.cutout is 33: want a square's side in pixels, 0 to 32`},
+		{"too much distillation", "distill:\n  weight: 1.5\n", nil, `e.yaml:2:11: distill.weight is 1.5: want a fraction from 0 to 1`},
+		{"distillation at zero degrees", "distill:\n  temperature: 0\n", nil, `e.yaml:2:16: distill.temperature is 0: want more than 0`},
 		{"override of an unknown key", "", []string{"prune.edge=0.5"}, `--set prune.edge=0.5: unknown key "prune.edge"`},
 		{"override of the wrong type", "", []string{"dense.batch=x"}, `--set dense.batch=x: dense.batch is "x": want a whole number`},
 		{"impossible override", "gate:\n  min_top1: 0.9\n", []string{"gate.min_top1=90"}, `--set gate.min_top1=90: gate.min_top1 is 90: want a fraction from 0 to 1`},
@@ -92,6 +104,26 @@ prune:
 	}
 	if have.FineTune.Epochs.Round(2) != 2.5 || have.Dense.Epochs.Round(4) != 0 {
 		t.Error("epochs of a round")
+	}
+}
+
+// TestTrainingInWords: options are told where they are not the default.
+func TestTrainingInWords(t *testing.T) {
+	for _, c := range []struct {
+		set  []string
+		want string
+	}{
+		{nil, "SGD 0.02 cosine, momentum 0.9, weight decay 0.0005, batch 128"},
+		{[]string{"fine_tune.schedule=step", "fine_tune.milestones=[10, 15]", "fine_tune.warmup=1", "fine_tune.nesterov=true", "fine_tune.weight_decay_on=weights", "fine_tune.label_smoothing=0.1", "fine_tune.average=0.999"},
+			"SGD 0.02 step (×0.1 at epochs [10 15]) after a warm-up of 1 epochs, momentum 0.9 (Nesterov), weight decay 0.0005 on weights only, batch 128, label smoothing 0.1, average of weights 0.999"},
+	} {
+		e, err := Decode("e.yaml", nil, c.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := e.FineTune.String(); have != c.want {
+			t.Errorf("have %s\nwant %s", have, c.want)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ type Experiment struct {
 	Dense    Training `yaml:"dense"` // of the dense network before the first round; 0 epochs skip it
 	Prune    Prune    `yaml:"prune"`
 	FineTune Training `yaml:"fine_tune"` // of every round
+	Distill  Distill  `yaml:"distill"`   // while fine-tuning
 	Gate     Gate     `yaml:"gate"`
 	Quantize Quantize `yaml:"quantize"`
 	Sweep    Sweep    `yaml:"sweep"`
@@ -46,6 +47,9 @@ type Data struct {
 	Test       int  `yaml:"test"`
 	Validation int  `yaml:"validation"`
 	Augment    bool `yaml:"augment"` // random crop and flip while training
+	// Cutout also greys a square of so many pixels a side at a random place
+	// (DeVries and Taylor 2017, arXiv 1708.04552); 0 is off.
+	Cutout int `yaml:"cutout"`
 }
 
 // Where a network's first weights come from, unless Model.Weights is a file.
@@ -65,9 +69,24 @@ type Model struct {
 	Std  string `yaml:"std,omitempty"`
 }
 
-// Training is SGD with momentum and weight decay, the learning rate annealed
-// from LearningRate to 0 by half a cosine over all steps (Loshchilov and
-// Hutter 2017, eq. 5, one period).
+// The schedules of a learning rate.
+const (
+	// Cosine anneals it from LearningRate to 0 by half a cosine over all steps
+	// (Loshchilov and Hutter 2017, eq. 5, one period), as
+	// torch.optim.lr_scheduler.CosineAnnealingLR taken at every step.
+	Cosine = "cosine"
+	// Steps multiplies it by Gamma at each of the Milestones, as MultiStepLR.
+	// Without milestones it stays constant.
+	Steps = "step"
+)
+
+// What weight decay acts on.
+const (
+	AllParameters = "all"
+	WeightsOnly   = "weights" // not on biases and batch norm
+)
+
+// Training is SGD as torch.optim.SGD, with what is common around it.
 type Training struct {
 	// Epochs over the training part. A fraction ends within an epoch: 0.5 is
 	// half of its batches. FineTune takes one number for all rounds or a list
@@ -76,7 +95,32 @@ type Training struct {
 	Batch        int     `yaml:"batch"`
 	LearningRate float64 `yaml:"learning_rate"`
 	Momentum     float64 `yaml:"momentum"`
+	Nesterov     bool    `yaml:"nesterov"`
 	WeightDecay  float64 `yaml:"weight_decay"`
+	// WeightDecayOn is AllParameters or WeightsOnly.
+	WeightDecayOn string `yaml:"weight_decay_on"`
+	// Warmup is how many of the epochs raise the learning rate linearly to
+	// LearningRate before the schedule begins (Goyal et al. 2017, section 2.2).
+	Warmup     float64   `yaml:"warmup"`
+	Schedule   string    `yaml:"schedule"`   // Cosine or Steps
+	Milestones []float64 `yaml:"milestones"` // epochs, rising, counted from the stage's beginning
+	Gamma      float64   `yaml:"gamma"`
+	// LabelSmoothing is the share of the target that is spread over all classes,
+	// as torch.nn.CrossEntropyLoss's.
+	LabelSmoothing float64 `yaml:"label_smoothing"`
+	// Average keeps an exponential moving average of the weights and the running
+	// statistics with this decay per step, as 0.999. Epochs are measured with it,
+	// and it is what the stage ends with; 0 is off.
+	Average float64 `yaml:"average"`
+}
+
+// Distill is knowledge distillation from the dense network while fine-tuning
+// (Hinton et al. 2015, arXiv 1503.02531): the loss is
+// (1 − Weight)·cross-entropy + Weight·T²·KL(dense ‖ pruned), both networks'
+// outputs softened by the temperature T. Weight 0 is off.
+type Distill struct {
+	Weight      float64 `yaml:"weight"`
+	Temperature float64 `yaml:"temperature"`
 }
 
 // Prune is the schedule of global magnitude pruning. The first convolution and
@@ -143,7 +187,7 @@ type Engine struct {
 // Defaults returns the experiment that an empty document describes: ResNet-20
 // on CIFAR-10 with the schedule of the preset cifar10.
 func Defaults() Experiment {
-	sgd := Training{Batch: 128, Momentum: 0.9, WeightDecay: 5e-4}
+	sgd := Training{Batch: 128, Momentum: 0.9, WeightDecay: 5e-4, WeightDecayOn: AllParameters, Schedule: Cosine, Milestones: []float64{}, Gamma: 0.1}
 	dense, fineTune := sgd, sgd
 	dense.Epochs, dense.LearningRate = Epochs{0}, 0.1
 	fineTune.Epochs, fineTune.LearningRate = Epochs{20}, 0.02
@@ -158,6 +202,7 @@ func Defaults() Experiment {
 			EdgeUntil: 0.6,
 		},
 		FineTune: fineTune,
+		Distill:  Distill{Temperature: 4},
 		Gate:     Gate{Split: Validation},
 		Quantize: Quantize{Recipe: "lab", Observer: MinMax, Images: 1000},
 		Sweep: Sweep{

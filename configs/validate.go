@@ -24,11 +24,13 @@ func (e Experiment) Validate() error {
 		func() *ValueError { return atLeast("data.test", e.Data.Test, 0) },
 		func() *ValueError { return atLeast("data.validation", e.Data.Validation, 0) },
 		e.path,
+		e.cutout,
 		e.network,
 		func() *ValueError { return e.training("dense", e.Dense, 1) },
 		e.scratch,
 		e.schedule,
 		func() *ValueError { return e.training("fine_tune", e.FineTune, len(e.Prune.Targets)) },
+		e.distill,
 		func() *ValueError { return share("gate.min_top1", e.Gate.MinTop1) },
 		func() *ValueError { return share("gate.max_drop", e.Gate.MaxDrop) },
 		func() *ValueError { return oneOf("gate.split", e.Gate.Split, Validation, Test) },
@@ -94,6 +96,65 @@ func (e Experiment) training(key string, t Training, rounds int) *ValueError {
 	}
 	if !(t.WeightDecay >= 0 && t.WeightDecay < 1) {
 		return bad(key+".weight_decay", "is %v: want 0 or more and less than 1", t.WeightDecay)
+	}
+	if t.Nesterov && t.Momentum == 0 {
+		return bad(key+".nesterov", "is true, but %s.momentum is 0: give a momentum, as 0.9", key)
+	}
+	if err := oneOf(key+".weight_decay_on", t.WeightDecayOn, AllParameters, WeightsOnly); err != nil {
+		return err
+	}
+	if !(t.LabelSmoothing >= 0 && t.LabelSmoothing < 1) {
+		return bad(key+".label_smoothing", "is %v: want 0 or more and less than 1, as 0.1", t.LabelSmoothing)
+	}
+	if !(t.Average >= 0 && t.Average < 1) {
+		return bad(key+".average", "is %v: want the decay per step, 0 or more and less than 1, as 0.999", t.Average)
+	}
+	return t.rate(key)
+}
+
+// rate checks the course of the learning rate.
+func (t Training) rate(key string) *ValueError {
+	if err := oneOf(key+".schedule", t.Schedule, Cosine, Steps); err != nil {
+		return err
+	}
+	for _, epochs := range t.Epochs {
+		if epochs > 0 && t.Warmup >= epochs || !(t.Warmup >= 0) {
+			return bad(key+".warmup", "is %v: want 0 or more epochs, and fewer than the %v that are trained", t.Warmup, epochs)
+		}
+	}
+	previous := 0.0
+	for i, epochs := range t.Milestones {
+		at := fmt.Sprintf("%s.milestones[%d]", key, i)
+		if t.Schedule != Steps {
+			return bad(at, "is %v, but %s.schedule is %s: set it to %s", epochs, key, t.Schedule, Steps)
+		}
+		if !(epochs > previous) {
+			return bad(at, "is %v after %v: milestones are epochs and rise", epochs, previous)
+		}
+		previous = epochs
+	}
+	if !(t.Gamma > 0 && t.Gamma < 1) {
+		return bad(key+".gamma", "is %v: want more than 0 and less than 1, as 0.1", t.Gamma)
+	}
+	return nil
+}
+
+func (e Experiment) cutout() *ValueError {
+	switch side := e.Data.Cutout; {
+	case side < 0 || side > 32:
+		return bad("data.cutout", "is %d: want a square's side in pixels, 0 to 32", side)
+	case side > 0 && !e.Data.Augment:
+		return bad("data.cutout", "is %d, but data.augment is false: set it to true", side)
+	}
+	return nil
+}
+
+func (e Experiment) distill() *ValueError {
+	if err := share("distill.weight", e.Distill.Weight); err != nil {
+		return err
+	}
+	if !(e.Distill.Temperature > 0 && e.Distill.Temperature <= 100) {
+		return bad("distill.temperature", "is %v: want more than 0 and at most 100, as 4", e.Distill.Temperature)
 	}
 	return nil
 }

@@ -5,7 +5,37 @@ import "fmt"
 // String tells the training but for its epochs in words, as
 // "SGD 0.02 cosine, momentum 0.9, weight decay 0.0005, batch 128".
 func (t Training) String() string {
-	return fmt.Sprintf("SGD %g cosine, momentum %g, weight decay %g, batch %d", t.LearningRate, t.Momentum, t.WeightDecay, t.Batch)
+	text := fmt.Sprintf("SGD %g %s", t.LearningRate, t.Schedule)
+	if t.Schedule == Steps {
+		text += fmt.Sprintf(" (×%g at epochs %v)", t.Gamma, t.Milestones)
+	}
+	if t.Warmup > 0 {
+		text += fmt.Sprintf(" after a warm-up of %g epochs", t.Warmup)
+	}
+	text += fmt.Sprintf(", momentum %g", t.Momentum)
+	if t.Nesterov {
+		text += " (Nesterov)"
+	}
+	text += fmt.Sprintf(", weight decay %g", t.WeightDecay)
+	if t.WeightDecayOn == WeightsOnly {
+		text += " on weights only"
+	}
+	text += fmt.Sprintf(", batch %d", t.Batch)
+	if t.LabelSmoothing > 0 {
+		text += fmt.Sprintf(", label smoothing %g", t.LabelSmoothing)
+	}
+	if t.Average > 0 {
+		text += fmt.Sprintf(", average of weights %g", t.Average)
+	}
+	return text
+}
+
+// String tells the distillation in words, and nothing where there is none.
+func (d Distill) String() string {
+	if d.Weight == 0 {
+		return ""
+	}
+	return fmt.Sprintf("distilled from the dense network (weight %g, temperature %g)", d.Weight, d.Temperature)
 }
 
 // String tells in words what is ranked with what, as

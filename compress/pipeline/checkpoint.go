@@ -27,13 +27,14 @@ type stepState struct {
 	seq         int64 // of the newest event
 	tally       model.Tally
 	seconds     float64
+	averaged    int // steps in the average of weights
 	file        string
 }
 
 func (s stepState) metadata() map[string]string {
 	return map[string]string{
 		"stage": s.stage, "round": fmt.Sprint(s.round), "step": fmt.Sprint(s.step), "steps": fmt.Sprint(s.steps),
-		"seq": fmt.Sprint(s.seq), "seconds": fmt.Sprint(s.seconds),
+		"seq": fmt.Sprint(s.seq), "seconds": fmt.Sprint(s.seconds), "averaged": fmt.Sprint(s.averaged),
 		"epoch_correct": fmt.Sprint(s.tally.Correct), "epoch_total": fmt.Sprint(s.tally.Total),
 		// The sum goes on from its exact bits.
 		"epoch_loss": strconv.FormatFloat(s.tally.LossSum, 'x', -1, 64),
@@ -42,7 +43,7 @@ func (s stepState) metadata() map[string]string {
 
 func parseStepState(m map[string]string) (stepState, error) {
 	s := stepState{stage: m["stage"]}
-	var errs [8]error
+	var errs [9]error
 	s.round, errs[0] = strconv.Atoi(m["round"])
 	s.step, errs[1] = strconv.Atoi(m["step"])
 	s.steps, errs[2] = strconv.Atoi(m["steps"])
@@ -51,6 +52,9 @@ func parseStepState(m map[string]string) (stepState, error) {
 	s.tally.Total, errs[5] = strconv.Atoi(m["epoch_total"])
 	s.tally.LossSum, errs[6] = strconv.ParseFloat(m["epoch_loss"], 64)
 	s.seconds, errs[7] = strconv.ParseFloat(m["seconds"], 64)
+	if averaged, ok := m["averaged"]; ok { // not in checkpoints of earlier versions
+		s.averaged, errs[8] = strconv.Atoi(averaged)
+	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return s, err
 	}
@@ -63,11 +67,12 @@ func parseStepState(m map[string]string) (stepState, error) {
 // Prefixes of the tensors that a step checkpoint has beside the network's.
 const (
 	velocityPrefix = "velocity."
+	averagePrefix  = "average."
 	maskPrefix     = "mask."
 )
 
 // saveStep writes the state of the training in progress: weights, running
-// statistics, masks, momentum and position. The journal goes to the disk
+// statistics, masks, momentum, average and position. The journal goes to the disk
 // first, so that it is never behind its checkpoint.
 func (r *runner) saveStep() error {
 	t := r.training
@@ -80,6 +85,12 @@ func (r *runner) saveStep() error {
 	}
 	r.saves++
 	tensors := weights.FromNetwork(r.net)
+	if t.average != nil {
+		s.averaged = t.average.Steps
+		for _, a := range t.average.Tensors() {
+			tensors = append(tensors, weights.Float32(averagePrefix+a.Name, a.Shape, a.Data))
+		}
+	}
 	for _, v := range t.trainer.Velocity() {
 		tensors = append(tensors, weights.Float32(velocityPrefix+v.Name, v.Shape, v.Data))
 	}

@@ -25,7 +25,8 @@ type past struct {
 	net      *model.Network // with masks; nil at the beginning
 	step     *stepState     // inside a stage of training, or nil
 	velocity map[string][]float32
-	saves    int // which step checkpoint the next one overwrites
+	average  map[string][]float32 // of weights, if the stage keeps one
+	saves    int                  // which step checkpoint the next one overwrites
 
 	warnings []string // what could not be used
 	notes    []Note   // made after seq
@@ -150,24 +151,19 @@ func readStep(path string) (past, error) {
 	if err != nil {
 		return past{}, err
 	}
-	p := past{seq: s.seq, step: &s, velocity: make(map[string][]float32)}
+	p := past{seq: s.seq, step: &s, velocity: make(map[string][]float32), average: make(map[string][]float32)}
 	var own []weights.Tensor
 	masks := make(map[string][]float32)
+	others := map[string]map[string][]float32{velocityPrefix: p.velocity, averagePrefix: p.average, maskPrefix: masks}
 	for _, t := range tensors {
-		name, velocity := strings.CutPrefix(t.Name, velocityPrefix)
-		name, mask := strings.CutPrefix(name, maskPrefix)
-		if !velocity && !mask {
+		prefix, name, _ := strings.Cut(t.Name, ".")
+		other := others[prefix+"."]
+		if other == nil {
 			own = append(own, t)
 			continue
 		}
-		values, err := t.Float32s()
-		if err != nil {
+		if other[name], err = t.Float32s(); err != nil {
 			return past{}, err
-		}
-		if velocity {
-			p.velocity[name] = values
-		} else {
-			masks[name] = values
 		}
 	}
 	if p.net, err = weights.Network(own, meta); err != nil {
@@ -182,6 +178,11 @@ func readStep(path string) (past, error) {
 	for _, t := range p.net.Parameters() {
 		if len(p.velocity[t.Name]) != len(t.Data) {
 			return past{}, fmt.Errorf("the momentum of %s has %d values for %d", t.Name, len(p.velocity[t.Name]), len(t.Data))
+		}
+	}
+	for _, t := range p.net.Tensors() {
+		if s.averaged > 0 && len(p.average[t.Name]) != len(t.Data) {
+			return past{}, fmt.Errorf("the average of %s has %d values for %d", t.Name, len(p.average[t.Name]), len(t.Data))
 		}
 	}
 	return p, nil
@@ -224,8 +225,17 @@ func (r *runner) restore(t *training) error {
 	for _, v := range t.trainer.Velocity() {
 		copy(v.Data, r.past.velocity[v.Name])
 	}
+	if t.average != nil {
+		if s.averaged != s.step {
+			return fmt.Errorf("%s has no average of weights: %s.average in %s was changed since", r.past.file, strings.ReplaceAll(s.stage, "-", "_"), r.folder.Experiment())
+		}
+		t.average.Steps = s.averaged
+		for _, a := range t.average.Tensors() {
+			copy(a.Data, r.past.average[a.Name])
+		}
+	}
 	t.step, t.tally = s.step, s.tally
-	r.past.step, r.past.velocity = nil, nil
+	r.past.step, r.past.velocity, r.past.average = nil, nil, nil
 	return nil
 }
 

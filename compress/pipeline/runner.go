@@ -144,6 +144,9 @@ func (r *runner) started() RunStarted {
 		Network: r.net.Arch.String(), Weights: r.net.Weights(), MACs: r.net.MACs(),
 		Pruning: r.e.Prune.String(), FineTune: r.e.FineTune.String(), Quantization: r.e.Quantize.String(),
 	}
+	if d := r.e.Distill.String(); d != "" {
+		s.FineTune += ", " + d
+	}
 	if r.engine != nil {
 		s.Threads, s.Kernel = r.engine.Threads(), r.engine.Kernels.Name
 	}

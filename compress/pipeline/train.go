@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -12,8 +13,8 @@ import (
 
 // A training is one stage of SGD: the dense network's, or a round's
 // fine-tuning. Step is its position; together with the weights, the masks and
-// the momentum it is all that continuing takes, since batches follow from
-// (seed, stage, epoch, index).
+// the momentum it is all that continuing takes, and the average of weights
+// where there is one: batches follow from (seed, stage, epoch, index).
 type training struct {
 	stage    string
 	round    int
@@ -22,8 +23,11 @@ type training struct {
 	steps    int
 	perEpoch int // steps
 	loader   *dataset.Loader
+	course   course // of the learning rate
 	trainer  *model.Trainer
-	x        []float32 // [batch][3][32][32]
+	average  *model.Average // or nil
+	teacher  *teacher       // or nil
+	x        []float32      // [batch][3][32][32]
 	labels   []uint8
 
 	step  int         // done
@@ -46,23 +50,35 @@ func (d *diverged) Error() string {
 func (r *runner) plan(stage string, round int, settings configs.Training, epochs float64) (*training, error) {
 	trainer, err := model.NewTrainer(r.net, r.engine, settings.Batch, model.SGD{
 		Momentum: float32(settings.Momentum), WeightDecay: float32(settings.WeightDecay),
+		Nesterov: settings.Nesterov, WeightsOnly: settings.WeightDecayOn == configs.WeightsOnly,
 	})
 	if err != nil {
 		return nil, err
 	}
+	trainer.Loss.LabelSmoothing = settings.LabelSmoothing
 	if bytes := trainer.Bytes(); bytes != r.hub.State().Planned {
 		r.hub.Publish(Planned{Stage: stage, Round: round, Bytes: bytes})
 	}
 	t := &training{
 		stage: stage, round: round, settings: settings, trainer: trainer,
 		loader: r.data.NewLoader(r.data.Train, dataset.LoaderOptions{
-			Batch: settings.Batch, Shuffle: true, Augment: r.e.Data.Augment, Seed: r.stream(stage, round),
+			Batch: settings.Batch, Shuffle: true, Augment: r.e.Data.Augment, Cutout: r.e.Data.Cutout, Seed: r.stream(stage, round),
 		}),
 		x: make([]float32, settings.Batch*dataset.ImageBytes), labels: make([]uint8, settings.Batch),
 		began: time.Now(),
 	}
 	t.perEpoch = t.loader.Batches()
 	t.epochs, t.steps = stepsOf(epochs, t.perEpoch)
+	t.course = newCourse(settings, t.steps, t.perEpoch)
+	if settings.Average > 0 {
+		t.average = model.NewAverage(r.net, r.engine, settings.Average)
+	}
+	if d := r.e.Distill; d.Weight > 0 && stage == StageFineTune {
+		trainer.Loss.Distill, trainer.Loss.Temperature = d.Weight, d.Temperature
+		if t.teacher, err = r.newTeacher(settings.Batch); err != nil {
+			return nil, err
+		}
+	}
 	return t, nil
 }
 
@@ -76,16 +92,19 @@ func stepsOf(epochs float64, perEpoch int) (begun, steps int) {
 	return (steps + perEpoch - 1) / perEpoch, steps
 }
 
-// rate returns the learning rate of a step counted from 0: half a cosine from
-// the initial rate at step 0 towards 0 after the last.
-func (t *training) rate(step int) float64 {
-	return t.settings.LearningRate * (1 + math.Cos(math.Pi*float64(step)/float64(t.steps))) / 2
-}
-
 // train takes the steps that remain. It returns errSkipped when it was ended
 // early, and a *diverged when the loss is not finite; the network is usable
-// after both.
+// after both. Where weights are averaged, the network is then the average.
 func (r *runner) train(t *training) error {
+	err := r.takeSteps(t)
+	var lost *diverged
+	if t.average != nil && (err == nil || errors.Is(err, errSkipped) || errors.As(err, &lost)) {
+		t.average.Swap()
+	}
+	return err
+}
+
+func (r *runner) takeSteps(t *training) error {
 	r.training = t
 	defer func() { r.training, r.control.skip = nil, false }()
 	for {
@@ -119,7 +138,10 @@ func (r *runner) takeStep(t *training) error {
 	began := time.Now()
 	epoch, index := t.step/t.perEpoch, t.step%t.perEpoch
 	n := t.loader.Load(epoch, index, t.x, t.labels)
-	rate := t.rate(t.step)
+	rate := t.course.rate(t.step)
+	if t.teacher != nil {
+		t.trainer.Teacher = t.teacher.of(t.x[:n*dataset.ImageBytes], n)
+	}
 	loss, correct := t.trainer.Step(t.x[:n*dataset.ImageBytes], t.labels[:n], float32(rate))
 	seconds := time.Since(began).Seconds()
 	t.step++
@@ -133,10 +155,24 @@ func (r *runner) takeStep(t *training) error {
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return &diverged{r.steps, loss}
 	}
+	if t.average != nil {
+		t.average.Update()
+	}
 	t.tally.Correct += correct
 	t.tally.Total += n
 	t.tally.LossSum += loss * float64(n)
 	return nil
+}
+
+// reload gives an evaluator the weights that this stage would end with now.
+func (t *training) reload(eval *model.Evaluator) {
+	if t.average == nil {
+		eval.Reload()
+		return
+	}
+	t.average.Swap()
+	eval.Reload()
+	t.average.Swap()
 }
 
 // endEpoch measures the validation split and sums up the epoch.
@@ -146,7 +182,7 @@ func (r *runner) endEpoch(t *training) error {
 		TrainLoss: t.tally.Loss(), TrainTop1: t.tally.Top1(), GlobalStep: r.steps,
 	}
 	if r.data.Validation.Len() > 0 {
-		r.eval.Reload()
+		t.reload(r.eval)
 		tally, err := r.tally(r.eval.Logits, r.data.Validation, inferWork)
 		if err != nil {
 			return err
