@@ -46,6 +46,7 @@ func (s *Set) ConvForward(c Conv, y, x, w []float32, e Epilogue) {
 	if e.Sums != nil {
 		need("sums", e.Sums, 2*c.Out.C)
 	}
+	e.checkUnbounded()
 	s.direct.forward(c, y, x, w, e)
 }
 
@@ -87,6 +88,14 @@ func (s *Set) ConvWeightGrad(c Conv, dw, x, dy []float32) {
 	need("x", x, c.source().len())
 	need("dy", dy, c.Out.Len())
 	s.direct.weightGrad(c, dw, x, dy)
+}
+
+// checkUnbounded panics if e has an upper bound, which the functions for a Conv
+// do not know.
+func (e Epilogue) checkUnbounded() {
+	if e.Max != 0 {
+		panic("kernel: an upper bound needs GeneralForward or DepthwiseForward")
+	}
 }
 
 // String returns, as an example, "3×3/2 16×32×32→32×16×16".

@@ -11,7 +11,7 @@ func convForward(c Conv, y, x, w []float32, e Epilogue) {
 	src := c.source()
 	tap := c.Kernel * Lanes // distance between two channels' weights
 	for block := range c.Out.C / Lanes {
-		end := newEpilogue(e, c.Out, block)
+		end := newEpilogue(e, block)
 		for oy := range c.Out.H {
 			for ox := range c.Out.W {
 				acc := end.bias
@@ -119,13 +119,14 @@ type epilogue struct {
 	bias          [Lanes]float32
 	residual      []float32
 	relu          bool
+	max           float32
 	wantSums      bool
 	sums, squares [Lanes]float32
 	block         int
 }
 
-func newEpilogue(e Epilogue, out Map, block int) epilogue {
-	end := epilogue{residual: e.Residual, relu: e.ReLU, wantSums: e.Sums != nil, block: block}
+func newEpilogue(e Epilogue, block int) epilogue {
+	end := epilogue{residual: e.Residual, relu: e.ReLU, max: e.Max, wantSums: e.Sums != nil, block: block}
 	if e.Bias != nil {
 		copy(end.bias[:], e.Bias[block*Lanes:])
 	}
@@ -143,6 +144,13 @@ func (e *epilogue) store(acc *[Lanes]float32, y []float32, at int) {
 		for l, v := range acc {
 			if v < 0 { // false for NaN, which stays
 				acc[l] = 0
+			}
+		}
+	}
+	if e.max > 0 {
+		for l, v := range acc {
+			if v > e.max {
+				acc[l] = e.max
 			}
 		}
 	}

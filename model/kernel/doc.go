@@ -1,5 +1,6 @@
-// Package kernel computes: convolutions, batch norm's passes, integer and
-// sparse inference, for the layers of CIFAR ResNets.
+// Package kernel computes what the layers of convolutional networks need:
+// convolutions of every geometry, linear layers, pools, activations, batch
+// norm's passes, integer and sparse inference.
 //
 // Every operation is a method of Set, one Set per instruction set: "go" is
 // plain Go, the definition of what each operation means and the path for

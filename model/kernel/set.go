@@ -15,6 +15,10 @@ type Set struct {
 	elementwise elementwiseFuncs
 	integer     integerFuncs
 	sparse      sparseFuncs
+	slide       slideFuncs
+	pool        poolFuncs
+	activation  activationFuncs
+	channels    channelFuncs
 	peak        peakFuncs
 	times       Times
 }
@@ -47,6 +51,10 @@ func goSet() *Set {
 		elementwise: elementwiseGo(),
 		integer:     integerGo(),
 		sparse:      sparseGo(),
+		slide:       slideGo(),
+		pool:        poolGo(),
+		activation:  activationGo(),
+		channels:    channelsGo(),
 		peak:        peakGo(),
 		times:       Times{Winograd: 0.19, Sparse: 1.2, Convert: 0.02},
 	}

@@ -15,6 +15,10 @@ func assembled() []*Set {
 			elementwise: elementwiseAVX512(),
 			integer:     integerAVX512(),
 			sparse:      sparseAVX512(),
+			slide:       slideGo(),
+			pool:        poolGo(),
+			activation:  activationGo(),
+			channels:    channelsGo(),
 			peak:        peakAVX512(),
 			times:       Times{Winograd: 0.31, Sparse: 1.1, Convert: 0.1},
 		})
@@ -27,6 +31,10 @@ func assembled() []*Set {
 			elementwise: elementwiseAVX2(),
 			integer:     integerAVX2(),
 			sparse:      sparseAVX2(),
+			slide:       slideGo(),
+			pool:        poolGo(),
+			activation:  activationGo(),
+			channels:    channelsGo(),
 			peak:        peakAVX2(),
 			times:       Times{Winograd: 0.36, Sparse: 1.1, Convert: 0.09},
 		})

@@ -189,6 +189,7 @@ func (s *Set) SparseForward(p *Sparse, y, x []float32, images int, e Epilogue) {
 	if e.Sums != nil {
 		panic(fmt.Sprintf("kernel: sparse convolution %v computes no sums", p.conv))
 	}
+	e.checkUnbounded()
 	for i := range images {
 		if residual != nil {
 			e.Residual = residual[i*out:][:out]

@@ -169,6 +169,7 @@ func (s *Set) WinogradForward(p Winograd, y, x []float32, images int, u []float3
 	if e.Sums != nil {
 		need("sums", e.Sums, 2*p.image.C)
 	}
+	e.checkUnbounded()
 	v, m := scratch[:p.blocks()*p.block()], scratch[p.blocks()*p.block():]
 	rows := images * p.image.H / 4
 	for first := 0; first < rows; first += p.chunkRows {

@@ -1,0 +1,143 @@
+package kernel
+
+import "fmt"
+
+// Operations on the channels of maps: gates, products, concatenation.
+
+// ScaleChannels multiplies every channel of one image by its gate: y = x·gate.
+// It is also the gradient of x, from dy.
+//
+//	y, x   laid out as m; y may be x
+//	gate   [m.C]
+func (s *Set) ScaleChannels(m Map, y, x, gate []float32) {
+	m.check()
+	need("y", y, m.Len())
+	need("x", x, m.Len())
+	need("gate", gate, m.C)
+	s.channels.scale(m, y, x, gate)
+}
+
+// ScaleChannelsGrad adds the gradient of the gate, Σ dy·x over one image's
+// pixels, to dgate [m.C].
+//
+//	dy, x   laid out as m
+func (s *Set) ScaleChannelsGrad(m Map, dgate, dy, x []float32) {
+	m.check()
+	need("dgate", dgate, m.C)
+	need("dy", dy, m.Len())
+	need("x", x, m.Len())
+	s.channels.scaleGrad(m, dgate, dy, x)
+}
+
+// Multiply computes y = a·b, pixel by pixel; add adds the product to y.
+//
+//	y, a, b   laid out as m; y may be a or b
+func (s *Set) Multiply(m Map, y, a, b []float32, add bool) {
+	m.check()
+	need("y", y, m.Len())
+	need("a", a, m.Len())
+	need("b", b, m.Len())
+	m.rows(func(_, from, to int) {
+		y, a, b := y[from:to], a[from:to], b[from:to]
+		if add {
+			for i := range y {
+				y[i] += float32(a[i] * b[i])
+			}
+			return
+		}
+		for i := range y {
+			y[i] = a[i] * b[i]
+		}
+	})
+}
+
+// CopyChannels copies n channels of one image from channel from of src to
+// channel to of dst: a part of a concatenation, or its gradient's way back.
+// Other channels and the borders stay as they are.
+//
+//	dst, src   laid out as d and m, which have the same height and width
+func (s *Set) CopyChannels(d Map, dst []float32, to int, m Map, src []float32, from, n int) {
+	need("dst", dst, d.Len())
+	need("src", src, m.Len())
+	eachRun(d, to, m, from, n, func(at, of, lanes, pixels int) {
+		if lanes == Lanes {
+			copy(dst[at:at+pixels*Lanes], src[of:])
+			return
+		}
+		for end := at + pixels*Lanes; at < end; at, of = at+Lanes, of+Lanes {
+			copy(dst[at:at+lanes], src[of:])
+		}
+	})
+}
+
+// AddChannels is CopyChannels with a sum: it adds n channels of src to those of
+// dst.
+func (s *Set) AddChannels(d Map, dst []float32, to int, m Map, src []float32, from, n int) {
+	need("dst", dst, d.Len())
+	need("src", src, m.Len())
+	eachRun(d, to, m, from, n, func(at, of, lanes, pixels int) {
+		for end := at + pixels*Lanes; at < end; at, of = at+Lanes, of+Lanes {
+			out, in := dst[at:at+lanes], src[of:of+lanes]
+			for i, v := range in {
+				out[i] += v
+			}
+		}
+	})
+}
+
+// eachRun cuts n channels into runs that lie in one block on either side, and
+// calls move for every row of each: offsets of its first pixel in dst and src,
+// channels in the run, pixels in the row.
+func eachRun(d Map, to int, m Map, from, n int, move func(at, of, lanes, pixels int)) {
+	d.check()
+	m.check()
+	if d.H != m.H || d.W != m.W || n < 0 || to < 0 || from < 0 || to+n > d.C || from+n > m.C {
+		panic(fmt.Sprintf("kernel: %d channels from %d of %v to %d of %v", n, from, m, to, d))
+	}
+	for n > 0 {
+		lanes := min(n, Lanes-to%Lanes, Lanes-from%Lanes)
+		for y := range m.H {
+			move(d.At(to, y, 0), m.At(from, y, 0), lanes, m.W)
+		}
+		to, from, n = to+lanes, from+lanes, n-lanes
+	}
+}
+
+// channelFuncs are the inner functions of gates.
+type channelFuncs struct {
+	scale     func(m Map, y, x, gate []float32)
+	scaleGrad func(m Map, dgate, dy, x []float32)
+}
+
+func channelsGo() channelFuncs { return channelFuncs{scale: scaleGo, scaleGrad: scaleGradGo} }
+
+func scaleGo(m Map, y, x, gate []float32) {
+	m.rows(func(block, from, to int) {
+		gate := (*pixel)(gate[block*Lanes:])
+		for ; from < to; from += Lanes {
+			y, x := (*pixel)(y[from:]), (*pixel)(x[from:])
+			for i, v := range x {
+				y[i] = v * gate[i]
+			}
+		}
+	})
+}
+
+func scaleGradGo(m Map, dgate, dy, x []float32) {
+	for b := range m.C / Lanes {
+		var sum mapSum
+		for y := range m.H {
+			at := m.At(b*Lanes, y, 0)
+			for range m.W {
+				product := pixel(dy[at:])
+				for i, v := range (*pixel)(x[at:]) {
+					product[i] = float32(product[i] * v)
+				}
+				sum.add(&product)
+				at += Lanes
+			}
+			sum.endRow()
+		}
+		addGo(dgate[b*Lanes:][:Lanes], sum.slice())
+	}
+}
