@@ -21,7 +21,7 @@ type averagePiece struct{ average, network []float32 }
 
 // NewAverage plans the average of n. All its memory is taken here; Update
 // allocates nothing.
-func NewAverage(n *Network, e *Engine, decay float64) *Average {
+func NewAverage(n *Graph, e *Engine, decay float64) *Average {
 	a := &Average{engine: e, weight: float32(1 - decay), follows: n.Tensors()}
 	for _, t := range a.follows {
 		own := Tensor{t.Name, t.Shape, make([]float32, len(t.Data))}

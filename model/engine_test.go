@@ -64,7 +64,7 @@ func distance(have []float32, want []float64) float64 {
 }
 
 // testNetwork is the smallest network with every kind of block.
-func testNetwork(t testing.TB, shortcut model.Shortcut) *model.Network {
+func testNetwork(t testing.TB, shortcut model.Shortcut) *model.Graph {
 	n := newNetwork(t, model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
 	n.Init(42)
 	return n
@@ -103,13 +103,11 @@ func TestWiderNetworks(t *testing.T) {
 
 // holdLogits compares a network's logits of random images, on every engine,
 // with the reference's. It changes n's statistics.
-func holdLogits(t *testing.T, n *model.Network, images int) {
+func holdLogits(t *testing.T, n *model.Graph, images int) {
 	random := rand.New(rand.NewPCG(9, 9))
-	for _, l := range n.Layers() {
-		if b := l.Norm; b != nil {
-			for c := range b.Mean {
-				b.Mean[c], b.Var[c] = float32(random.NormFloat64()/4), 1+random.Float32()
-			}
+	for _, b := range n.Nodes {
+		for c := range b.Mean {
+			b.Mean[c], b.Var[c] = float32(random.NormFloat64()/4), 1+random.Float32()
 		}
 	}
 	x, _ := batch(1, images)
@@ -119,7 +117,7 @@ func holdLogits(t *testing.T, n *model.Network, images int) {
 		have := make([]float32, 10*images)
 		v.Logits(have, x)
 		if d := distance(have, want); !(d < 5e-6) {
-			t.Errorf("%s: logits are off by %.2g", n.Arch, d)
+			t.Errorf("%s: logits are off by %.2g", n.Name, d)
 		}
 		observed := make([]float32, 0, 10*images)
 		var points []string
@@ -132,19 +130,19 @@ func holdLogits(t *testing.T, n *model.Network, images int) {
 					observed = append(observed, row...)
 				}
 			}
-			if l := n.Layer(point); l != nil && count != images*l.Out*l.Size*l.Size {
-				t.Errorf("%s: saw %d values, want %d", point, count, images*l.Out*l.Size*l.Size)
+			if l := n.Node(point); l != nil && count != images*l.Shape.Len() {
+				t.Errorf("%s: saw %d values, want %d", point, count, images*l.Shape.Len())
 			}
 		})
 		if d := distance(observed, want); !(d < 5e-6) {
-			t.Errorf("%s: observed logits are off by %.2g at %v", n.Arch, d, points)
+			t.Errorf("%s: observed logits are off by %.2g at %v", n.Name, d, points)
 		}
 	})
 }
 
 // holdStep compares one training step from start, on every engine, with the
 // reference's.
-func holdStep(t *testing.T, start *model.Network, images int) {
+func holdStep(t *testing.T, start *model.Graph, images int) {
 	const lr, momentum, decay = 0.1, 0.9, 5e-4
 	ref := reference.From(start)
 	x, labels := batch(2, images)
@@ -158,7 +156,7 @@ func holdStep(t *testing.T, start *model.Network, images int) {
 		}
 		loss, _ := trainer.Step(x, labels, lr)
 		if math.Abs(loss-wantLoss) > 1e-5*wantLoss {
-			t.Errorf("%s: loss %.9g, want %.9g", start.Arch, loss, wantLoss)
+			t.Errorf("%s: loss %.9g, want %.9g", start.Name, loss, wantLoss)
 		}
 		// Rounding flips a few ReLU masks: a wrong term in a gradient is
 		// off by far more than a hundredth.
@@ -169,14 +167,14 @@ func holdStep(t *testing.T, start *model.Network, images int) {
 				j++
 			}
 			if d := distance(v.Data, p[j].Velocity); !(d < 1e-2) {
-				t.Errorf("%s: %d %s: update is off by %.2g", start.Arch, i, v.Name, d)
+				t.Errorf("%s: %d %s: update is off by %.2g", start.Name, i, v.Name, d)
 			}
 		}
 		statistics := ref.Statistics()
 		for _, tensor := range net.Tensors() {
 			if want, ok := statistics[tensor.Name]; ok {
 				if d := distance(tensor.Data, want); !(d < 1e-5) {
-					t.Errorf("%s: %s is off by %.2g", start.Arch, tensor.Name, d)
+					t.Errorf("%s: %s is off by %.2g", start.Name, tensor.Name, d)
 				}
 			}
 		}
@@ -225,7 +223,7 @@ func TestThreadsDoNotChangeABit(t *testing.T) {
 
 func TestMasksHold(t *testing.T) {
 	net := testNetwork(t, model.Projection)
-	l := net.Layer("layer2.0.conv1")
+	l := net.Node("layer2.0.conv1")
 	l.Mask = make([]float32, len(l.Weight))
 	for i := range l.Mask {
 		l.Mask[i] = float32(i % 2)

@@ -48,8 +48,12 @@ type inferSpace struct {
 	pooled   []float32
 }
 
-// NewEvaluator plans evaluation of n in batches of at most batch images.
-func NewEvaluator(n *Network, e *Engine, batch int) *Evaluator {
+// NewEvaluator plans evaluation of g in batches of at most batch images.
+func NewEvaluator(g *Graph, e *Engine, batch int) *Evaluator {
+	n, err := NetworkOf(g)
+	if err != nil {
+		panic(err)
+	}
 	v := &Evaluator{net: n, engine: e, batch: batch, fused: n.Fuse()}
 	v.stem = v.conv(v.fused.Stem)
 	for _, b := range v.fused.Blocks {

@@ -67,7 +67,7 @@ func (g golden) bytes(name string) []byte {
 }
 
 // network loads the tensors whose names start with prefix.
-func (g golden) network(prefix string) *model.Network {
+func (g golden) network(prefix string) *model.Graph {
 	g.t.Helper()
 	var all []weights.Tensor
 	for _, tensor := range g.tensors {
@@ -274,7 +274,7 @@ func TestReferenceBlocksAreAsPyTorch(t *testing.T) {
 
 func TestFusionIsAsPyTorch(t *testing.T) {
 	g := openGolden(t, "fused.safetensors")
-	fused := openGolden(t, "weights.safetensors").network("").Fuse()
+	fused := openGolden(t, "weights.safetensors").network("").ForInference()
 	if !fused.Fused() {
 		t.Fatal("not fused")
 	}

@@ -31,3 +31,32 @@ func (n *Network) Init(seed uint64) {
 		}
 	}
 }
+
+// Init draws weights as Network.Init does, convolutions as for ReLU and linear
+// layers as PyTorch's Linear; biases of convolutions are zero.
+func (g *Graph) Init(seed uint64) {
+	for i, l := range g.Layers() {
+		random := rand.New(rand.NewPCG(seed, uint64(i)))
+		bound := 1 / math.Sqrt(float64(l.Fan()))
+		if _, ok := l.Op.(Linear); ok {
+			for j := range l.Weight {
+				l.Weight[j] = float32((2*random.Float64() - 1) * bound)
+			}
+			for j := range l.Bias {
+				l.Bias[j] = float32((2*random.Float64() - 1) * bound)
+			}
+			continue
+		}
+		for j := range l.Weight {
+			l.Weight[j] = float32(random.NormFloat64() * math.Sqrt2 * bound)
+		}
+		clear(l.Bias)
+	}
+	for _, n := range g.Nodes {
+		if _, ok := n.Op.(BatchNorm); ok {
+			for j := range n.Weight {
+				n.Weight[j], n.Bias[j], n.Mean[j], n.Var[j] = 1, 0, 0, 1
+			}
+		}
+	}
+}

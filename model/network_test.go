@@ -39,7 +39,7 @@ func TestImpossibleNetworksAreRefused(t *testing.T) {
 		{Depth: 20, Shortcut: model.Pad, Classes: 10, Width: -16},
 		{Depth: 20, Shortcut: model.Pad, Classes: 10, Width: 272},
 	} {
-		if _, err := model.New(a); err == nil {
+		if _, err := model.ResNet(a); err == nil {
 			t.Errorf("%+v: no error", a)
 		}
 	}
@@ -48,12 +48,12 @@ func TestImpossibleNetworksAreRefused(t *testing.T) {
 func TestWidth(t *testing.T) {
 	published := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10})
 	same := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 16})
-	if same.Arch != published.Arch || same.Arch.String() != "resnet8 pad" {
-		t.Errorf("width 16 is %+v, the published width %+v", same.Arch, published.Arch)
+	if !same.SameStructure(published) || same.Name != "resnet8 pad" {
+		t.Errorf("width 16 is %+v, the published width %+v", same.Name, published.Name)
 	}
 	wide := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48})
-	if wide.Arch.String() != "resnet8 pad width 48" || wide.Stem.Out != 48 || wide.Classifier.In != 192 {
-		t.Errorf("%s has %d channels first and %d last", wide.Arch, wide.Stem.Out, wide.Classifier.In)
+	if wide.Name != "resnet8 pad width 48" || wide.Node("conv1").Out() != 48 || wide.Output().In() != 192 {
+		t.Errorf("%s has %d channels first and %d last", wide.Name, wide.Node("conv1").Out(), wide.Output().In())
 	}
 }
 
@@ -75,9 +75,9 @@ func TestCloneSharesNothing(t *testing.T) {
 	}
 }
 
-func newNetwork(t testing.TB, a model.Arch) *model.Network {
+func newNetwork(t testing.TB, a model.Arch) *model.Graph {
 	t.Helper()
-	n, err := model.New(a)
+	n, err := model.ResNet(a)
 	if err != nil {
 		t.Fatal(err)
 	}

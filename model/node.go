@@ -30,6 +30,19 @@ func (n *Node) WeightShape() []int {
 	return nil
 }
 
+// Stride returns a convolution's or pool's stride, 1 of other nodes.
+func (n *Node) Stride() int {
+	switch op := n.Op.(type) {
+	case Conv:
+		return op.Stride
+	case MaxPool:
+		return op.Stride
+	case AvgPool:
+		return op.Stride
+	}
+	return 1
+}
+
 // Fan returns the number of weights that one output sums over.
 func (n *Node) Fan() int {
 	fan := 1

@@ -12,7 +12,7 @@ import (
 
 // prune zeroes a share of every layer's weights, at random, but of the layers
 // named.
-func prune(n *model.Network, share float64, but ...string) {
+func prune(n *model.Graph, share float64, but ...string) {
 	random := rand.New(rand.NewPCG(8, 8))
 layers:
 	for _, l := range n.Layers() {
@@ -37,14 +37,14 @@ func TestPrunedNetworksHaveTheSameLogits(t *testing.T) {
 		pruned := dense.Clone()
 		prune(pruned, 0.9, "layer1.0.conv2", "layer3.0.conv2")
 		x, _ := batch(12, 13)
-		want := map[*model.Network][]float64{}
-		for _, n := range []*model.Network{dense, pruned} {
+		want := map[*model.Graph][]float64{}
+		for _, n := range []*model.Graph{dense, pruned} {
 			want[n] = reference.From(n).Logits(13, wide(x), nil)
 		}
 		engines(t, 2, func(t *testing.T, e *model.Engine) {
 			n := dense.Clone()
 			v := model.NewEvaluator(n, e, 16)
-			for i, from := range []*model.Network{dense, pruned, dense} {
+			for i, from := range []*model.Graph{dense, pruned, dense} {
 				for j, tensor := range n.Tensors() {
 					copy(tensor.Data, from.Tensors()[j].Data)
 				}

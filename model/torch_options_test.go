@@ -99,14 +99,14 @@ func TestAverageIsAsPyTorch(t *testing.T) {
 	defer e.Close()
 	for _, c := range openOptions(t).Average {
 		net := testNetwork(t, model.Projection)
-		norm := net.Stem.Norm
+		norm := net.Node("bn1")
 		average := model.NewAverage(net, e, c.Decay)
 		for step, v := range c.Values {
-			copy(norm.Gamma, narrow(v[:3]))
+			copy(norm.Weight, narrow(v[:3]))
 			copy(norm.Mean, narrow(v[3:]))
 			average.Update()
 			average.Swap()
-			have := append(wide(norm.Gamma[:3]), wide(norm.Mean[:3])...)
+			have := append(wide(norm.Weight[:3]), wide(norm.Mean[:3])...)
 			average.Swap()
 			closeTo(t, fmt.Sprintf("decay %g, step %d", c.Decay, step), have, c.After[step], 1e-6)
 		}

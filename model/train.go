@@ -31,6 +31,7 @@ type Trainer struct {
 	// step. Only a Loss with Distill reads it.
 	Teacher []float32
 
+	graph  *Graph
 	net    *Network
 	engine *Engine
 	sgd    SGD
@@ -69,16 +70,20 @@ type workspace struct {
 	sums     []float32
 }
 
-// NewTrainer plans training of n with batches of at most batch images. Weights
+// NewTrainer plans training of g with batches of at most batch images. Weights
 // whose layer has a mask are held to it.
-func NewTrainer(n *Network, e *Engine, batch int, o SGD) (*Trainer, error) {
+func NewTrainer(g *Graph, e *Engine, batch int, o SGD) (*Trainer, error) {
+	n, err := NetworkOf(g)
+	if err != nil {
+		return nil, err
+	}
 	if n.Fused() {
 		return nil, fmt.Errorf("a fused network cannot be trained: its batch norm is gone; load the checkpoint it was fused from")
 	}
 	if batch < 1 {
 		return nil, fmt.Errorf("batch size %d: want at least 1", batch)
 	}
-	t := &Trainer{net: n, engine: e, sgd: o, batch: batch}
+	t := &Trainer{graph: g, net: n, engine: e, sgd: o, batch: batch}
 	t.plan()
 	t.pieces = pieces(t.parameters)
 	t.schedule()
@@ -89,7 +94,7 @@ func NewTrainer(n *Network, e *Engine, batch int, o SGD) (*Trainer, error) {
 // Masks takes the layers' masks anew, after pruning has changed them.
 func (t *Trainer) Masks() {
 	masks := map[string][]float32{}
-	for _, l := range t.net.Layers() {
+	for _, l := range t.graph.Layers() {
 		masks[l.Name+".weight"] = l.Mask
 	}
 	for _, p := range t.parameters {

@@ -43,7 +43,7 @@ type Options struct {
 	Tasks     []string      // empty: all that the networks allow
 	// Network is measured in floating point and, where Quantized is nil,
 	// quantized on random images. It may be nil beside Quantized.
-	Network   *model.Network
+	Network   *model.Graph
 	Quantized *quantize.Network
 	// Progress is told before each measurement what it is; nil is allowed.
 	Progress func(done, total int, what string)
@@ -163,7 +163,7 @@ func (o Options) complete() (Options, error) {
 type bench struct {
 	Options
 	ctx     context.Context
-	pruned  *model.Network
+	pruned  *model.Graph
 	integer *quantize.Network
 	report  Report
 	steps   []step

@@ -17,9 +17,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func network(t *testing.T, depth int) *model.Network {
+func network(t *testing.T, depth int) *model.Graph {
 	t.Helper()
-	n, err := model.New(model.Arch{Depth: depth, Shortcut: model.Projection, Classes: 10})
+	n, err := model.ResNet(model.Arch{Depth: depth, Shortcut: model.Projection, Classes: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func near(t *testing.T, row Row, what string, have, want float64) {
 // operations: three times 40.55 million multiply-adds an image, less the
 // 0.44 million of the first convolution's input gradient.
 func TestTrainingMACs(t *testing.T) {
-	n, err := model.New(model.Arch{Depth: 20, Shortcut: model.Pad, Classes: 10})
+	n, err := model.ResNet(model.Arch{Depth: 20, Shortcut: model.Pad, Classes: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestTrainingMACs(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	fused := options(t)
-	fused.Network = fused.Network.Fuse()
+	fused.Network = fused.Network.ForInference()
 	neither := options(t)
 	neither.Network = nil
 	for _, c := range []struct {

@@ -19,18 +19,16 @@ func (b *bench) networks() error {
 	r.Kernel, r.Algorithm = b.Kernels.Name, b.Algorithm
 	r.Rows = []Row{} // [] rather than null where there are none
 	r.System = runtime.GOOS + "/" + runtime.GOARCH
-	var arch model.Arch
 	if b.Network != nil {
-		arch = b.Network.Arch
+		r.Network, r.MACs = b.Network.Name, b.Network.MACs()
 	} else {
-		arch = b.Quantized.Arch
+		r.Network = b.Quantized.Arch.String()
+		shape, err := model.ResNet(b.Quantized.Arch)
+		if err != nil {
+			return err
+		}
+		r.MACs = shape.MACs()
 	}
-	r.Network = arch.String()
-	shape, err := model.New(arch)
-	if err != nil {
-		return err
-	}
-	r.MACs = shape.MACs()
 	if b.wants(Sparse) {
 		b.pruned = b.Network.Clone()
 		if err := prune.Global(prune.Candidates(b.pruned), SparsityTarget); err != nil {
@@ -38,6 +36,7 @@ func (b *bench) networks() error {
 		}
 	}
 	if b.integer = b.Quantized; b.wants(Integer) && b.integer == nil {
+		var err error
 		if b.integer, err = b.quantize(); err != nil {
 			return fmt.Errorf("quantizing the network to measure: %w", err)
 		}
@@ -76,7 +75,7 @@ func randomImages(n int) []float32 {
 	return x
 }
 
-func sparsity(n *model.Network) float64 {
+func sparsity(n *model.Graph) float64 {
 	zero, total := n.Sparsity()
 	return float64(zero) / float64(total)
 }

@@ -64,7 +64,7 @@ func (b *bench) row(task string, batch int, e *model.Engine) error {
 
 // inference returns one pass of images x through a network in float32, and the
 // bytes that it takes.
-func inference(n *model.Network, e *model.Engine, x []float32) (run func(), bytes int64) {
+func inference(n *model.Graph, e *model.Engine, x []float32) (run func(), bytes int64) {
 	batch := len(x) / dataset.ImageBytes
 	v := model.NewEvaluator(n, e, batch)
 	logits := make([]float32, batch*v.Classes())
@@ -84,7 +84,7 @@ func (b *bench) training(e *model.Engine, x []float32) (step func(), bytes int64
 	}
 	labels := make([]uint8, Batch)
 	for i := range labels {
-		labels[i] = uint8(i % b.Network.Arch.Classes)
+		labels[i] = uint8(i % b.Network.Classes())
 	}
 	// With a learning rate of 0 the same work is done, and the last step meets
 	// the same values as the first.
@@ -100,7 +100,7 @@ func (b *bench) trainer(e *model.Engine) (*model.Trainer, error) {
 // trainingMACs returns the multiply-adds of one image's training: forward,
 // gradient of the weights, and gradient of the input, which the first
 // convolution does not need.
-func trainingMACs(n *model.Network) int64 { return 3*n.MACs() - n.Stem.MACs() }
+func trainingMACs(n *model.Graph) int64 { return 3*n.MACs() - n.Layers()[0].MACs() }
 
 // minRepetitions are done however long they take.
 const minRepetitions = 5

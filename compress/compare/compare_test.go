@@ -16,8 +16,8 @@ import (
 
 const pixels = 3 * 32 * 32
 
-func randomNetwork(t *testing.T, shortcut model.Shortcut) *model.Network {
-	n, err := model.New(model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
+func randomNetwork(t *testing.T, shortcut model.Shortcut) *model.Graph {
+	n, err := model.ResNet(model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func newEngine(t *testing.T) *model.Engine {
 	return e
 }
 
-func quantized(t *testing.T, n *model.Network, x []float32) *quantize.Network {
+func quantized(t *testing.T, n *model.Graph, x []float32) *quantize.Network {
 	recipe, err := quantize.RecipeNamed("")
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestIntegers(t *testing.T) {
 		n, x := randomNetwork(t, shortcut), randomImages(7)
 		e := newEngine(t)
 		r := mustRun(t, Float(n, e), quantize.NewEvaluator(quantized(t, n, x), e), x, 25)
-		if r.Images != 7 || len(r.Layers) != len(n.Layers())+len(n.Blocks)+2 {
+		if r.Images != 7 || len(r.Layers) != len(n.Units()) {
 			t.Errorf("%s shortcuts: %d images, %d points", shortcut, r.Images, len(r.Layers))
 		}
 		for _, l := range r.Layers {
@@ -124,11 +124,11 @@ func TestFirst(t *testing.T) {
 	n, x := randomNetwork(t, model.Projection), randomImages(2)
 	e := newEngine(t)
 	changed := n.Clone()
-	l := changed.Layer("layer2.0.conv2")
+	l := changed.Node("layer2.0.conv2")
 	for i := range l.Weight {
 		l.Weight[i] = -l.Weight[i]
 	}
-	clear(changed.Layer("layer3.0.conv1").Weight[:9*32*5]) // five channels
+	clear(changed.Node("layer3.0.conv1").Weight[:9*32*5]) // five channels
 	r := mustRun(t, Float(n, e), Float(changed, e), x, 20)
 	if r.First != "layer2.0.conv2" {
 		t.Errorf("%q disagrees first", r.First)

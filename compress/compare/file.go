@@ -43,7 +43,8 @@ func open(f *measure.File, e *model.Engine, d *dataset.Data) (Network, *dataset.
 	var n Network
 	if f.Float != nil {
 		n = Float(f.Float, e)
-		images.Mean, images.Std = f.Float.Mean, f.Float.Std
+		copy(images.Mean[:], f.Float.Mean)
+		copy(images.Std[:], f.Float.Std)
 	} else {
 		n = quantize.NewEvaluator(f.Integer, e)
 		images.Mean, images.Std = f.Integer.Mean, f.Integer.Std

@@ -17,7 +17,7 @@ import (
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	n := randomNetwork(t, model.Pad)
-	n.Mean, n.Std = [3]float32{0.5, 0.5, 0.5}, [3]float32{0.25, 0.25, 0.25}
+	n.Mean, n.Std = []float32{0.5, 0.5, 0.5}, []float32{0.25, 0.25, 0.25}
 	paths := [2]string{filepath.Join(dir, "a.safetensors"), filepath.Join(dir, "b.safetensors")}
 	if err := weights.Save(paths[0], n, nil); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"strings"
 
 	"espalier/compress/quantize"
 	"espalier/model"
@@ -20,16 +19,11 @@ type Network interface {
 const Batch = 16
 
 // Float observes a network in float32.
-func Float(n *model.Network, e *model.Engine) Network {
-	f := &float{evaluator: model.NewEvaluator(n, e, Batch), shapes: map[string]kernel.Map{
-		"input": {C: 3, H: 32, W: 32},
-		"pool":  {C: n.Classifier.In, H: 1, W: 1},
-	}}
-	for _, l := range n.Layers() {
-		f.shapes[l.Name] = kernel.Map{C: l.Out, H: l.Size, W: l.Size}
-		if block, ok := strings.CutSuffix(l.Name, ".conv2"); ok {
-			f.shapes[block] = f.shapes[l.Name]
-		}
+func Float(n *model.Graph, e *model.Engine) Network {
+	f := &float{evaluator: model.NewEvaluator(n, e, Batch), shapes: map[string]kernel.Map{}}
+	for _, u := range n.Units() {
+		s := u.Shape()
+		f.shapes[u.Name()] = kernel.Map{C: s.C, H: s.H, W: s.W}
 	}
 	return f
 }

@@ -54,7 +54,7 @@ func (f *File) Evaluate(ctx context.Context, e *model.Engine, d *dataset.Data) (
 	} else {
 		run = quantize.NewEvaluator(f.Integer, e)
 	}
-	classes := f.arch.Classes
+	classes := f.classes
 	logits := make([]float32, batch*classes)
 	var tally model.Tally
 	for x, labels := range images.NewLoader(images.Test, dataset.LoaderOptions{Batch: batch}).Epoch(0) {

@@ -20,10 +20,10 @@ import (
 type File struct {
 	Path     string
 	Metadata map[string]string
-	Float    *model.Network    // nil for a quantized network
+	Float    *model.Graph      // nil for a quantized network
 	Integer  *quantize.Network // nil for one in floating point
 
-	arch      model.Arch
+	classes   int
 	mean, std [3]float32
 }
 
@@ -39,9 +39,11 @@ func Open(path, mean, std string) (*File, error) {
 		return nil, err
 	}
 	if f.Float != nil {
-		f.arch, f.mean, f.std = f.Float.Arch, f.Float.Mean, f.Float.Std
+		f.classes = f.Float.Classes()
+		copy(f.mean[:], f.Float.Mean)
+		copy(f.std[:], f.Float.Std)
 	} else {
-		f.arch, f.mean, f.std = f.Integer.Arch, f.Integer.Mean, f.Integer.Std
+		f.classes, f.mean, f.std = f.Integer.Arch.Classes, f.Integer.Mean, f.Integer.Std
 	}
 	if mean != "" {
 		if f.mean, err = dataset.ParseMean(mean); err != nil {
@@ -59,7 +61,7 @@ func Open(path, mean, std string) (*File, error) {
 		}
 	}
 	if f.Float != nil {
-		f.Float.Mean, f.Float.Std = f.mean, f.std
+		f.Float.Mean, f.Float.Std = f.mean[:], f.std[:]
 	} else {
 		f.Integer.Mean, f.Integer.Std = f.mean, f.std
 	}
@@ -121,8 +123,8 @@ func (f *File) Data(set, path string) (dataset.Options, error) {
 
 // normalise gives images the file's normalisation.
 func (f *File) normalise(d *dataset.Data) (*dataset.Data, error) {
-	if f.arch.Classes != len(d.Classes) {
-		return nil, fmt.Errorf("%s: the network tells %d classes apart and %s has %d; choose another data set with --dataset", f.Path, f.arch.Classes, d.Name, len(d.Classes))
+	if f.classes != len(d.Classes) {
+		return nil, fmt.Errorf("%s: the network tells %d classes apart and %s has %d; choose another data set with --dataset", f.Path, f.classes, d.Name, len(d.Classes))
 	}
 	images := *d
 	images.Mean, images.Std = f.mean, f.std

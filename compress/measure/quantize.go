@@ -69,7 +69,7 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 	if err != nil {
 		return nil, fmt.Errorf("quantizing %s: %w", f.Path, err)
 	}
-	return &File{Metadata: maps.Clone(f.Metadata), Integer: n, arch: n.Arch, mean: f.mean, std: f.std}, nil
+	return &File{Metadata: maps.Clone(f.Metadata), Integer: n, classes: f.classes, mean: f.mean, std: f.std}, nil
 }
 
 // calibrationImages loads images in the order of the first draw.

@@ -96,7 +96,7 @@ func (r *runner) saveStep() error {
 	}
 	for _, l := range r.net.Layers() {
 		if l.Mask != nil {
-			tensors = append(tensors, weights.Float32(maskPrefix+l.Name, l.Shape(), l.Mask))
+			tensors = append(tensors, weights.Float32(maskPrefix+l.Name, l.WeightShape(), l.Mask))
 		}
 	}
 	meta := weights.Metadata(r.net, r.metadata(s.metadata()))

@@ -168,7 +168,7 @@ func (r *runner) refusal(command Command) string {
 		if r.eval == nil {
 			return "there is no network to inspect yet"
 		}
-		if r.net.Layer(command.Layer) == nil {
+		if n := r.net.Node(command.Layer); n == nil || !n.IsLayer() {
 			return fmt.Sprintf("there is no layer %q", command.Layer)
 		}
 	case Scan:

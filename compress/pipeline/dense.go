@@ -19,25 +19,28 @@ const denseCheckpoint = "checkpoints/dense.safetensors"
 
 // source returns the network that the experiment begins with, and that says how
 // images are normalised if the experiment does.
-func (r *runner) source() (*model.Network, error) {
+func (r *runner) source() (*model.Graph, error) {
 	n, err := r.weights()
 	if err != nil || r.e.Model.Std == "" {
 		return n, err
 	}
-	if n.Mean, err = dataset.ParseMean(r.e.Model.Mean); err != nil {
+	mean, err := dataset.ParseMean(r.e.Model.Mean)
+	if err != nil {
 		return nil, fmt.Errorf("model.%w", err)
 	}
-	if n.Std, err = dataset.ParseStd(r.e.Model.Std); err != nil {
+	std, err := dataset.ParseStd(r.e.Model.Std)
+	if err != nil {
 		return nil, fmt.Errorf("model.%w", err)
 	}
+	n.Mean, n.Std = mean[:], std[:]
 	return n, nil
 }
 
 // weights returns the network that model.weights names.
-func (r *runner) weights() (*model.Network, error) {
+func (r *runner) weights() (*model.Graph, error) {
 	switch from := r.e.Model.Weights; from {
 	case configs.Scratch:
-		n, err := model.New(r.arch())
+		n, err := model.ResNet(r.arch())
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +123,7 @@ func (r *runner) trainDense() error {
 	}
 	if cached != "" && r.past.step == nil {
 		n, _, err := weights.Load(cached)
-		if err == nil && n.Arch == r.net.Arch {
+		if err == nil && n.SameStructure(r.net) {
 			adopt(r.net, n)
 			r.estimate.skip(trainWork, epochs*float64(r.data.Train.Len()))
 			r.log("info", "the dense network comes from an earlier run with the same settings: %s", cached)
@@ -152,7 +155,7 @@ func (r *runner) trainDense() error {
 
 // adopt copies the parameters and statistics of a network of the same
 // architecture.
-func adopt(n, from *model.Network) {
+func adopt(n, from *model.Graph) {
 	source := from.Tensors()
 	for i, t := range n.Tensors() {
 		copy(t.Data, source[i].Data)

@@ -22,13 +22,13 @@ const (
 // inspect publishes the scales that one layer would get now, or would get if the
 // ranges of its weights were clipped. The run itself goes on as it was.
 func (r *runner) inspect(c Command) error {
-	return r.scales(func(l *model.Layer) bool { return l.Name == c.Layer }, cmp.Or(c.Clip, 1), true)
+	return r.scales(func(l *model.Node) bool { return l.Name == c.Layer }, cmp.Or(c.Clip, 1), true)
 }
 
 // allScales publishes the scales that every layer would get now. A network that
 // has none, as after a round that diverged, gets a warning.
 func (r *runner) allScales() error {
-	err := r.scales(func(*model.Layer) bool { return true }, 1, false)
+	err := r.scales(func(*model.Node) bool { return true }, 1, false)
 	if errors.Is(err, errNoScales) {
 		r.log("warn", "%s", err)
 		return nil
@@ -42,7 +42,7 @@ var errNoScales = errors.New("its weights or activations are not finite")
 // weights: weights with batch norm folded in, activations as observed on a few
 // calibration images. Ranges of weights are cut to the share clip, 1 for whole
 // ones.
-func (r *runner) scales(wanted func(*model.Layer) bool, clip float64, asked bool) error {
+func (r *runner) scales(wanted func(*model.Node) bool, clip float64, asked bool) error {
 	r.eval.Reload()
 	size := min(inspectImages, r.data.Train.Len())
 	load, err := r.images(size, 1)
@@ -55,7 +55,7 @@ func (r *runner) scales(wanted func(*model.Layer) bool, clip float64, asked bool
 	}
 	seen := make(map[string]activation)
 	r.eval.Observe(x, func(point string, rows model.Rows) { seen[point] = observe(rows) })
-	for _, l := range r.net.Fuse().Layers() {
+	for _, l := range r.net.ForInference().Layers() {
 		if !wanted(l) {
 			continue
 		}
@@ -109,7 +109,7 @@ func bin(v, low, high float32, n int) int {
 
 // layerScales computes what a recipe makes of a fused layer whose weights'
 // ranges are cut to the share clip.
-func layerScales(l *model.Layer, recipe quantize.Recipe, clip float64, a activation) (Scales, error) {
+func layerScales(l *model.Node, recipe quantize.Recipe, clip float64, a activation) (Scales, error) {
 	largest := float32(0)
 	for _, w := range l.Weight {
 		largest = max(largest, w, -w) // NaN passes through
@@ -117,7 +117,7 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, clip float64, a activat
 	if !a.finite || math.IsNaN(float64(largest)) || math.IsInf(float64(largest), 0) {
 		return Scales{}, fmt.Errorf("layer %s has no scales: %w", l.Name, errNoScales)
 	}
-	codes, scales := recipe.ClippedWeights(l.Weight, l.Out, clip)
+	codes, scales := recipe.ClippedWeights(l.Weight, l.Out(), clip)
 	affine := recipe.Activation(quantize.Range{Min: a.min, Max: a.max})
 	s := Scales{
 		Layer: l.Name, Recipe: recipe.Name, WeightMax: float64(largest), WeightHistogram: make([]int, histogramBins),
@@ -129,7 +129,7 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, clip float64, a activat
 	if clip != 1 {
 		s.Clip = clip
 	}
-	fan := len(l.Weight) / l.Out
+	fan := len(l.Weight) / l.Out()
 	for o, scale := range scales {
 		c := ChannelScale{Scale: float64(scale)}
 		for i := o * fan; i < (o+1)*fan; i++ {
@@ -159,12 +159,12 @@ func layerScales(l *model.Layer, recipe quantize.Recipe, clip float64, a activat
 	}
 	single := recipe
 	single.PerTensor = true
-	codes1, scales1 := single.ClippedWeights(l.Weight, l.Out, clip)
+	codes1, scales1 := single.ClippedWeights(l.Weight, l.Out(), clip)
 	each, one := quantize.Noise(l.Weight, codes, scales), quantize.Noise(l.Weight, codes1, scales1)
 	if each > 0 && one > 0 {
 		s.PerTensorCost = 10 * math.Log10(one/each)
 	}
-	if best, least := recipe.BestClip(l.Weight, l.Out); each > 0 && least > 0 {
+	if best, least := recipe.BestClip(l.Weight, l.Out()); each > 0 && least > 0 {
 		s.SNR = quantize.SNR(l.Weight, each)
 		s.BestClip, s.BestSNR = best, quantize.SNR(l.Weight, least)
 	}

@@ -17,7 +17,8 @@ import (
 // steps: [127 0.5 0 0] and [-2 1 0 0]. Half of the first range is a scale of 0.5,
 // which holds 0.5 exactly and 127 as 63.5.
 func TestClippedScales(t *testing.T) {
-	l := &model.Layer{Name: "fc", Kind: model.LinearKind, In: 4, Out: 2, Weight: []float32{127, 0.5, 0, 0, -2, 1, 0, 0}}
+	in := &model.Node{Name: "input", Op: model.Input{}, Shape: model.Shape{C: 4, H: 1, W: 1}}
+	l := &model.Node{Name: "fc", Op: model.Linear{Out: 2}, Inputs: []*model.Node{in}, Shape: model.Shape{C: 2, H: 1, W: 1}, Weight: []float32{127, 0.5, 0, 0, -2, 1, 0, 0}}
 	recipe, err := quantize.RecipeNamed("ort")
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ const progressEvery = 8
 // tally evaluates a split with the network that computes logits.
 func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind work) (model.Tally, error) {
 	loader := r.data.NewLoader(split, dataset.LoaderOptions{Batch: evaluationBatch})
-	classes := r.net.Arch.Classes
+	classes := r.net.Classes()
 	dst := make([]float32, evaluationBatch*classes)
 	x := make([]float32, evaluationBatch*dataset.ImageBytes)
 	labels := make([]uint8, evaluationBatch)

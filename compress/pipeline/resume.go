@@ -22,8 +22,8 @@ type past struct {
 	rounds int    // done
 	failed bool   // the last of them did not pass its gate
 
-	net      *model.Network // with masks; nil at the beginning
-	step     *stepState     // inside a stage of training, or nil
+	net      *model.Graph // with masks; nil at the beginning
+	step     *stepState   // inside a stage of training, or nil
 	velocity map[string][]float32
 	average  map[string][]float32 // of weights, if the stage keeps one
 	saves    int                  // which step checkpoint the next one overwrites
@@ -72,7 +72,7 @@ func findPast(folder Folder) (past, error) {
 }
 
 // load reads the network that a stage ended with, and only that one.
-func (p past) load(folder Folder) (*model.Network, error) {
+func (p past) load(folder Folder) (*model.Graph, error) {
 	n, _, err := weights.Load(folder.Path(p.file))
 	if err == nil && p.hash != "" && weights.Hash(weights.FromNetwork(n)) != p.hash {
 		return nil, errors.New("its tensors are not those that the journal tells of; the file is damaged, or another's")

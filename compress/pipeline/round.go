@@ -153,7 +153,7 @@ func (r *runner) sparsity(round int, target float64) float64 {
 	for _, l := range m.Layers {
 		s.Layers = append(s.Layers, LayerSparsity{Name: l.Name, Zero: l.Zero, Total: l.Total, DeadChannels: l.DeadChannels})
 		if l.DeadChannels > 0 && r.stage == StagePrune {
-			r.log("warn", "%s: %d of its %d output channels are all zero", l.Name, l.DeadChannels, r.net.Layer(l.Name).Out)
+			r.log("warn", "%s: %d of its %d output channels are all zero", l.Name, l.DeadChannels, r.net.Node(l.Name).Out())
 		}
 	}
 	r.hub.Publish(s)

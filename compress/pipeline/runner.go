@@ -31,7 +31,7 @@ type runner struct {
 
 	engine *model.Engine
 	data   *dataset.Data
-	net    *model.Network
+	net    *model.Graph
 	eval   *model.Evaluator // of net; reload it when weights have changed
 	recipe quantize.Recipe
 	gate   prune.Gate
@@ -122,7 +122,7 @@ func (r *runner) open() error {
 // always opens alike.
 func (r *runner) refuse(err error) error {
 	if r.net == nil {
-		r.net, _ = model.New(r.arch())
+		r.net, _ = model.ResNet(r.arch())
 	}
 	if !r.resume {
 		r.hub.Publish(r.started())
@@ -141,7 +141,7 @@ func (r *runner) started() RunStarted {
 		Schema: Schema, Version: r.parts.Version, Name: r.folder.Name(), Experiment: r.e.Name,
 		Dataset: r.e.Data.Set, Seed: r.e.Seed, Targets: r.e.Prune.Targets, Gate: r.gate.String(),
 		Sizes: capSizes(r.e.Sweep.Sizes, expectedTrain(r.e)), Observers: r.e.Sweep.Observers,
-		Network: r.net.Arch.String(), Weights: r.net.Weights(), MACs: r.net.MACs(),
+		Network: r.net.Name, Weights: r.net.Weights(), MACs: r.net.MACs(),
 		Pruning: r.e.Prune.String(), FineTune: r.e.FineTune.String(), Quantization: r.e.Quantize.String(),
 	}
 	if d := r.e.Distill.String(); d != "" {
@@ -152,7 +152,7 @@ func (r *runner) started() RunStarted {
 	}
 	for _, l := range r.net.Layers() {
 		s.Layers = append(s.Layers, LayerInfo{
-			Name: l.Name, Shape: l.Shape(), Stride: l.Stride, Weights: len(l.Weight), MACs: l.MACs(), Edge: prune.IsEdge(r.net, l),
+			Name: l.Name, Shape: l.WeightShape(), Stride: l.Stride(), Weights: len(l.Weight), MACs: l.MACs(), Edge: prune.IsEdge(r.net, l),
 		})
 	}
 	return s
@@ -194,13 +194,14 @@ func (r *runner) readData() error {
 	}
 	r.data = data
 	// A network keeps the normalisation that it was trained with.
-	if r.net.Std == ([3]float32{}) {
+	if r.net.Std == nil {
 		if from := r.e.Model.Weights; from != configs.Scratch {
 			r.log("warn", "%s does not say how images were normalised for it: it gets the mean and the deviation of %s; others go under model.mean and model.std", from, data.Name)
 		}
-		r.net.Mean, r.net.Std = data.Mean, data.Std
+		r.net.Mean, r.net.Std = slices.Clone(data.Mean[:]), slices.Clone(data.Std[:])
 	}
-	data.Mean, data.Std = r.net.Mean, r.net.Std
+	copy(data.Mean[:], r.net.Mean)
+	copy(data.Std[:], r.net.Std)
 	r.hub.Publish(DataRead{
 		Dataset: data.Name, Note: data.Note, Source: data.Source,
 		Train: data.Train.Len(), Validation: data.Validation.Len(), Test: data.Test.Len(),

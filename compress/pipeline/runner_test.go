@@ -149,7 +149,7 @@ func TestWholeExperiment(t *testing.T) {
 			t.Errorf("round %d: hash %s, in the file %s, %v", row.Round, row.Hash, hash, meta)
 		}
 		// Candidates alone reach the target; the edge layers 0.3 of it, once.
-		n.Stem.Weight, n.Classifier.Weight = nil, nil
+		n.Node("conv1").Weight, n.Node("fc").Weight = nil, nil
 		zero, total := n.Sparsity()
 		if want := math.RoundToEven(row.Target * float64(total)); float64(zero) != want {
 			t.Errorf("round %d: %d candidates are zero, want %v", row.Round, zero, want)

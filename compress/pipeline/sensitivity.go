@@ -53,7 +53,7 @@ func (r *runner) sensitivity() error {
 	s.Loss, s.Top1 = whole.Loss(), whole.Top1()
 	for i, l := range layers {
 		r.scanned(i, len(layers))
-		own := r.net.Layer(l.Name).Weight
+		own := r.net.Node(l.Name).Weight
 		for _, k := range smallest[i] {
 			l.Weight[k] = 0
 		}
@@ -87,12 +87,12 @@ type probe struct {
 	logits []float32 // [evaluationBatch][classes]
 }
 
-func (r *runner) newProbe(net *model.Network, split *dataset.Split) *probe {
+func (r *runner) newProbe(net *model.Graph, split *dataset.Split) *probe {
 	n := min(SensitivityImages, split.Len())
 	m := &probe{
 		r: r, eval: model.NewEvaluator(net, r.engine, evaluationBatch),
 		x: make([]float32, n*dataset.ImageBytes), labels: make([]uint8, n),
-		logits: make([]float32, evaluationBatch*net.Arch.Classes),
+		logits: make([]float32, evaluationBatch*net.Classes()),
 	}
 	only := make([]int32, n)
 	for i := range only {

@@ -165,9 +165,10 @@ func TestSensitivityIsWhatItSays(t *testing.T) {
 	}
 	engine := model.NewEngine(set, 1, model.Auto)
 	defer engine.Close()
-	measure := func(n *model.Network) (loss, top1 float64) {
+	measure := func(n *model.Graph) (loss, top1 float64) {
 		c := *data
-		c.Mean, c.Std = n.Mean, n.Std
+		copy(c.Mean[:], n.Mean)
+		copy(c.Std[:], n.Std)
 		eval := model.NewEvaluator(n, engine, c.Validation.Len())
 		loader := c.NewLoader(c.Validation, dataset.LoaderOptions{Batch: c.Validation.Len()})
 		var tally model.Tally
@@ -183,7 +184,7 @@ func TestSensitivityIsWhatItSays(t *testing.T) {
 	want.Loss, want.Top1 = measure(net)
 	for _, l := range net.Layers() {
 		lessened := net.Clone()
-		own := lessened.Layer(l.Name).Weight
+		own := lessened.Node(l.Name).Weight
 		var magnitudes []float64
 		for _, w := range own {
 			if w != 0 {

@@ -27,15 +27,24 @@ func (e Edges) Target(target float64) float64 {
 	return e.Share * target
 }
 
-// IsEdge reports whether a layer is the network's first convolution or its
-// classifier.
-func IsEdge(n *model.Network, l *model.Layer) bool {
-	return l == n.Stem || l == n.Classifier
+// EdgeLayers returns the network's first layer and its last one, the classifier.
+func EdgeLayers(n *model.Graph) []*model.Node {
+	layers := n.Layers()
+	if len(layers) < 2 {
+		return layers
+	}
+	return []*model.Node{layers[0], layers[len(layers)-1]}
 }
 
-// Candidates returns the layers that are ranked together.
-func Candidates(n *model.Network) []*model.Layer {
-	return slices.DeleteFunc(n.Layers(), func(l *model.Layer) bool { return IsEdge(n, l) })
+// IsEdge reports whether a layer is one of the edge layers.
+func IsEdge(n *model.Graph, l *model.Node) bool {
+	return slices.Contains(EdgeLayers(n), l)
+}
+
+// Candidates returns the layers that are ranked together: all but the edges.
+func Candidates(n *model.Graph) []*model.Node {
+	edges := EdgeLayers(n)
+	return slices.DeleteFunc(n.Layers(), func(l *model.Node) bool { return slices.Contains(edges, l) })
 }
 
 // Magnitude prunes a network to a sparsity target from 0 to 1: the candidates
@@ -43,15 +52,15 @@ func Candidates(n *model.Network) []*model.Layer {
 // zero, every layer gets a mask, and what was pruned or zero in a mask before
 // stays pruned. Edge layers that are not pruned at this target keep the zeros
 // they have.
-func Magnitude(n *model.Network, target float64, edges Edges) error {
+func Magnitude(n *model.Graph, target float64, edges Edges) error {
 	if !(target >= 0 && target < 1) {
 		return fmt.Errorf("pruning to a sparsity of %v: want a target from 0 to below 1", target)
 	}
 	if err := Global(Candidates(n), target); err != nil {
 		return err
 	}
-	for _, l := range []*model.Layer{n.Stem, n.Classifier} {
-		if err := Global([]*model.Layer{l}, edges.Target(target)); err != nil {
+	for _, l := range EdgeLayers(n) {
+		if err := Global([]*model.Node{l}, edges.Target(target)); err != nil {
 			return err
 		}
 	}
@@ -68,7 +77,7 @@ func Magnitude(n *model.Network, target float64, edges Edges) error {
 // asks for, those stay masked.
 //
 // It fails, changing nothing, when a weight is not a number.
-func Global(layers []*model.Layer, target float64) error {
+func Global(layers []*model.Node, target float64) error {
 	ranks, zeros, err := rank(layers)
 	if err != nil {
 		return err
@@ -98,8 +107,8 @@ func Global(layers []*model.Layer, target float64) error {
 // are not zero, and no mask holds at zero, the round(share × count) with the
 // smallest magnitudes, half to even, ranked as Global ranks them. The layer stays
 // as it is. It fails when a weight is not a number.
-func Smallest(l *model.Layer, share float64) ([]int, error) {
-	ranks, zeros, err := rank([]*model.Layer{l})
+func Smallest(l *model.Node, share float64) ([]int, error) {
+	ranks, zeros, err := rank([]*model.Node{l})
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +134,7 @@ func newRanking(magnitude uint32, position int) ranking {
 func (r ranking) position() int { return int(^uint32(r)) }
 
 // rank returns one ranking a weight, and how many weights are zero.
-func rank(layers []*model.Layer) (ranks []ranking, zeros int, err error) {
+func rank(layers []*model.Node) (ranks []ranking, zeros int, err error) {
 	for _, l := range layers {
 		for i, w := range l.Weight {
 			if w != w {

@@ -48,8 +48,9 @@ func TestMasksEqualPyTorch(t *testing.T) {
 }
 
 // layer returns a linear layer with one output a weight.
-func layer(name string, w ...float32) *model.Layer {
-	return &model.Layer{Name: name, Kind: model.LinearKind, In: 1, Out: len(w), Kernel: 1, Stride: 1, Size: 1, Weight: w}
+func layer(name string, w ...float32) *model.Node {
+	in := &model.Node{Name: "input", Op: model.Input{}, Shape: model.Shape{C: 1, H: 1, W: 1}}
+	return &model.Node{Name: name, Op: model.Linear{Out: len(w)}, Inputs: []*model.Node{in}, Shape: model.Shape{C: len(w), H: 1, W: 1}, Weight: w}
 }
 
 func TestSmallest(t *testing.T) {
@@ -100,7 +101,7 @@ func TestGlobal(t *testing.T) {
 		{"zeros stay", 0.25, []float32{0, 1}, []float32{0, 2}, []float32{0, 1}, []float32{0, 2}},
 	} {
 		a, b := layer("a", c.a...), layer("b", c.b...)
-		if err := Global([]*model.Layer{a, b}, c.target); err != nil {
+		if err := Global([]*model.Node{a, b}, c.target); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if !slices.Equal(a.Weight, c.wantA) || !slices.Equal(b.Weight, c.wantB) {
@@ -108,7 +109,7 @@ func TestGlobal(t *testing.T) {
 		}
 	}
 	bad := layer("layer1.0.conv1", 1, float32(math.NaN()))
-	if err := Global([]*model.Layer{layer("a", 1), bad}, 0.5); err == nil || !strings.Contains(err.Error(), "layer1.0.conv1: weight 1") {
+	if err := Global([]*model.Node{layer("a", 1), bad}, 0.5); err == nil || !strings.Contains(err.Error(), "layer1.0.conv1: weight 1") {
 		t.Errorf("error %v, want one that names layer and weight", err)
 	}
 	if bad.Mask != nil || bad.Weight[0] != 1 {
@@ -132,7 +133,7 @@ func TestTargetOutOfRange(t *testing.T) {
 func TestGlobalProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.Float32Range(-1, 1), rapid.SampledFrom([]float32{0.25, -0.25, 0.5}))
-		var layers []*model.Layer
+		var layers []*model.Node
 		total := 0
 		for i := range rapid.IntRange(1, 4).Draw(t, "layers") {
 			w := rapid.SliceOfN(value, 1, 50).Draw(t, "weights")
@@ -147,12 +148,12 @@ func TestGlobalProperties(t *testing.T) {
 		targets := rapid.SliceOfNDistinct(rapid.Float64Range(0, 0.99), 1, 4, rapid.ID).Draw(t, "targets")
 		slices.Sort(targets)
 		for _, target := range targets {
-			before := all(layers, func(l *model.Layer) []float32 { return l.Mask })
-			magnitudes := all(layers, func(l *model.Layer) []float32 { return l.Weight })
+			before := all(layers, func(l *model.Node) []float32 { return l.Mask })
+			magnitudes := all(layers, func(l *model.Node) []float32 { return l.Weight })
 			if err := Global(layers, target); err != nil {
 				t.Fatal(err)
 			}
-			masks := all(layers, func(l *model.Layer) []float32 { return l.Mask })
+			masks := all(layers, func(l *model.Node) []float32 { return l.Mask })
 			largestPruned, smallestKept, zeros := 0.0, math.Inf(1), 0
 			for i, m := range masks {
 				switch magnitude := math.Abs(float64(magnitudes[i])); {
@@ -176,7 +177,7 @@ func TestGlobalProperties(t *testing.T) {
 			if err := Global(layers, target); err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(masks, all(layers, func(l *model.Layer) []float32 { return l.Mask })) {
+			if !slices.Equal(masks, all(layers, func(l *model.Node) []float32 { return l.Mask })) {
 				t.Fatalf("pruning to %v a second time changed the masks", target)
 			}
 			// Fine-tuning moves kept weights, and may wrongly move masked
@@ -193,7 +194,7 @@ func TestGlobalProperties(t *testing.T) {
 }
 
 // all puts one slice of every layer together; nil when the layers have none.
-func all(layers []*model.Layer, of func(*model.Layer) []float32) []float32 {
+func all(layers []*model.Node, of func(*model.Node) []float32) []float32 {
 	var s []float32
 	for _, l := range layers {
 		s = append(s, of(l)...)

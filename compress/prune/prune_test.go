@@ -11,9 +11,9 @@ import (
 
 // network returns a ResNet-20 whose weights are drawn from a normal
 // distribution, none of them zero.
-func network(t *testing.T) *model.Network {
+func network(t *testing.T) *model.Graph {
 	t.Helper()
-	n, err := model.New(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
+	n, err := model.ResNet(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestBakeAndHold(t *testing.T) {
 	if err := Magnitude(n, 0.5, DefaultEdges); err != nil {
 		t.Fatal(err)
 	}
-	masks := all(n.Layers(), func(l *model.Layer) []float32 { return l.Mask })
+	masks := all(n.Layers(), func(l *model.Node) []float32 { return l.Mask })
 	for _, l := range n.Layers() { // as an optimiser without masks would
 		for i := range l.Weight {
 			l.Weight[i] += 100
@@ -77,14 +77,14 @@ func TestBakeAndHold(t *testing.T) {
 		}
 	}
 	Hold(n)
-	if !slices.Equal(masks, all(n.Layers(), func(l *model.Layer) []float32 { return l.Mask })) {
+	if !slices.Equal(masks, all(n.Layers(), func(l *model.Node) []float32 { return l.Mask })) {
 		t.Error("masks made from a baked network's zeros differ from those it was baked with")
 	}
 }
 
 func TestDeadChannels(t *testing.T) {
 	n := network(t)
-	l := n.Layer("layer2.0.conv1")
+	l := n.Node("layer2.0.conv1")
 	for _, channel := range []int{0, 31} {
 		clear(l.Weight[channel*l.Fan() : (channel+1)*l.Fan()])
 	}

@@ -29,7 +29,7 @@ func share(part, whole int) float64 {
 }
 
 // Measure counts a network's zeros, masked or not.
-func Measure(n *model.Network) Sparsity {
+func Measure(n *model.Graph) Sparsity {
 	var all Sparsity
 	for _, l := range n.Layers() {
 		s := measureLayer(l)
@@ -40,10 +40,10 @@ func Measure(n *model.Network) Sparsity {
 	return all
 }
 
-func measureLayer(l *model.Layer) LayerSparsity {
+func measureLayer(l *model.Node) LayerSparsity {
 	s := LayerSparsity{Name: l.Name, Total: len(l.Weight)}
 	fan := l.Fan()
-	for o := range l.Out {
+	for o := range l.Out() {
 		zero := 0
 		for _, w := range l.Weight[o*fan : (o+1)*fan] {
 			if w == 0 {

@@ -10,7 +10,7 @@ import (
 
 // BenchmarkLogits runs ResNet-20 in integers.
 func BenchmarkLogits(b *testing.B) {
-	n, err := model.New(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
+	n, err := model.ResNet(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func BenchmarkLogits(b *testing.B) {
 
 // BenchmarkObservers calibrates on 128 images, the float network included.
 func BenchmarkObservers(b *testing.B) {
-	n, err := model.New(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
+	n, err := model.ResNet(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func Save(path string, n *Network, metadata map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("writing weights to %s: recipe %s: %w", path, n.Recipe.Name, err)
 	}
-	all := weights.Metadata(&model.Network{Arch: n.Arch, Mean: n.Mean, Std: n.Std}, metadata)
+	all := weights.Metadata(&model.Graph{Name: n.Arch.String(), Mean: n.Mean[:], Std: n.Std[:]}, metadata)
 	maps.Copy(all, map[string]string{
 		metaRecipe:   string(recipe),
 		metaObserver: n.Calibration.Observer,
@@ -132,7 +132,11 @@ func FromTensors(tensors []weights.Tensor, metadata map[string]string) (*Network
 	}
 	// The float network with the same shapes: package weights knows which
 	// architecture they are, and what is missing or too much.
-	shapes, err := weights.Network(floats, metadata)
+	g, err := weights.Network(floats, metadata)
+	if err != nil {
+		return nil, err
+	}
+	shapes, err := model.NetworkOf(g)
 	if err != nil {
 		return nil, err
 	}

@@ -95,16 +95,16 @@ func goldenImages(t testing.TB) (x []float32, labels []uint8) {
 
 // goldenNetwork returns the reference network with its batch norm folded in by
 // PyTorch.
-func goldenNetwork(t testing.TB) *model.Network {
+func goldenNetwork(t testing.TB) *model.Graph {
 	f, w := golden(t, "fused"), golden(t, "weights")
-	n, err := model.New(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
+	n, err := model.ResNet(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n = n.Fuse()
+	n = n.ForInference()
 	for _, l := range n.Layers() {
 		from := f
-		if l == n.Classifier {
+		if l == n.Output() {
 			from = w
 		}
 		copy(l.Weight, from.floats(l.Name+".weight"))
@@ -162,7 +162,7 @@ func TestWeightsMatchPyTorch(t *testing.T) {
 	for _, file := range []string{"fx_minmax", "fx_histogram_reduced"} {
 		f := golden(t, file)
 		for _, l := range n.Layers() {
-			codes, scales := lab.Weights(l.Weight, l.Out)
+			codes, scales := lab.Weights(l.Weight, l.Out())
 			want := f.int8s(l.Name + ".weight")
 			wrong := 0
 			for i := range codes {
@@ -187,8 +187,8 @@ func TestDivisionDiffers(t *testing.T) {
 	divide.Divide = true
 	differ := 0
 	for _, l := range goldenNetwork(t).Layers() {
-		a, _ := lab.Weights(l.Weight, l.Out)
-		b, _ := divide.Weights(l.Weight, l.Out)
+		a, _ := lab.Weights(l.Weight, l.Out())
+		b, _ := divide.Weights(l.Weight, l.Out())
 		for i := range a {
 			if a[i] != b[i] {
 				differ++

@@ -82,10 +82,10 @@ func (n *Network) Bytes() int64 {
 
 // FloatBytes returns the size that a network's weights and biases have in
 // float32 once batch norm is folded in.
-func FloatBytes(n *model.Network) int64 {
+func FloatBytes(n *model.Graph) int64 {
 	var total int64
 	for _, l := range n.Layers() {
-		total += 4 * int64(len(l.Weight)+l.Out)
+		total += 4 * int64(len(l.Weight)+l.Out())
 	}
 	return total
 }
@@ -93,7 +93,11 @@ func FloatBytes(n *model.Network) int64 {
 // Build quantizes a network: batch norm is folded into the convolutions unless
 // it already is, weights are quantized, and activations get the scales that
 // the recipe makes of the calibrated ranges.
-func Build(n *model.Network, c *Calibration, r Recipe) (*Network, error) {
+func Build(g *model.Graph, c *Calibration, r Recipe) (*Network, error) {
+	n, err := model.NetworkOf(g)
+	if err != nil {
+		return nil, err
+	}
 	if !n.Fused() {
 		n = n.Fuse()
 	}

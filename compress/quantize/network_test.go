@@ -18,25 +18,25 @@ import (
 
 // randomNetwork returns a network with He-like weights and some statistics in
 // its batch norms, and random images.
-func randomNetwork(t testing.TB, shortcut model.Shortcut, images int) (*model.Network, []float32) {
+func randomNetwork(t testing.TB, shortcut model.Shortcut, images int) (*model.Graph, []float32) {
 	return randomOf(t, model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10}, images)
 }
 
-func randomOf(t testing.TB, a model.Arch, images int) (*model.Network, []float32) {
-	n, err := model.New(a)
+func randomOf(t testing.TB, a model.Arch, images int) (*model.Graph, []float32) {
+	n, err := model.ResNet(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Mean, n.Std = [3]float32{0.1, 0.2, 0.3}, [3]float32{0.4, 0.5, 0.6}
+	n.Mean, n.Std = []float32{0.1, 0.2, 0.3}, []float32{0.4, 0.5, 0.6}
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, l := range n.Layers() {
 		for i := range l.Weight {
 			l.Weight[i] = float32(r.NormFloat64() * math.Sqrt(2/float64(l.Fan())))
 		}
-		if l.Norm != nil {
-			for i := range l.Norm.Mean {
-				l.Norm.Mean[i], l.Norm.Beta[i] = float32(r.NormFloat64())/4, float32(r.NormFloat64())/4
-			}
+	}
+	for _, b := range n.Nodes {
+		for i := range b.Mean {
+			b.Mean[i], b.Bias[i] = float32(r.NormFloat64())/4, float32(r.NormFloat64())/4
 		}
 	}
 	x := make([]float32, images*pixels)
@@ -62,7 +62,7 @@ func archs() []model.Arch {
 }
 
 // calibrated calibrates n on all of x.
-func calibrated(t testing.TB, n *model.Network, x []float32, observer string) *Calibration {
+func calibrated(t testing.TB, n *model.Graph, x []float32, observer string) *Calibration {
 	e := testEngine(t, "")
 	var c *Calibration
 	err := Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, observer, imagesOf(x), []int{len(x) / pixels}, func(found *Calibration) error {
@@ -75,7 +75,7 @@ func calibrated(t testing.TB, n *model.Network, x []float32, observer string) *C
 	return c
 }
 
-func mustBuild(t testing.TB, n *model.Network, c *Calibration, r Recipe) *Network {
+func mustBuild(t testing.TB, n *model.Graph, c *Calibration, r Recipe) *Network {
 	q, err := Build(n, c, r)
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +231,7 @@ func TestCalibrateRefuses(t *testing.T) {
 			t.Errorf("error %v, want %s", c.err, c.want)
 		}
 	}
-	n.Blocks[1].Conv1.Weight[7] = float32(math.NaN())
+	n.Node("layer2.0.conv1").Weight[7] = float32(math.NaN())
 	err := calibrate(MinMax, 2)
 	if err == nil || !strings.Contains(err.Error(), "activation layer2.0.conv1, images 0 to 1: there is a NaN") {
 		t.Errorf("a NaN among the weights: %v", err)
@@ -241,12 +241,12 @@ func TestCalibrateRefuses(t *testing.T) {
 // TestDegenerateNetworks: what pruning and odd images leave has results.
 func TestDegenerateNetworks(t *testing.T) {
 	n, x := randomNetwork(t, model.Projection, 2)
-	fan := n.Blocks[0].Conv1.Fan()
-	clear(n.Blocks[0].Conv1.Weight[3*fan : 4*fan]) // one channel
-	clear(n.Blocks[1].Conv2.Weight)                // a layer
-	clear(n.Blocks[2].Downsample.Weight)
-	clear(n.Blocks[2].Downsample.Norm.Beta)
-	clear(n.Blocks[2].Downsample.Norm.Mean) // constantly zero
+	fan := n.Node("layer1.0.conv1").Fan()
+	clear(n.Node("layer1.0.conv1").Weight[3*fan : 4*fan]) // one channel
+	clear(n.Node("layer2.0.conv2").Weight)                // a layer
+	clear(n.Node("layer3.0.downsample.0").Weight)
+	clear(n.Node("layer3.0.downsample.1").Bias)
+	clear(n.Node("layer3.0.downsample.1").Mean) // constantly zero
 	for _, r := range recipes() {
 		for _, images := range [][]float32{x[:pixels], make([]float32, 2*pixels)} { // one image; all the same
 			q := mustBuild(t, n, calibrated(t, n, images, r.Observer), r)
@@ -270,12 +270,12 @@ func TestDegenerateNetworks(t *testing.T) {
 func TestBuildRefuses(t *testing.T) {
 	n, x := randomNetwork(t, model.Projection, 1)
 	c := calibrated(t, n, x, MinMax)
-	for want, damage := range map[string]func(n *model.Network, c *Calibration){
-		"no range for layer2.0":                                 func(_ *model.Network, c *Calibration) { delete(c.Ranges, "layer2.0") },
-		"layer1.0.conv1: its range goes below 0, behind a ReLU": func(_ *model.Network, c *Calibration) { c.Ranges["layer1.0.conv1"] = Range{-1, 1} },
-		"conv1: its range, 0 to NaN, is not finite":             func(_ *model.Network, c *Calibration) { c.Ranges["conv1"] = Range{0, float32(math.NaN())} },
-		"layer3.0.conv2: weight 5 is +Inf":                      func(n *model.Network, _ *Calibration) { n.Blocks[2].Conv2.Weight[5] = float32(math.Inf(1)) },
-		"fc: bias 2 is NaN":                                     func(n *model.Network, _ *Calibration) { n.Classifier.Bias[2] = float32(math.NaN()) },
+	for want, damage := range map[string]func(n *model.Graph, c *Calibration){
+		"no range for layer2.0":                                 func(_ *model.Graph, c *Calibration) { delete(c.Ranges, "layer2.0") },
+		"layer1.0.conv1: its range goes below 0, behind a ReLU": func(_ *model.Graph, c *Calibration) { c.Ranges["layer1.0.conv1"] = Range{-1, 1} },
+		"conv1: its range, 0 to NaN, is not finite":             func(_ *model.Graph, c *Calibration) { c.Ranges["conv1"] = Range{0, float32(math.NaN())} },
+		"layer3.0.conv2: weight 5 is +Inf":                      func(n *model.Graph, _ *Calibration) { n.Node("layer3.0.conv2").Weight[5] = float32(math.Inf(1)) },
+		"fc: bias 2 is NaN":                                     func(n *model.Graph, _ *Calibration) { n.Output().Bias[2] = float32(math.NaN()) },
 	} {
 		bad, ranges := n.Clone(), &Calibration{c.Calibrated, map[string]Range{}}
 		for point, r := range c.Ranges {

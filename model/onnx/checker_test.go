@@ -62,7 +62,7 @@ func TestChecker(t *testing.T) {
 	for _, a := range archs {
 		n := randomOf(t, a)
 		add(a.String(), Float(n, h))
-		add(a.String()+" fused", Float(n.Fuse(), h))
+		add(a.String()+" fused", Float(n.ForInference(), h))
 		add(a.String()+" pruned", Float(pruned(t, n), h))
 		for _, recipe := range quantize.Recipes() {
 			add(a.String()+" "+recipe, Integer(quantized(t, n, recipe, randomImages(1)), h))

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"espalier/model"
 )
@@ -23,15 +24,15 @@ type Header struct {
 }
 
 // newModel returns a model without nodes.
-func newModel(arch model.Arch, h Header) *Model {
+func newModel(name string, image model.Shape, classes int, h Header) *Model {
 	m := &Model{
 		irVersion: irVersion, producer: "espalier", producerVersion: h.Version,
 		opsets: []opsetID{{version: opset}},
 		graph: graph{
-			name:    fmt.Sprintf("resnet%d-%s", arch.Depth, arch.Shortcut),
-			doc:     "input [batch][3][32][32], normalised as the metadata's mean and std say; logits [batch][classes]",
-			inputs:  []valueInfo{batched(inputName, 3, 32, 32)},
-			outputs: []valueInfo{batched(outputName, int64(arch.Classes))},
+			name:    strings.ReplaceAll(name, " ", "-"),
+			doc:     fmt.Sprintf("input [batch][%d][%d][%d], normalised as the metadata's mean and std say; logits [batch][classes]", image.C, image.H, image.W),
+			inputs:  []valueInfo{batched(inputName, int64(image.C), int64(image.H), int64(image.W))},
+			outputs: []valueInfo{batched(outputName, int64(classes))},
 		},
 	}
 	for _, key := range slices.Sorted(maps.Keys(h.Metadata)) {
@@ -94,28 +95,4 @@ func (g *graph) int64s(name string, values ...int64) string {
 		raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
 	}
 	return g.initializer(name, typeInt64, []int{len(values)}, raw)
-}
-
-// convolution returns the attributes of a convolution with padding kernel/2.
-func convolution(kernel, stride int) []attribute {
-	k, s, p := int64(kernel), int64(stride), int64(kernel/2)
-	return []attribute{intsAttribute("kernel_shape", k, k), intsAttribute("strides", s, s), intsAttribute("pads", p, p, p, p)}
-}
-
-// padShortcut adds the shortcut without parameters of a block where the size
-// changes: every second pixel of x, and zero channels, half of the new ones
-// before x's and half after.
-func (g *graph) padShortcut(block, x string, channels int) string {
-	name := block + ".shortcut"
-	// The same constants serve all blocks.
-	if !slices.ContainsFunc(g.initializers, func(t tensor) bool { return t.name == "pixels.start" }) {
-		g.int64s("pixels.start", 0, 0)
-		g.int64s("pixels.end", math.MaxInt64, math.MaxInt64)
-		g.int64s("pixels.axes", 2, 3)
-		g.int64s("pixels.step", 2, 2)
-	}
-	y := g.node("Slice", name+".pixels", name+".pixels", []string{x, "pixels.start", "pixels.end", "pixels.axes", "pixels.step"})
-	half := int64(channels / 2)
-	pads := g.int64s(name+".pads", 0, half, 0, 0, 0, half, 0, 0)
-	return g.node("Pad", name, name, []string{y, pads})
 }

@@ -17,7 +17,7 @@ import (
 // A layer's weights are int8 with one scale for each output channel, its bias
 // is int32 in units of input scale · weight scale, as integer kernels want it.
 func Integer(n *quantize.Network, h Header) *Model {
-	m := newModel(n.Arch, h)
+	m := newModel(n.Arch.String(), model.Shape{C: 3, H: 32, W: 32}, n.Classifier.Out, h)
 	q := integerGraph{&m.graph}
 	x := q.requantize("input", inputName, "input.dequantized", n.Input)
 	x = q.conv(n.Stem, x, n.Input, true)
@@ -43,7 +43,8 @@ func (q integerGraph) block(b *quantize.Block, x string, in kernel.Affine) strin
 	case b.Downsample != nil:
 		shortcut = q.conv(b.Downsample, x, in, false)
 	case b.Conv1.In != b.Conv1.Out:
-		shortcut = q.padShortcut(name, x, b.Conv1.Out-b.Conv1.In)
+		half := (b.Conv1.Out - b.Conv1.In) / 2
+		shortcut = q.padShortcut(name+".shortcut", x, name+".shortcut", model.PadShortcut{Stride: 2, Before: half, After: half})
 	}
 	sum := q.node("Add", name+".add", name+".sum", []string{y, shortcut})
 	sum = q.node("Relu", name+".relu", name+".real", []string{sum})
@@ -53,7 +54,7 @@ func (q integerGraph) block(b *quantize.Block, x string, in kernel.Affine) strin
 // conv adds a convolution of values that have the quantization in.
 func (q integerGraph) conv(l *quantize.Layer, x string, in kernel.Affine, relu bool) string {
 	weight, bias := q.parameters(l, in.Scale)
-	y := q.node("Conv", l.Name, l.Name+".sum", []string{x, weight, bias}, convolution(l.Kernel, l.Stride)...)
+	y := q.node("Conv", l.Name, l.Name+".sum", []string{x, weight, bias}, convolution(model.Conv{Kernel: l.Kernel, Stride: l.Stride, Padding: model.Pad2D(l.Kernel / 2), Groups: 1})...)
 	if relu {
 		y = q.node("Relu", l.Name+".relu", l.Name+".real", []string{y})
 	}

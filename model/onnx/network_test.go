@@ -15,7 +15,7 @@ const pixels = 3 * 32 * 32
 
 // randomNetwork returns a ResNet-8 with He-like weights and some statistics in
 // its batch norms.
-func randomNetwork(t testing.TB, shortcut model.Shortcut) *model.Network {
+func randomNetwork(t testing.TB, shortcut model.Shortcut) *model.Graph {
 	return randomOf(t, model.Arch{Depth: 8, Shortcut: shortcut, Classes: 10})
 }
 
@@ -27,12 +27,12 @@ var archs = []model.Arch{
 	{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 32},
 }
 
-func randomOf(t testing.TB, a model.Arch) *model.Network {
-	n, err := model.New(a)
+func randomOf(t testing.TB, a model.Arch) *model.Graph {
+	n, err := model.ResNet(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Mean, n.Std = [3]float32{0.1, 0.2, 0.3}, [3]float32{0.4, 0.5, 0.6}
+	n.Mean, n.Std = []float32{0.1, 0.2, 0.3}, []float32{0.4, 0.5, 0.6}
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, l := range n.Layers() {
 		for i := range l.Weight {
@@ -41,24 +41,24 @@ func randomOf(t testing.TB, a model.Arch) *model.Network {
 		for i := range l.Bias {
 			l.Bias[i] = float32(r.NormFloat64())
 		}
-		if b := l.Norm; b != nil {
-			for i := range b.Mean {
-				b.Mean[i], b.Beta[i] = float32(r.NormFloat64())/4, float32(r.NormFloat64())/4
-				b.Gamma[i], b.Var[i] = float32(0.5+r.Float64()), float32(0.5+r.Float64())
-			}
+	}
+	for _, b := range n.Nodes {
+		for i := range b.Mean {
+			b.Mean[i], b.Bias[i] = float32(r.NormFloat64())/4, float32(r.NormFloat64())/4
+			b.Weight[i], b.Var[i] = float32(0.5+r.Float64()), float32(0.5+r.Float64())
 		}
 	}
 	return n
 }
 
 // pruned sets nine tenths of n's weights to zero, and one channel as a whole.
-func pruned(t testing.TB, n *model.Network) *model.Network {
+func pruned(t testing.TB, n *model.Graph) *model.Graph {
 	n = n.Clone()
 	if err := prune.Global(prune.Candidates(n), 0.9); err != nil {
 		t.Fatal(err)
 	}
 	prune.Bake(n)
-	l := n.Blocks[1].Conv1
+	l := n.Node("layer2.0.conv1")
 	clear(l.Weight[3*l.Fan() : 4*l.Fan()])
 	return n
 }
@@ -88,7 +88,7 @@ func newEngine(t testing.TB) *model.Engine {
 }
 
 // quantized calibrates n on x and quantizes it.
-func quantized(t testing.TB, n *model.Network, recipe string, x []float32) *quantize.Network {
+func quantized(t testing.TB, n *model.Graph, recipe string, x []float32) *quantize.Network {
 	r, err := quantize.RecipeNamed(recipe)
 	if err != nil {
 		t.Fatal(err)

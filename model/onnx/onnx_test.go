@@ -23,7 +23,7 @@ func each(t *testing.T, do func(t *testing.T, m *Model)) {
 		n := randomNetwork(t, shortcut)
 		h := Header{Version: "v1", Metadata: map[string]string{"mean": "0.1 0.2 0.3", "dataset": "none"}}
 		for name, m := range map[string]*Model{
-			"batch norm": Float(n, h), "fused": Float(n.Fuse(), h),
+			"batch norm": Float(n, h), "fused": Float(n.ForInference(), h),
 			"lab":    Integer(quantized(t, n, "lab", randomImages(1)), h),
 			"fbgemm": Integer(quantized(t, n, "fbgemm", randomImages(1)), h),
 		} {
@@ -98,8 +98,8 @@ func TestNames(t *testing.T) {
 // pruned network's zeros are in it, so that it compresses.
 func TestWriteFile(t *testing.T) {
 	dense := randomNetwork(t, model.Pad)
-	size := func(n *model.Network) Size {
-		dir, m := t.TempDir(), Float(n.Fuse(), Header{})
+	size := func(n *model.Graph) Size {
+		dir, m := t.TempDir(), Float(n.ForInference(), Header{})
 		path := filepath.Join(dir, "network.onnx")
 		size, err := m.WriteFile(path)
 		if err != nil {

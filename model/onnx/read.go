@@ -25,7 +25,7 @@ const maxFile = 1 << 30
 // that newParameters rescaled are the rescaled ones. One of float and integer is
 // nil. Other ONNX files are refused: a file is one of ours if writing what was
 // read gives its graph again.
-func Read(path string) (float *model.Network, integer *quantize.Network, metadata map[string]string, err error) {
+func Read(path string) (float *model.Graph, integer *quantize.Network, metadata map[string]string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("reading ONNX: %w", err)
@@ -43,7 +43,7 @@ func Read(path string) (float *model.Network, integer *quantize.Network, metadat
 	return float, integer, metadata, nil
 }
 
-func parse(file []byte) (float *model.Network, integer *quantize.Network, metadata map[string]string, err error) {
+func parse(file []byte) (float *model.Graph, integer *quantize.Network, metadata map[string]string, err error) {
 	m, err := decode(file)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("%w: %w", err, errForeign)

@@ -45,7 +45,7 @@ func written(t *testing.T, m *Model) string {
 func TestReadFloat(t *testing.T) {
 	for _, a := range archs {
 		dense := randomOf(t, a)
-		for name, n := range map[string]*model.Network{"batch norm": dense, "fused": dense.Fuse()} {
+		for name, n := range map[string]*model.Graph{"batch norm": dense, "fused": dense.ForInference()} {
 			got, integer, metadata, err := Read(written(t, Float(n, Header{"v1", weights.Metadata(n, map[string]string{"dataset": "none"})})))
 			if err != nil {
 				t.Errorf("%s, %s: %v", a, name, err)

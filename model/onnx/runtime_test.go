@@ -90,8 +90,8 @@ func TestFloatInRuntime(t *testing.T) {
 	x := randomImages(3)
 	for _, a := range archs {
 		dense := randomOf(t, a)
-		for name, n := range map[string]*model.Network{
-			"dense": dense, "fused": dense.Fuse(), "pruned": pruned(t, dense),
+		for name, n := range map[string]*model.Graph{
+			"dense": dense, "fused": dense.ForInference(), "pruned": pruned(t, dense),
 		} {
 			want := make([]float32, 30)
 			model.NewEvaluator(n, newEngine(t), 3).Logits(want, x)
@@ -128,7 +128,7 @@ func TestIntegerInRuntime(t *testing.T) {
 	x := randomImages(images)
 	for _, a := range archs {
 		dense := randomOf(t, a)
-		for name, n := range map[string]*model.Network{"dense": dense, "pruned": pruned(t, dense)} {
+		for name, n := range map[string]*model.Graph{"dense": dense, "pruned": pruned(t, dense)} {
 			for _, recipe := range []string{"lab", "fbgemm", "ort"} {
 				q := quantized(t, n, recipe, x[:32*pixels])
 				file := Integer(q, Header{})

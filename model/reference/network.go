@@ -47,7 +47,11 @@ type block struct {
 }
 
 // From copies n, which must not be fused.
-func From(n *model.Network) *Network {
+func From(g *model.Graph) *Network {
+	n, err := model.NetworkOf(g)
+	if err != nil {
+		panic(err)
+	}
 	r := &Network{}
 	r.stem = r.unit(n.Stem)
 	for _, b := range n.Blocks {

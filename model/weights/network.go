@@ -27,12 +27,12 @@ const (
 // Save writes a network as safetensors: its tensors under PyTorch's names, and
 // in the metadata the architecture and the normalisation beside what the
 // caller adds. Masks are not stored; the zeros are.
-func Save(path string, n *model.Network, metadata map[string]string) error {
+func Save(path string, n *model.Graph, metadata map[string]string) error {
 	return Write(path, FromNetwork(n), Metadata(n, metadata))
 }
 
 // Load reads a network from a file and returns the file's metadata with it.
-func Load(path string) (*model.Network, map[string]string, error) {
+func Load(path string) (*model.Graph, map[string]string, error) {
 	tensors, metadata, err := Read(path)
 	if err != nil {
 		return nil, nil, err
@@ -41,7 +41,7 @@ func Load(path string) (*model.Network, map[string]string, error) {
 }
 
 // Decode is Load for a file that is in memory already; errors call it name.
-func Decode(name string, file []byte) (*model.Network, map[string]string, error) {
+func Decode(name string, file []byte) (*model.Graph, map[string]string, error) {
 	tensors, metadata, err := Parse(name, file)
 	if err != nil {
 		return nil, nil, err
@@ -49,7 +49,7 @@ func Decode(name string, file []byte) (*model.Network, map[string]string, error)
 	return named(name, tensors, metadata)
 }
 
-func named(name string, tensors []Tensor, metadata map[string]string) (*model.Network, map[string]string, error) {
+func named(name string, tensors []Tensor, metadata map[string]string) (*model.Graph, map[string]string, error) {
 	n, err := Network(tensors, metadata)
 	if err != nil {
 		return nil, nil, fmt.Errorf("building a network from %s: %w", name, err)
@@ -58,7 +58,7 @@ func named(name string, tensors []Tensor, metadata map[string]string) (*model.Ne
 }
 
 // FromNetwork returns copies of a network's tensors, in its order.
-func FromNetwork(n *model.Network) []Tensor {
+func FromNetwork(n *model.Graph) []Tensor {
 	var tensors []Tensor
 	for _, t := range n.Tensors() {
 		tensors = append(tensors, Float32(t.Name, t.Shape, t.Data))
@@ -67,11 +67,11 @@ func FromNetwork(n *model.Network) []Tensor {
 }
 
 // Metadata returns extra together with what Save notes about every network.
-func Metadata(n *model.Network, extra map[string]string) map[string]string {
-	m := map[string]string{metaArch: n.Arch.String()}
+func Metadata(n *model.Graph, extra map[string]string) map[string]string {
+	m := map[string]string{metaArch: n.Name}
 	maps.Copy(m, extra)
-	if n.Std != ([3]float32{}) {
-		m[metaMean], m[metaStd] = formatTriple(n.Mean), formatTriple(n.Std)
+	if n.Std != nil {
+		m[metaMean], m[metaStd] = formatNumbers(n.Mean), formatNumbers(n.Std)
 	}
 	return m
 }
@@ -81,7 +81,7 @@ func Metadata(n *model.Network, extra map[string]string) map[string]string {
 // metadata. Tensors that an optimiser or batch norm's step counter adds are
 // passed over, any other surplus or missing tensor, and one of another shape
 // or with values that are not finite, is an error.
-func Network(tensors []Tensor, metadata map[string]string) (*model.Network, error) {
+func Network(tensors []Tensor, metadata map[string]string) (*model.Graph, error) {
 	byName, err := index(tensors)
 	if err != nil {
 		return nil, err
@@ -90,16 +90,12 @@ func Network(tensors []Tensor, metadata map[string]string) (*model.Network, erro
 	if err != nil {
 		return nil, err
 	}
-	n, err := model.New(arch)
+	n, err := model.ResNet(arch)
 	if err != nil {
 		return nil, err
 	}
 	if fused {
-		for _, l := range n.Layers() {
-			if l.Norm != nil {
-				l.Norm, l.Bias = nil, make([]float32, l.Out)
-			}
-		}
+		n = n.FoldNorms()
 	}
 	for _, want := range n.Tensors() {
 		t, ok := byName[want.Name]
@@ -115,10 +111,10 @@ func Network(tensors []Tensor, metadata map[string]string) (*model.Network, erro
 		name := slices.Min(slices.Collect(maps.Keys(byName)))
 		return nil, fmt.Errorf("tensor %s of shape %v has no place in a %s", name, byName[name].Shape, arch)
 	}
-	if n.Mean, err = triple(metadata, metaMean); err != nil {
+	if n.Mean, err = numbers(metadata, metaMean, n.Input().Shape.C); err != nil {
 		return nil, err
 	}
-	if n.Std, err = triple(metadata, metaStd); err != nil {
+	if n.Std, err = numbers(metadata, metaStd, n.Input().Shape.C); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -146,30 +142,30 @@ func fill(want model.Tensor, t Tensor) error {
 	return nil
 }
 
-func formatTriple(v [3]float32) string {
-	s := make([]string, 3)
+func formatNumbers(v []float32) string {
+	s := make([]string, len(v))
 	for i, x := range v {
 		s[i] = strconv.FormatFloat(float64(x), 'g', -1, 32)
 	}
 	return strings.Join(s, " ")
 }
 
-// triple parses three numbers; a key that is not there gives zeros.
-func triple(metadata map[string]string, key string) (v [3]float32, err error) {
+// numbers parses one number for each channel; a key that is not there gives nil.
+func numbers(metadata map[string]string, key string, channels int) (v []float32, err error) {
 	text, ok := metadata[key]
 	if !ok {
 		return v, nil
 	}
 	fields := strings.Fields(text)
-	if len(fields) != len(v) {
-		return v, fmt.Errorf("metadata %q is %q: want three numbers", key, text)
+	if len(fields) != channels {
+		return nil, fmt.Errorf("metadata %q is %q: want %d numbers, one for each channel of the images", key, text, channels)
 	}
-	for i, f := range fields {
+	for _, f := range fields {
 		x, err := strconv.ParseFloat(f, 32)
 		if err != nil || x-x != 0 || (key == metaStd && x <= 0) {
-			return [3]float32{}, fmt.Errorf("metadata %q is %q: want three finite numbers, positive for std", key, text)
+			return nil, fmt.Errorf("metadata %q is %q: want finite numbers, positive for std", key, text)
 		}
-		v[i] = float32(x)
+		v = append(v, float32(x))
 	}
 	return v, nil
 }

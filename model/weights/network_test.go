@@ -14,9 +14,9 @@ import (
 
 // random returns a network whose every tensor holds other values; variances
 // are positive.
-func random(t testing.TB, a model.Arch) *model.Network {
+func random(t testing.TB, a model.Arch) *model.Graph {
 	t.Helper()
-	n, err := model.New(a)
+	n, err := model.ResNet(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func random(t testing.TB, a model.Arch) *model.Network {
 			tensor.Data[i] = rng.Float32() + 0.1
 		}
 	}
-	n.Mean, n.Std = [3]float32{0.4914, 0.4822, 0.4465}, [3]float32{0.247, 0.2435, 0.2616}
+	n.Mean, n.Std = []float32{0.4914, 0.4822, 0.4465}, []float32{0.247, 0.2435, 0.2616}
 	return n
 }
 
@@ -39,8 +39,8 @@ func TestNetworkRoundTrip(t *testing.T) {
 		{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48},
 	} {
 		dense := random(t, a)
-		dense.Stem.Weight[3] = 0
-		for _, n := range []*model.Network{dense, dense.Fuse()} {
+		dense.Node("conv1").Weight[3] = 0
+		for _, n := range []*model.Graph{dense, dense.ForInference()} {
 			path := filepath.Join(t.TempDir(), "n.safetensors")
 			if err := Save(path, n, map[string]string{"dataset": "shapes10"}); err != nil {
 				t.Fatal(err)
@@ -62,7 +62,7 @@ func TestNetworkRoundTrip(t *testing.T) {
 // Names as other projects write them lead to the same network.
 func TestNetworkNames(t *testing.T) {
 	want := random(t, model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
-	want.Mean, want.Std = [3]float32{}, [3]float32{}
+	want.Mean, want.Std = []float32{}, []float32{}
 	tensors := FromNetwork(want)
 	for i := range tensors {
 		name := strings.Replace(tensors[i].Name, ".downsample.", ".shortcut.", 1)
@@ -171,8 +171,8 @@ func TestReferenceNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.Arch != (model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10}) || n.Weights() != 270896 {
-		t.Errorf("%s with %d weights", n.Arch, n.Weights())
+	if n.Name != "resnet20 projection" || n.Weights() != 270896 {
+		t.Errorf("%s with %d weights", n.Name, n.Weights())
 	}
 	// Fusing agrees with PyTorch's fuse_conv_bn_weights but for the rounding of
 	// the scale and of two products: three units in the last place of what is
@@ -181,8 +181,8 @@ func TestReferenceNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	classifier := n.Classifier
-	fused = append(fused, Float32("fc.weight", classifier.Shape(), classifier.Weight), Float32("fc.bias", []int{classifier.Out}, classifier.Bias))
+	classifier := n.Output()
+	fused = append(fused, Float32("fc.weight", classifier.WeightShape(), classifier.Weight), Float32("fc.bias", []int{classifier.Out()}, classifier.Bias))
 	want, err := Network(fused, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestReferenceNetwork(t *testing.T) {
 	if !want.Fused() {
 		t.Fatal("a network without batch norm is not taken as fused")
 	}
-	got := n.Fuse().Tensors()
+	got := n.ForInference().Tensors()
 	for i, w := range want.Tensors() {
 		for j := range w.Data {
 			if d := math.Abs(float64(got[i].Data[j] - w.Data[j])); d > 3*0x1p-23*math.Max(math.Abs(float64(w.Data[j])), 1) {

@@ -18,7 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"espalier/dataset/pickle"
-	"espalier/model"
 )
 
 // expected reads what make.py noted beside a checkpoint.
@@ -111,8 +110,8 @@ func TestPublishedCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.Arch != (model.Arch{Depth: 20, Shortcut: model.Pad, Classes: 10}) || n.Weights() != 268336 {
-		t.Errorf("%s with %d weights", n.Arch, n.Weights())
+	if n.Name != "resnet20 pad" || n.Weights() != 268336 {
+		t.Errorf("%s with %d weights", n.Name, n.Weights())
 	}
 	if metadata["best_prec1"] != "91.78000183105469" {
 		t.Errorf("metadata %v", metadata)

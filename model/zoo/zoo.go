@@ -19,7 +19,7 @@ var files embed.FS
 
 // Load returns a copy of the network trained on a data set ("cifar10" or
 // "shapes10"), or an error that says that there is none of this architecture.
-func Load(set string, arch model.Arch) (*model.Network, error) {
+func Load(set string, arch model.Arch) (*model.Graph, error) {
 	name := fmt.Sprintf("%s-resnet%d-%s.safetensors", set, arch.Depth, arch.Shortcut)
 	file, err := files.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {

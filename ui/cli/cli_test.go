@@ -38,12 +38,12 @@ func network(t *testing.T) string {
 
 func networkOf(t *testing.T, a model.Arch) string {
 	t.Helper()
-	n, err := model.New(a)
+	n, err := model.ResNet(a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.Init(1)
-	n.Mean, n.Std = [3]float32{0.5, 0.5, 0.5}, [3]float32{0.25, 0.25, 0.25}
+	n.Mean, n.Std = []float32{0.5, 0.5, 0.5}, []float32{0.25, 0.25, 0.25}
 	path := filepath.Join(t.TempDir(), "n.safetensors")
 	if err := weights.Save(path, n, map[string]string{weights.MetaDataset: "shapes10"}); err != nil {
 		t.Fatal(err)
@@ -256,7 +256,7 @@ func TestTrain(t *testing.T) {
 	if len(dense) != 1 {
 		t.Fatalf("%d dense networks", len(dense))
 	}
-	if n, _, err := weights.Load(dense[0]); err != nil || n.Arch.Depth != 14 {
+	if n, _, err := weights.Load(dense[0]); err != nil || n.Name != "resnet14 projection" {
 		t.Errorf("error %v", err)
 	}
 }
