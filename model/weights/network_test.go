@@ -62,7 +62,7 @@ func TestNetworkRoundTrip(t *testing.T) {
 // Names as other projects write them lead to the same network.
 func TestNetworkNames(t *testing.T) {
 	want := random(t, model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
-	want.Mean, want.Std = []float32{}, []float32{}
+	want.Mean, want.Std = nil, nil
 	tensors := FromNetwork(want)
 	for i := range tensors {
 		name := strings.Replace(tensors[i].Name, ".downsample.", ".shortcut.", 1)
