@@ -25,14 +25,13 @@ var mayImport = map[string][]string{
 	"compress/compare":  {"compress/measure", "compress/quantize", "model", "dataset"},
 	"compress/prune":    {"model"},
 	"compress/quantize": {"model"},
-	"model/weights":     {"model", "dataset/pickle"},
+	"model/weights":     {"model"},
 	"model/onnx":        {"model", "compress/quantize"},
 	"model/reference":   {"model"},
 	"model/zoo":         {"model"},
 	"model":             {"model/kernel"},
 	"model/kernel":      {},
 	"dataset":           {},
-	"dataset/pickle":    {},
 	"configs":           {},
 	"internal":          {}, // helpers of no layer, which all may import
 }
@@ -132,10 +131,9 @@ func TestAllowed(t *testing.T) {
 		{"internal/atomicfile", "model", false},
 		{"model/weights/pretrained", "model/weights", true},
 		{"model/weights", "dataset", false},
-		{"model/weights", "dataset/pickle", true},
-		{"dataset", "dataset/pickle", true},
-		{"dataset/pickle", "dataset", false},
-		{"model", "dataset/pickle", false},
+		{"model/weights", "internal/pickle", true},
+		{"dataset", "internal/pickle", true},
+		{"internal/pickle", "dataset", false},
 	} {
 		if got := allowed(c.folder, c.imported); got != c.want {
 			t.Errorf("%s imports %s: %v, want %v", c.folder, c.imported, got, c.want)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"espalier/dataset/pickle"
+	"espalier/internal/pickle"
 )
 
 // maxPickle bounds a file of torchvision's layout, in bytes: ten times an

@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	"espalier/dataset/pickle"
+	"espalier/internal/pickle"
 )
 
 // ErrUnsupported is wrapped by errors about files that are well formed but of

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"espalier/dataset/pickle"
+	"espalier/internal/pickle"
 )
 
 // How the files begin that PyTorch has written over the years.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/big"
 
-	"espalier/dataset/pickle"
+	"espalier/internal/pickle"
 )
 
 // legacyMagic is the number that a file of PyTorch before 1.6 begins with.

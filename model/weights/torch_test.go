@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"espalier/dataset/pickle"
+	"espalier/internal/pickle"
 )
 
 // expected reads what make.py noted beside a checkpoint.
@@ -289,7 +289,7 @@ func TestPickleRefuses(t *testing.T) {
 		"a called storage":     {asm(global("torch FloatStorage"), ')', 'R'), "called"},
 		"a called number":      {asm(1, ')', 'R'), "an int is called"},
 		"attributes of a list": {asm(']', '}', 'b'), "attributes are set on a list"},
-		"an unknown opcode":    {asm('i'), "opcode 0x69 is unsupported"},
+		"an unknown opcode":    {asm(rune(0x97)), "opcode 0x97 is unsupported"},
 		"a persistent number":  {asm(1, 'Q'), "persistent id that is no storage is unsupported"},
 		"a shape of ten":       {asm(global("torch._utils _rebuild_tensor"), '(', 1, 0, bytes.Repeat([]byte("(NNNNNNNNNNt"), 2), 't', 'R'), "8 at most"},
 		// A list of 2¹² items, copied again and again.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"espalier/dataset/pickle"
+	"espalier/internal/pickle"
 )
 
 // maxPickle is the most bytes of one pickle. A checkpoint of ResNet-56 with its

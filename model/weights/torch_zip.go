@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"espalier/dataset/pickle"
+	"espalier/internal/pickle"
 )
 
 // readTorchZip reads the format of PyTorch 1.6 and later: a zip archive with a

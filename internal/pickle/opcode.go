@@ -1,8 +1,7 @@
 package pickle
 
 // Opcodes under pickletools' names. Those that Run does not know are the ones
-// of protocols 0 and 1, of persistent ids in text, of sets, of extension
-// registries, of objects made by their class, and of buffers outside the file.
+// of extension registries and of buffers outside the file.
 const (
 	opMark           = '('
 	opStop           = '.'
@@ -51,6 +50,24 @@ const (
 	opBinPersID      = 'Q'
 	opProto          = 0x80
 	opFrame          = 0x95
+	opByteArray8     = 0x96
+	opEmptySet       = 0x8f
+	opAddItems       = 0x90
+	opFrozenSet      = 0x91
+	opNewObj         = 0x81
+	opNewObjEx       = 0x92
+
+	// Protocols 0 and 1, most of them lines of text.
+	opInt     = 'I'
+	opLong    = 'L'
+	opFloat   = 'F'
+	opString  = 'S'
+	opUnicode = 'V'
+	opGet     = 'g'
+	opPut     = 'p'
+	opPersID  = 'P'
+	opInst    = 'i'
+	opObj     = 'o'
 )
 
 // Proto is the opcode that every pickle of protocol 2 and later begins with;

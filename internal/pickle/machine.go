@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // A World is what the names in a pickle stand for. Its errors end the run.
@@ -69,8 +70,8 @@ func (m *machine) run(code byte) error {
 	switch code {
 	case opProto:
 		version, err := m.byte()
-		if err == nil && (version < 2 || version > 5) {
-			return fmt.Errorf("protocol %d is %w: 2 to 5 are read", version, ErrUnsupported)
+		if err == nil && (version > 5) {
+			return fmt.Errorf("protocol %d is %w: 0 to 5 are read", version, ErrUnsupported)
 		}
 		return err
 	case opFrame:
@@ -123,16 +124,18 @@ func (m *machine) run(code byte) error {
 	case opBinBytes, opBinString:
 		b, err := m.sized(4, math.MaxUint32)
 		return m.pushed(b, err)
-	case opBinBytes8:
+	case opBinBytes8, opByteArray8:
 		b, err := m.sized(8, math.MaxInt64)
 		return m.pushed(b, err)
 
-	case opEmptyTuple, opTuple, opTuple1, opTuple2, opTuple3, opEmptyList, opList, opEmptyDict, opDict:
+	case opEmptyTuple, opTuple, opTuple1, opTuple2, opTuple3, opEmptyList, opList, opEmptyDict, opDict, opEmptySet, opFrozenSet:
 		return m.collection(code)
+	case opInt, opLong, opFloat, opString, opUnicode:
+		return m.textual(code)
 	case opAppend:
 		items, err := m.popN(1)
 		return m.extend(items, err)
-	case opAppends:
+	case opAppends, opAddItems:
 		items, err := m.toMark()
 		return m.extend(items, err)
 	case opSetItem:
@@ -142,9 +145,11 @@ func (m *machine) run(code byte) error {
 		items, err := m.toMark()
 		return m.set(items, err)
 
-	case opBinGet, opLongBinGet, opBinPut, opLongBinPut, opMemoize:
+	case opBinGet, opLongBinGet, opGet, opBinPut, opLongBinPut, opPut, opMemoize:
 		return m.remember(code)
-	case opGlobal, opStackGlobal, opReduce, opBuild, opBinPersID:
+	case opGlobal, opInst, opObj, opNewObjEx, opPersID:
+		return m.askMore(code)
+	case opStackGlobal, opReduce, opNewObj, opBuild, opBinPersID:
 		return m.ask(code)
 	default:
 		return fmt.Errorf("opcode 0x%02x is %w", code, ErrUnsupported)
@@ -152,7 +157,7 @@ func (m *machine) run(code byte) error {
 	return nil
 }
 
-// collection makes a tuple, a list or a dict.
+// collection makes a tuple, a list, a dict or a set.
 func (m *machine) collection(code byte) error {
 	switch code {
 	case opEmptyTuple:
@@ -168,6 +173,11 @@ func (m *machine) collection(code byte) error {
 	case opList:
 		items, err := m.toMark()
 		return m.pushed(&List{items}, err)
+	case opEmptySet:
+		m.push(&Set{})
+	case opFrozenSet:
+		items, err := m.toMark()
+		return m.pushed(&Set{items}, err)
 	case opEmptyDict:
 		m.push(&Dict{})
 	case opDict:
@@ -183,7 +193,18 @@ func (m *machine) collection(code byte) error {
 // remember moves a value between the stack and the memo.
 func (m *machine) remember(code byte) error {
 	index := uint32(len(m.memo)) // opMemoize
-	if code != opMemoize {
+	switch code {
+	case opGet, opPut:
+		line, err := m.line()
+		if err != nil {
+			return err
+		}
+		n, err := strconv.ParseUint(line, 10, 32)
+		if err != nil {
+			return fmt.Errorf("memo %.16q has no number; the file is damaged", line)
+		}
+		index = uint32(n)
+	case opBinGet, opLongBinGet, opBinPut, opLongBinPut:
 		width := 1
 		if code == opLongBinGet || code == opLongBinPut {
 			width = 4
@@ -194,7 +215,7 @@ func (m *machine) remember(code byte) error {
 		}
 		index = uint32(number(b))
 	}
-	if code == opBinGet || code == opLongBinGet {
+	if code == opBinGet || code == opLongBinGet || code == opGet {
 		v, ok := m.memo[index]
 		if !ok {
 			return fmt.Errorf("memo %d is empty; the file is damaged", index)
@@ -209,20 +230,9 @@ func (m *machine) remember(code byte) error {
 	return err
 }
 
-// ask lets the World do what an opcode wants.
+// ask lets the World do what an opcode wants with what is on the stack.
 func (m *machine) ask(code byte) error {
-	switch code {
-	case opGlobal:
-		module, err := m.line()
-		if err != nil {
-			return err
-		}
-		name, err := m.line()
-		if err != nil {
-			return err
-		}
-		return m.pushed(m.world.Global(module, name))
-	case opBinPersID:
+	if code == opBinPersID {
 		id, err := m.pop()
 		if err != nil {
 			return err
@@ -242,13 +252,64 @@ func (m *machine) ask(code byte) error {
 			return fmt.Errorf("a global is named by %s and %s; the file is damaged", TypeName(first), TypeName(second))
 		}
 		return m.pushed(m.world.Global(module, name))
-	case opReduce:
-		args, ok := second.(Tuple)
-		if !ok {
-			return fmt.Errorf("%s is called with %s; the file is damaged", TypeName(first), TypeName(second))
-		}
-		return m.pushed(m.world.Call(first, args))
+	case opReduce, opNewObj:
+		return m.call(first, second)
 	default: // opBuild
 		return m.pushed(first, m.world.Build(first, second))
+	}
+}
+
+// call pushes what the World makes of a function and a tuple of arguments.
+func (m *machine) call(function, arguments any) error {
+	args, ok := arguments.(Tuple)
+	if !ok {
+		return fmt.Errorf("%s is called with %s; the file is damaged", TypeName(function), TypeName(arguments))
+	}
+	return m.pushed(m.world.Call(function, args))
+}
+
+// askMore is ask for names in text, and for objects whose arguments lie above a
+// mark or come with names, which are dropped.
+func (m *machine) askMore(code byte) error {
+	switch code {
+	case opPersID:
+		id, err := m.line()
+		if err != nil {
+			return err
+		}
+		return m.pushed(m.world.Persistent(id))
+	case opGlobal, opInst:
+		module, err := m.line()
+		if err != nil {
+			return err
+		}
+		name, err := m.line()
+		if err != nil {
+			return err
+		}
+		global, err := m.world.Global(module, name)
+		if code == opGlobal || err != nil {
+			return m.pushed(global, err)
+		}
+		args, err := m.toMark()
+		if err != nil {
+			return err
+		}
+		return m.call(global, Tuple(args))
+	case opObj:
+		items, err := m.toMark()
+		if err != nil {
+			return err
+		}
+		if len(items) == 0 {
+			return errStack
+		}
+		return m.call(items[0], Tuple(items[1:]))
+	default: // opNewObjEx
+		operands, err := m.popN(3)
+		if err != nil {
+			return err
+		}
+		return m.call(operands[0], operands[1])
 	}
 }

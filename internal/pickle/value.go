@@ -11,7 +11,18 @@ type (
 	List  struct{ Items []any }
 	Dict  struct{ Pairs []Pair } // in the order of insertion; a key may come again
 	Pair  struct{ Key, Value any }
+	Set   struct{ Items []any } // a frozenset too
 )
+
+// An Object stands for what a World does not make itself: it holds what the
+// file says about it, and does nothing.
+type Object struct {
+	Class any    // what was called
+	Args  Tuple  // what it was called with
+	State any    // its attributes, or nil
+	Items []any  // of a kind of list
+	Pairs []Pair // of a kind of dict
+}
 
 // Get returns the last value that was set under a string, which Python 2 may
 // have written as bytes.
@@ -58,8 +69,20 @@ func TypeName(v any) string {
 		return "a list"
 	case *Dict:
 		return "a dict"
+	case *Set:
+		return "a set"
+	case *Object:
+		return "an object of class " + className(v.Class)
 	case interface{ String() string }:
 		return v.String()
 	}
 	return "a value"
+}
+
+// className names the class of an object. Classes are values of a World's own.
+func className(class any) string {
+	if named, ok := class.(interface{ String() string }); ok {
+		return named.String()
+	}
+	return "unknown"
 }

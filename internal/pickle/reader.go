@@ -13,8 +13,9 @@ import (
 // What one value may take. A module's or a class's name is shorter than maxName
 // bytes; PyTorch's magic number has ten bytes.
 const (
-	maxName = 256
-	maxLong = 255
+	maxName   = 256
+	maxLong   = 255
+	maxNumber = 640 // digits of 2 to the power of 8·255, and some
 )
 
 // A reader reads a pickle's bytes.
@@ -63,13 +64,22 @@ func number(b []byte) uint64 {
 
 // line reads a name up to a newline.
 func (r *reader) line() (string, error) {
+	b, err := r.lineOf(maxName)
+	return string(b), err
+}
+
+// lineOf returns the bytes, at most limit of them, up to a newline.
+func (r *reader) lineOf(limit int) ([]byte, error) {
 	rest := r.in[r.pos:]
-	end := bytes.IndexByte(rest[:min(len(rest), maxName)], '\n')
+	end := bytes.IndexByte(rest[:min(len(rest), limit)], '\n')
 	if end < 0 {
-		return "", errors.New("a name without an end; the file is truncated or damaged")
+		return nil, errors.New("a name or a value without an end; the file is truncated or damaged")
 	}
 	b, err := r.take(end + 1)
-	return string(b[:end]), err
+	if err != nil {
+		return nil, err
+	}
+	return b[:end:end], nil
 }
 
 // text pushes a string whose count of bytes has width bytes.

@@ -83,8 +83,8 @@ func (s *stack) toMark() ([]any, error) {
 	return nil, errStack
 }
 
-// extend appends to the list on top of the stack, set adds key, value, key,
-// value … to the dict there.
+// extend appends to the list or set on top of the stack, set adds key, value,
+// key, value … to the dict there. Both take an Object as well.
 func (s *stack) extend(items []any, err error) error {
 	if err != nil {
 		return err
@@ -93,11 +93,16 @@ func (s *stack) extend(items []any, err error) error {
 	if err != nil {
 		return err
 	}
-	l, ok := top.(*List)
-	if !ok {
+	switch to := top.(type) {
+	case *List:
+		to.Items = append(to.Items, items...)
+	case *Set:
+		to.Items = append(to.Items, items...)
+	case *Object:
+		to.Items = append(to.Items, items...)
+	default:
 		return fmt.Errorf("values are appended to %s; the file is damaged", TypeName(top))
 	}
-	l.Items = append(l.Items, items...)
 	return nil
 }
 
@@ -109,12 +114,18 @@ func (s *stack) set(items []any, err error) error {
 	if err != nil {
 		return err
 	}
-	d, ok := top.(*Dict)
-	if !ok || len(items)%2 != 0 {
+	var pairs *[]Pair
+	switch on := top.(type) {
+	case *Dict:
+		pairs = &on.Pairs
+	case *Object:
+		pairs = &on.Pairs
+	}
+	if pairs == nil || len(items)%2 != 0 {
 		return fmt.Errorf("%d keys and values are set on %s; the file is damaged", len(items), TypeName(top))
 	}
 	for i := 0; i < len(items); i += 2 {
-		d.Pairs = append(d.Pairs, Pair{items[i], items[i+1]})
+		*pairs = append(*pairs, Pair{items[i], items[i+1]})
 	}
 	return nil
 }

@@ -21,13 +21,19 @@ type world struct{ built []any }
 type function struct{}
 
 func (w *world) Global(module, name string) (any, error) {
-	if module == "m" && name == "f" {
+	switch {
+	case module == "m" && name == "f":
 		return function{}, nil
+	case module == "m" && name == "o":
+		return "o", nil
 	}
 	return nil, fmt.Errorf("%s.%s is unknown", module, name)
 }
 
 func (w *world) Call(f any, args Tuple) (any, error) {
+	if f == "o" {
+		return &Object{Class: f}, nil
+	}
 	if f != (function{}) {
 		return nil, fmt.Errorf("%s is called", TypeName(f))
 	}
@@ -72,6 +78,20 @@ func TestRun(t *testing.T) {
 		{"call by names on the stack", "\x8c\x01mU\x01f\x93)R", &List{[]any{}}},
 		{"attributes", "cm\nf\n)R}b", &List{[]any{}}},
 		{"persistent id", "K\x05Q", Tuple{"stands for", int64(5)}},
+		{"sets", "(\x8f(K\x01K\x02\x90(K\x03\x91t", Tuple{&Set{[]any{int64(1), int64(2)}}, &Set{[]any{int64(3)}}}},
+		{"bytearray", "\x96\x02\x00\x00\x00\x00\x00\x00\x00ab", []byte("ab")},
+		{"new object", "cm\nf\nK\x01\x85\x81", &List{[]any{int64(1)}}},
+		{"new object with names", "cm\nf\nK\x01\x85}\x92", &List{[]any{int64(1)}}},
+		{"instance", "(K\x01im\nf\n", &List{[]any{int64(1)}}},
+		{"object", "(cm\nf\nK\x01o", &List{[]any{int64(1)}}},
+		{"a list of another class", "cm\no\n)R(K\x01eK\x02a", &Object{Class: "o", Items: []any{int64(1), int64(2)}}},
+		{"a dict of another class", "cm\no\n)R(K\x01K\x02uK\x03K\x04s", &Object{Class: "o", Pairs: []Pair{{int64(1), int64(2)}, {int64(3), int64(4)}}}},
+		// Protocol 0.
+		{"text: integers", "(I-5\nI00\nI01\nL12L\nL1180591620717411303424L\nt", Tuple{int64(-5), false, true, int64(12), huge}},
+		{"text: floats", "(F1.5\nFinf\nF-1e-7\nt", Tuple{1.5, math.Inf(1), -1e-7}},
+		{"text: strings", "(S'a\\n\\'\\x00\\\\'\nS\"b\"\nVx\\u20ac\\U0001f600\xe9\\n\nt", Tuple{[]byte("a\n'\x00\\"), []byte("b"), "x€😀é\\n"}},
+		{"text: memo", "(I7\np0\n0g0\nt", Tuple{int64(7)}},
+		{"text: persistent id", "Pabc\n", Tuple{"stands for", "abc"}},
 	} {
 		for _, proto := range []string{"", "\x80\x02", "\x80\x05"} {
 			in := proto + c.pickle + ".rest"
@@ -93,7 +113,18 @@ func TestRunRefuses(t *testing.T) {
 		{"nothing", "", "truncated"},
 		{"no stop", "K\x01", "truncated"},
 		{"stop alone", ".", "stack"},
-		{"protocol 0", "\x80\x00N.", "protocol 0 is unsupported"},
+		{"text without end", "Vabc", "without an end"},
+		{"number without end", "I" + strings.Repeat("1", 1000) + "\n", "without an end"},
+		{"no number", "Ix\n", "no number"},
+		{"no float", "Fx\n", "no number"},
+		{"no quotes", "Sx\n", "quoted"},
+		{"half an escape", "S'\\x1'\n", "quoted"},
+		{"half a character", "V\\u12\n", "within a character"},
+		{"no character", "V\\U7fffffff\n", "no valid character"},
+		{"memo without number", "gx\n", "no number"},
+		{"object of nothing", "(o", "stack"},
+		{"buffer outside", "\x97.", "opcode 0x97 is unsupported"},
+		{"extension", "\x82\x01.", "opcode 0x82 is unsupported"},
 		{"protocol 6", "\x80\x06N.", "protocol 6 is unsupported"},
 		{"unknown opcode", "N\x97.", "offset 1: opcode 0x97 is unsupported"},
 		{"unknown name", "cos\nsystem\n.", "os.system is unknown"},
@@ -174,6 +205,11 @@ func TestMemory(t *testing.T) {
 		{"huge integers", "", "\x8a\xff" + strings.Repeat("7", 255), ".", 1},
 		{"strings", "", "\x8c\xff" + strings.Repeat("7", 255), ".", 1},
 		{"names", "", "cm\nf\n", ".", 1},
+		{"sets", "", "\x8f", ".", 1},
+		{"objects", "cm\no\n", "cm\no\n)R", ".", 3},
+		{"short text", "", "Va\n", ".", 1},
+		{"short strings", "", "S''\n", ".", 1},
+		{"integers in text", "", "L1\n", ".", 1},
 	} {
 		in := []byte(c.start + strings.Repeat(c.repeat, n/len(c.repeat)) + c.end)
 		var before, after runtime.MemStats
