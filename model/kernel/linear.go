@@ -86,15 +86,20 @@ func (s *Set) LinearBiasGrad(l Linear, n int, db, dy []float32) {
 	}
 }
 
-// slide is the layer as a 1×1 convolution over a row of n pixels.
+// linearBlock is how many inputs are added up at a time.
+const linearBlock = 1024
+
+// slide is the layer as a 1×1 convolution over a row of n pixels, whose blocks
+// have 1,024 channels.
 func (l Linear) slide(n int) slide {
+	blocks := (l.In + linearBlock - 1) / linearBlock
 	return slide{
 		outs: Round(l.Out) / Lanes, rows: 1, cols: n,
 		dstPlane: Lanes, dstCol: Round(l.Out), dstRow: n * Round(l.Out),
 		srcCol: Round(l.In), srcRow: n * Round(l.In),
 		tapRows: 1, tapCols: 1,
-		blocks: 1, channels: l.In, last: l.In,
-		wOut: l.In * Lanes, wChannel: Lanes,
+		blocks: blocks, channels: linearBlock, last: l.In - (blocks-1)*linearBlock, srcPlane: linearBlock,
+		wOut: l.In * Lanes, wBlock: linearBlock * Lanes, wChannel: Lanes,
 	}
 }
 

@@ -11,7 +11,7 @@ var linearLayers = []struct {
 	Linear
 }{
 	{1, Linear{1, 1}}, {3, Linear{16, 10}}, {1, Linear{64, 1000}}, {8, Linear{100, 33}}, {17, Linear{33, 48}},
-	{14, Linear{48, 16}}, {29, Linear{7, 5}}, {2, Linear{5000, 17}},
+	{14, Linear{48, 16}}, {29, Linear{7, 5}}, {2, Linear{9000, 17}}, {15, Linear{2048, 40}},
 }
 
 // rows lays n plain vectors of a length out with zeros behind each, and takes

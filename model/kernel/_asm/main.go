@@ -19,6 +19,8 @@ var generators = map[string]func(*file){
 	"elementwise_avx2_amd64.s":   elementwiseAVX2,
 	"sparse_avx512_amd64.s":      sparseAVX512,
 	"sparse_avx2_amd64.s":        sparseAVX2,
+	"slide_avx512_amd64.s":       slideAVX512,
+	"slide_avx2_amd64.s":         slideAVX2,
 	"direct_avx512_amd64.s":      directAVX512,
 	"direct_avx2_amd64.s":        directAVX2,
 	"integer_avx512_amd64.s":     integerAVX512,

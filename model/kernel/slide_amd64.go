@@ -1,0 +1,279 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// slideArgs are the arguments of general convolutions in assembly; the stubs say
+// what each computes. Distances are in bytes. Pixels of a tile are two runs: the
+// second one begins at a distance of second in the source and of dstSecond in
+// the destination.
+type slideArgs struct {
+	dst, src, weights        unsafe.Pointer
+	bias, residual, sums     unsafe.Pointer // or nil
+	rows, cols, outs, groups int
+	dstCol, dstRow, dstPlane int // dstRow and srcRow lead from one row of tiles to the next
+	srcCol, srcRow           int
+	second, dstSecond        int
+	tapRows, tapCols         int
+	tapCol, tapRow           int
+	tapRowNext, srcPlaneNext int // from behind a row of taps to the next row, and from behind the last one to the next block
+	blocks, channels, last   int
+	wOut, wChannel, wCol     int
+	wRowNext, wBlockNext     int
+	residualNext             int
+	clip                     int // 1: outputs are at least 0 and at most high
+	high                     float32
+	_                        float32
+
+	blocksLeft, tapSrc, rowSrc, rowDst int // the kernels' own
+}
+
+// slideAsm is one instruction set's assembly for slides.
+type slideAsm struct {
+	outs          int                    // blocks of outputs that a forward kernel and a gradient can take at a time
+	pixels        int                    // in the largest tile
+	lanes         int                    // of the depthwise gradient
+	forward       [3][15]func(slideArgs) // by blocks of outputs and pixels
+	depthwise     [15]func(slideArgs)
+	grad          [3][17]func(slideArgs) // by blocks of outputs and channels in a group
+	depthwiseGrad [8]func(slideArgs)     // by columns of the kernel
+}
+
+func (k *slideAsm) funcs() slideFuncs {
+	return slideFuncs{
+		forward:       k.runForward,
+		weightGrad:    k.runWeightGrad,
+		depthwise:     k.runDepthwise,
+		depthwiseGrad: k.runDepthwiseGrad,
+	}
+}
+
+// callWork is about how many vector products one call may have: 100 µs at two a
+// nanosecond.
+const callWork = 100_000
+
+// args returns what all kernels need of a slide.
+func (s slide) args() slideArgs {
+	return slideArgs{
+		dstCol: 4 * s.dstCol, dstRow: 4 * s.dstRow, dstPlane: 4 * s.dstPlane,
+		srcCol: 4 * s.srcCol, srcRow: 4 * s.srcRow,
+		tapRows: s.tapRows, tapCols: s.tapCols, tapCol: 4 * s.tapCol, tapRow: 4 * s.tapRow,
+		tapRowNext:   4 * (s.tapRow - s.tapCols*s.tapCol),
+		srcPlaneNext: 4 * (s.srcPlane - s.tapRows*s.tapRow),
+		blocks:       s.blocks, channels: s.channels, last: s.last,
+		wOut: 4 * s.wOut, wChannel: 4 * s.wChannel, wCol: 4 * s.wCol,
+		wRowNext:   4 * (s.wRow - s.tapCols*s.wCol),
+		wBlockNext: 4 * (s.wBlock - s.tapRows*s.wRow),
+	}
+}
+
+// epilogue sets what is done with the sums.
+func (a *slideArgs) epilogue(e Epilogue) {
+	a.high = float32(math.Inf(1))
+	if e.ReLU {
+		a.clip = 1
+	}
+	if e.Max > 0 {
+		a.high = e.Max
+	}
+}
+
+// A tile is a rectangle of outputs that a call computes tile by tile: pixels
+// wide, or with two rows pixels/2 wide.
+type tile struct {
+	x, pixels  int
+	y, rows    int // rows of tiles
+	high       int // rows in a tile: 1 or 2
+	second     int // distances to the second run
+	dstSecond  int
+	srcRow     int
+	dstRow     int
+	offset, at int // in src and dst
+}
+
+// tiles cuts the outputs into columns of tiles of at most so many pixels, all
+// about equally large. Narrow maps have tiles of two rows.
+func (s slide) tiles(most int, run func(t tile)) {
+	if s.cols <= most/2 {
+		if s.rows > 1 {
+			run(s.tile(0, 2*s.cols, 0, s.rows/2, 2))
+		}
+		if s.rows%2 == 1 {
+			run(s.tile(0, s.cols, s.rows-1, 1, 1))
+		}
+		return
+	}
+	n := (s.cols + most - 1) / most
+	x := 0
+	for i := range n {
+		width := (s.cols - x) / (n - i)
+		run(s.tile(x, width, 0, s.rows, 1))
+		x += width
+	}
+}
+
+func (s slide) tile(x, pixels, y, rows, high int) tile {
+	t := tile{x: x, pixels: pixels, y: y, rows: rows, high: high}
+	first := (pixels + 1) / 2
+	t.second, t.dstSecond = first*s.srcCol, first*s.dstCol
+	if high == 2 {
+		t.second, t.dstSecond = s.srcRow, s.dstRow
+	}
+	t.srcRow, t.dstRow = high*s.srcRow, high*s.dstRow
+	t.offset = s.src + y*s.srcRow + x*s.srcCol
+	t.at = s.dst + y*s.dstRow + x*s.dstCol
+	return t
+}
+
+// set sets what depends on the tile.
+func (a *slideArgs) set(t tile) {
+	a.second, a.dstSecond, a.srcRow, a.dstRow = 4*t.second, 4*t.dstSecond, 4*t.srcRow, 4*t.dstRow
+}
+
+// runForward calls the assembly once per column of tiles and group of blocks of
+// outputs, or more often where a call would take long.
+func (k *slideAsm) runForward(s slide, y, x, w []float32, e Epilogue) {
+	if s.tapRows == 0 || s.tapCols == 0 || e.Max > 0 && !e.ReLU {
+		slideForwardGo(s, y, x, w, e)
+		return
+	}
+	block := s.channels * s.tapRows * s.tapCols * k.pixels * 2
+	if most := max(1, 2*callWork/block); s.blocks > most {
+		k.inParts(s, y, x, w, e, most)
+		return
+	}
+	a := s.args()
+	a.epilogue(e)
+	s.tiles(k.pixels, func(t tile) {
+		a.set(t)
+		rows := max(1, 2*callWork/(block*s.blocks))
+		for o := 0; o < s.outs; o += a.outs {
+			a.outs = min(k.outs, s.outs-o)
+			a.weights = unsafe.Pointer(&w[s.weight+o*s.wOut])
+			if e.Bias != nil {
+				a.bias = unsafe.Pointer(&e.Bias[o*Lanes])
+			}
+			if e.Sums != nil {
+				a.sums = unsafe.Pointer(&e.Sums[o*2*Lanes])
+			}
+			for r := 0; r < t.rows; r += rows {
+				a.rows = min(rows, t.rows-r)
+				at := t.at + o*s.dstPlane + r*t.dstRow
+				a.dst = unsafe.Pointer(&y[at])
+				a.src = unsafe.Pointer(&x[t.offset+r*t.srcRow])
+				if e.Residual != nil {
+					a.residual = unsafe.Pointer(&e.Residual[at])
+				}
+				k.forward[a.outs][t.pixels](a)
+			}
+		}
+	})
+}
+
+// inParts adds up so many blocks of input channels at a time: y takes the sums
+// of those before in, and only the last part clips.
+func (k *slideAsm) inParts(s slide, y, x, w []float32, e Epilogue, most int) {
+	for from := 0; from < s.blocks; from += most {
+		part, end := s, e
+		part.blocks = min(most, s.blocks-from)
+		part.src += from * s.srcPlane
+		part.weight += from * s.wBlock
+		if from > 0 {
+			end.Bias, end.Residual = nil, y
+		}
+		if from+part.blocks < s.blocks {
+			part.last = s.channels
+			end.ReLU, end.Max, end.Sums = false, 0, nil
+		}
+		k.runForward(part, y, x, w, end)
+	}
+}
+
+// runDepthwise calls the assembly once per column of tiles, or more often where
+// a call would take long.
+func (k *slideAsm) runDepthwise(s slide, y, x, w []float32, e Epilogue) {
+	if s.tapRows == 0 || s.tapCols == 0 || e.Max > 0 && !e.ReLU {
+		slideDepthwiseGo(s, y, x, w, e)
+		return
+	}
+	a := s.args()
+	a.epilogue(e)
+	a.srcPlaneNext = 4 * s.srcPlane
+	s.tiles(k.pixels, func(t tile) {
+		a.set(t)
+		most := max(1, callWork/2/(t.rows*t.pixels*s.tapRows*s.tapCols))
+		// The residual has moved on by all rows when its block is done.
+		a.residualNext = 4 * (s.dstPlane - t.rows*t.dstRow)
+		for o := 0; o < s.outs; o += most {
+			a.outs, a.rows = min(most, s.outs-o), t.rows
+			a.dst = unsafe.Pointer(&y[t.at+o*s.dstPlane])
+			a.src = unsafe.Pointer(&x[t.offset+o*s.srcPlane])
+			a.weights = unsafe.Pointer(&w[s.weight+o*s.wOut])
+			if e.Bias != nil {
+				a.bias = unsafe.Pointer(&e.Bias[o*Lanes])
+			}
+			if e.Sums != nil {
+				a.sums = unsafe.Pointer(&e.Sums[o*2*Lanes])
+			}
+			if e.Residual != nil {
+				a.residual = unsafe.Pointer(&e.Residual[t.at+o*s.dstPlane])
+			}
+			k.depthwise[t.pixels](a)
+		}
+	})
+}
+
+// runWeightGrad calls the assembly once per group of blocks of outputs, block of
+// inputs and rows that stay in the first-level cache meanwhile.
+func (k *slideAsm) runWeightGrad(s slide, dw, x, dy []float32) {
+	a := s.args()
+	a.cols = s.cols
+	most := max(1, cached/(s.srcRow+2*s.dstRow))
+	most = max(1, min(most, callWork/(s.cols*s.tapRows*s.tapCols*Lanes)))
+	for r := 0; r < s.rows; r += most {
+		a.rows = min(most, s.rows-r)
+		for o := 0; o < s.outs; o += a.outs {
+			a.outs = min(k.outs, s.outs-o)
+			a.dst = unsafe.Pointer(&dy[s.dst+o*s.dstPlane+r*s.dstRow])
+			kernels := &k.grad[a.outs]
+			for b := range s.blocks {
+				left := s.inBlock(b)
+				from := s.src + b*s.srcPlane + r*s.srcRow
+				at := s.weight + o*s.wOut + b*s.wBlock
+				for group := len(kernels) - 1; left > 0; group-- {
+					if kernels[group] == nil || group > left {
+						continue
+					}
+					a.groups = left / group
+					a.src, a.weights = unsafe.Pointer(&x[from]), unsafe.Pointer(&dw[at])
+					kernels[group](a)
+					n := a.groups * group
+					left, from, at = left-n, from+n, at+n*s.wChannel
+				}
+			}
+		}
+	}
+}
+
+// runDepthwiseGrad calls the assembly once for some blocks of channels.
+func (k *slideAsm) runDepthwiseGrad(s slide, dw, x, dy []float32) {
+	if s.tapCols >= len(k.depthwiseGrad) || s.tapCol != Lanes {
+		slideDepthwiseGradGo(s, dw, x, dy)
+		return
+	}
+	a := s.args()
+	a.rows, a.cols = s.rows, s.cols
+	a.srcPlaneNext = 4 * s.srcPlane
+	most := max(1, callWork/2/(s.rows*s.cols*s.tapRows*s.tapCols))
+	for o := 0; o < s.outs; o += most {
+		a.outs = min(most, s.outs-o)
+		for lane := 0; lane < Lanes; lane += k.lanes {
+			a.dst = unsafe.Pointer(&dy[s.dst+o*s.dstPlane+lane])
+			a.src = unsafe.Pointer(&x[s.src+o*s.srcPlane+lane])
+			a.weights = unsafe.Pointer(&dw[s.weight+o*s.wOut+lane])
+			k.depthwiseGrad[s.tapCols](a)
+		}
+	}
+}
