@@ -111,7 +111,7 @@ func holdLogits(t *testing.T, n *model.Graph, images int) {
 		}
 	}
 	x, _ := batch(1, images)
-	want := reference.From(n).Logits(images, wide(x), nil)
+	want := reference.From(n).Logits(images, wide(x))
 	engines(t, 2, func(t *testing.T, e *model.Engine) {
 		v := model.NewEvaluator(n, e, 16)
 		have := make([]float32, 10*images)

@@ -22,16 +22,28 @@ type golden struct {
 	metadata map[string]string
 }
 
-// openGolden reads a golden file, or skips the test where there is none.
-func openGolden(t testing.TB, name string) golden {
-	t.Helper()
+// sharedPath returns the path of an optional file of reference data: below
+// $ESPALIER_SHARED, or below ../shared beside the module.
+func sharedPath(name string) string {
 	shared := os.Getenv("ESPALIER_SHARED")
 	if shared == "" {
 		shared = filepath.Join("..", "..", "shared")
 	}
-	path := filepath.Join(shared, "golden", name)
+	return filepath.Join(shared, filepath.FromSlash(name))
+}
+
+// openGolden reads a golden file, or skips the test where there is none.
+func openGolden(t testing.TB, name string) golden {
+	t.Helper()
+	return openShared(t, "golden/"+name)
+}
+
+// openShared reads a file of PyTorch's numbers, or skips the test where it is not.
+func openShared(t testing.TB, name string) golden {
+	t.Helper()
+	path := sharedPath(name)
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("PyTorch's reference values are not here: set ESPALIER_SHARED to the folder that holds golden/%s", name)
+		t.Skipf("PyTorch's reference values are not here: set ESPALIER_SHARED to the folder that holds %s", name)
 	}
 	tensors, metadata, err := weights.Read(path)
 	if err != nil {
@@ -264,12 +276,10 @@ func TestLogitsAreAsPyTorch(t *testing.T) {
 func TestReferenceBlocksAreAsPyTorch(t *testing.T) {
 	g := openGolden(t, "eval.safetensors")
 	images, _ := goldenImages(t)
-	ref := reference.From(openGolden(t, "weights.safetensors").network(""))
-	ref.Logits(2, images[:2*3072], func(block int, out []float64) {
-		if block%3 == 2 {
-			closeTo(t, fmt.Sprintf("layer%d", block/3+1), out, g.float64s(fmt.Sprintf("out.layer%d", block/3+1)), 1e-4)
-		}
-	})
+	values := reference.From(openGolden(t, "weights.safetensors").network("")).Values(2, images[:2*3072])
+	for stage := 1; stage <= 3; stage++ {
+		closeTo(t, fmt.Sprintf("layer%d", stage), values[fmt.Sprintf("layer%d.2.relu", stage)], g.float64s(fmt.Sprintf("out.layer%d", stage)), 1e-4)
+	}
 }
 
 func TestFusionIsAsPyTorch(t *testing.T) {

@@ -39,7 +39,7 @@ func TestPrunedNetworksHaveTheSameLogits(t *testing.T) {
 		x, _ := batch(12, 13)
 		want := map[*model.Graph][]float64{}
 		for _, n := range []*model.Graph{dense, pruned} {
-			want[n] = reference.From(n).Logits(13, wide(x), nil)
+			want[n] = reference.From(n).Logits(13, wide(x))
 		}
 		engines(t, 2, func(t *testing.T, e *model.Engine) {
 			n := dense.Clone()

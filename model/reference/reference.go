@@ -1,141 +1,157 @@
-// Package reference trains and evaluates a model.Network in float64 with the
+// Package reference evaluates and trains any model.Graph in float64 with the
 // loops that the formulas suggest. It is the definition that the engine in
 // package model is tested against, itself tested against finite differences
 // and against PyTorch in float64; nothing else uses it.
 //
-// Tensors are [n][channels][height][width], flat.
+// A value of a node is [n][c][h][w], flat: n images of the node's shape. Every
+// operator is a pair of functions that stand side by side: forward computes y
+// from x; backward computes the gradient dx of the loss by x from the gradient
+// dy by y.
 package reference
 
-import "sync"
+import (
+	"espalier/model"
+)
 
-// A Shape is the geometry of a convolution with padding Kernel/2.
-type Shape struct {
-	In, Out        int // channels
-	H, W           int // of the input
-	Kernel, Stride int
+// A Network is a model.Graph in float64, with gradients and momentum.
+type Network struct {
+	// Loss is what Backward differentiates, with the logits of a Teacher
+	// [n][classes] if it wants one.
+	Loss    Loss
+	Teacher []float64
+	// Keep says which values dropout keeps in training: those of the node, image
+	// and index for which it returns true. Nil keeps all, and scales none.
+	Keep func(n *model.Node, image, index int) bool
+
+	nodes      []*node
+	parameters []*Parameter
+	statistics map[string][]float64
 }
 
-// OutSize returns the height and width of the output.
-func (s Shape) OutSize() (h, w int) { return (s.H-1)/s.Stride + 1, (s.W-1)/s.Stride + 1 }
+// A Parameter is a trained tensor under its PyTorch name.
+type Parameter struct {
+	Name                     string
+	Data, Gradient, Velocity []float64
+	Weight                   bool      // of a convolution or linear layer, rather than a bias or batch norm's
+	Mask                     []float32 // 0 for pruned weights; or nil
+}
 
-// each calls do for every i below n, some at the same time.
-func each(n int, do func(i int)) {
-	var wait sync.WaitGroup
-	for i := range n {
-		wait.Go(func() { do(i) })
+// SGD is a model.SGD in float64.
+type SGD struct {
+	Momentum, WeightDecay float64
+	Nesterov, WeightsOnly bool
+}
+
+// A node is a node of the graph with its state and its value.
+type node struct {
+	*model.Node
+	in             []*node
+	weight, bias   *Parameter // nil where the operator has none
+	mean, variance []float64  // batch norm's running statistics
+
+	y, dy      []float64 // [n] of Shape: the value, and the loss's gradient by it
+	xhat, rstd []float64 // of batch norm's last batch: see normTrain
+	kept       []float64 // dropout's factor of each value: 0 or 1/(1−P)
+}
+
+// From copies the weights of g. Later changes of g change nothing.
+func From(g *model.Graph) *Network {
+	r := &Network{statistics: map[string][]float64{}}
+	of := map[*model.Node]*node{}
+	for _, m := range g.Nodes {
+		x := &node{Node: m, mean: wide(m.Mean), variance: wide(m.Var)}
+		for _, in := range m.Inputs {
+			x.in = append(x.in, of[in])
+		}
+		if m.Weight != nil {
+			x.weight = r.parameter(m.Name+".weight", m.Weight)
+			x.weight.Weight, x.weight.Mask = m.IsLayer(), m.Mask
+		}
+		if m.Bias != nil {
+			x.bias = r.parameter(m.Name+".bias", m.Bias)
+		}
+		if m.Mean != nil {
+			r.statistics[m.Name+".running_mean"], r.statistics[m.Name+".running_var"] = x.mean, x.variance
+		}
+		of[m] = x
+		r.nodes = append(r.nodes, x)
 	}
-	wait.Wait()
+	return r
 }
 
-// ConvForward returns y [n][Out][OH][OW] = conv2d(x, w) for x [n][In][H][W] and
-// w [Out][In][Kernel][Kernel].
-func ConvForward(s Shape, n int, x, w []float64) []float64 {
-	oh, ow := s.OutSize()
-	y := make([]float64, n*s.Out*oh*ow)
-	each(n, func(i int) {
-		x, y := x[i*s.In*s.H*s.W:], y[i*s.Out*oh*ow:]
-		s.taps(func(tap, yAt, xAt, count int) {
-			f, to, from := w[tap], y[yAt:yAt+count], x[xAt:]
-			for j := range to {
-				to[j] += f * from[j*s.Stride]
-			}
-		})
-	})
-	return y
+func (r *Network) parameter(name string, data []float32) *Parameter {
+	p := &Parameter{Name: name, Data: wide(data), Gradient: make([]float64, len(data)), Velocity: make([]float64, len(data))}
+	r.parameters = append(r.parameters, p)
+	return p
 }
 
-// ConvBackward returns the gradients of x and w for the gradient dy of y.
-func ConvBackward(s Shape, n int, x, w, dy []float64) (dx, dw []float64) {
-	oh, ow := s.OutSize()
-	dx, dw = make([]float64, len(x)), make([]float64, len(w))
-	parts := make([][]float64, n)
-	each(n, func(i int) {
-		part := make([]float64, len(w))
-		x, dx, dy := x[i*s.In*s.H*s.W:], dx[i*s.In*s.H*s.W:], dy[i*s.Out*oh*ow:]
-		s.taps(func(tap, yAt, xAt, count int) {
-			f, sum := w[tap], 0.0
-			from, to := x[xAt:], dx[xAt:]
-			for j, d := range dy[yAt : yAt+count] {
-				to[j*s.Stride] += f * d
-				sum += from[j*s.Stride] * d
-			}
-			part[tap] += sum
-		})
-		parts[i] = part
-	})
-	for _, part := range parts {
-		for j, v := range part {
-			dw[j] += v
+func wide(data []float32) []float64 {
+	out := make([]float64, len(data))
+	for i, v := range data {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// Parameters returns all trained tensors, in the order of the graph's.
+func (r *Network) Parameters() []*Parameter { return r.parameters }
+
+// Statistics returns the running mean and variance of every batch norm under
+// PyTorch's names.
+func (r *Network) Statistics() map[string][]float64 { return r.statistics }
+
+// Logits evaluates n images x [n][c][h][w] with running statistics and without
+// dropout, and returns [n][classes].
+func (r *Network) Logits(n int, x []float64) []float64 {
+	r.forward(n, x, false)
+	return r.last().y
+}
+
+// Values is Logits that returns the value of every node, by its name.
+func (r *Network) Values(n int, x []float64) map[string][]float64 {
+	r.forward(n, x, false)
+	all := map[string][]float64{}
+	for _, m := range r.nodes {
+		all[m.Name] = m.y
+	}
+	return all
+}
+
+// Backward runs n images x [n][c][h][w] forward in training mode, which moves
+// the running statistics, and computes all gradients of the mean loss, which it
+// returns.
+func (r *Network) Backward(n int, x []float64, labels []uint8) float64 {
+	r.forward(n, x, true)
+	loss, dLogits := r.Loss.Of(n, r.last().y, r.Teacher, labels)
+	r.backward(n, dLogits)
+	return loss
+}
+
+// Update takes a step of torch.optim.SGD with the last gradients.
+func (r *Network) Update(lr float64, o SGD) {
+	for _, p := range r.parameters {
+		p.Update(lr, o)
+	}
+}
+
+// Update takes a step with the last gradient. Masked weights stay zero.
+func (p *Parameter) Update(lr float64, o SGD) {
+	decay := o.WeightDecay
+	if o.WeightsOnly && !p.Weight {
+		decay = 0
+	}
+	for i, g := range p.Gradient {
+		g += decay * p.Data[i]
+		p.Velocity[i] = o.Momentum*p.Velocity[i] + g
+		if o.Nesterov {
+			p.Data[i] -= lr * (g + o.Momentum*p.Velocity[i])
+		} else {
+			p.Data[i] -= lr * p.Velocity[i]
+		}
+		if p.Mask != nil {
+			p.Data[i] *= float64(p.Mask[i])
 		}
 	}
-	return dx, dw
 }
 
-// taps visits, for one image, each weight with each output row that it
-// contributes to: count outputs from yAt on, whose inputs start at xAt and are
-// Stride apart.
-func (s Shape) taps(visit func(tap, yAt, xAt, count int)) {
-	oh, ow := s.OutSize()
-	for plane := range s.Out * s.In {
-		o, c := plane/s.In, plane%s.In
-		for ky := range s.Kernel {
-			top, bottom := s.inside(ky, s.H, oh)
-			for kx := range s.Kernel {
-				left, right := s.inside(kx, s.W, ow)
-				if left >= right {
-					continue
-				}
-				tap := (plane*s.Kernel+ky)*s.Kernel + kx
-				for y := top; y < bottom; y++ {
-					row := y*s.Stride + ky - s.Kernel/2
-					visit(tap, (o*oh+y)*ow+left, (c*s.H+row)*s.W+left*s.Stride+kx-s.Kernel/2, right-left)
-				}
-			}
-		}
-	}
-}
-
-// inside returns the outputs [first, end) whose input under tap k lies within
-// 0 to in−1 rather than in the padding.
-func (s Shape) inside(k, in, out int) (first, end int) {
-	for first*s.Stride+k < s.Kernel/2 {
-		first++
-	}
-	end = out
-	for end > first && (end-1)*s.Stride+k-s.Kernel/2 >= in {
-		end--
-	}
-	return first, end
-}
-
-// LinearForward returns y [n][out] = x·wᵀ + b for x [n][in] and w [out][in].
-func LinearForward(n int, x, w, b []float64) []float64 {
-	in, out := len(x)/n, len(b)
-	y := make([]float64, n*out)
-	for i := range n {
-		for o := range out {
-			y[i*out+o] = b[o]
-			for j := range in {
-				y[i*out+o] += w[o*in+j] * x[i*in+j]
-			}
-		}
-	}
-	return y
-}
-
-// LinearBackward returns the gradients of x, w and b.
-func LinearBackward(n int, x, w, dy []float64) (dx, dw, db []float64) {
-	in, out := len(x)/n, len(dy)/n
-	dx, dw, db = make([]float64, len(x)), make([]float64, len(w)), make([]float64, out)
-	for i := range n {
-		for o := range out {
-			d := dy[i*out+o]
-			db[o] += d
-			for j := range in {
-				dx[i*in+j] += d * w[o*in+j]
-				dw[o*in+j] += d * x[i*in+j]
-			}
-		}
-	}
-	return dx, dw, db
-}
+func (r *Network) last() *node { return r.nodes[len(r.nodes)-1] }
