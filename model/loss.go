@@ -1,20 +1,31 @@
 package model
 
-import "math"
+import (
+	"math"
+
+	"espalier/internal/finite"
+)
 
 // A Tally sums up predictions.
 type Tally struct {
 	Correct, Total int
-	LossSum        float64
+	// NotFinite counts the images of which a logit is NaN or infinite. They count
+	// as wrong.
+	NotFinite int
+	LossSum   float64
 }
 
 // Add counts logits [n][classes] against labels [n].
 func (t *Tally) Add(logits []float32, labels []uint8, classes int) {
 	for i, label := range labels {
-		loss, best := crossEntropy(nil, logits[i*classes:(i+1)*classes], int(label))
+		own := logits[i*classes : (i+1)*classes]
+		loss, best := crossEntropy(nil, own, int(label))
 		t.LossSum += loss
 		t.Total++
-		if best == int(label) {
+		switch {
+		case finite.First(own) >= 0:
+			t.NotFinite++
+		case best == int(label):
 			t.Correct++
 		}
 	}

@@ -15,8 +15,8 @@ type Result struct {
 	Images int     `json:"images"`
 	Note   string  `json:"note,omitempty"` // what must be said about the images
 	Limit  float64 `json:"snr_limit_db"`
-	// First is the first point in forward order whose SNR is below the limit,
-	// or empty.
+	// First is the first point in forward order whose SNR is below the limit, or
+	// whose values are not finite; or empty.
 	First  string  `json:"first_disagreement"`
 	Layers []Layer `json:"layers"`
 }
@@ -60,7 +60,7 @@ func Run(ctx context.Context, a, b Network, batches Batches, limit float64) (Res
 	for _, m := range meters {
 		l := m.layer()
 		r.Images = m.images
-		if r.First == "" && l.SNR != nil && *l.SNR < limit {
+		if r.First == "" && l.disagrees(limit) {
 			r.First = l.Point
 		}
 		r.Layers = append(r.Layers, l)
@@ -83,23 +83,34 @@ func (r Result) String() string {
 	if r.Note != "" {
 		fmt.Fprintf(&t, " (%s)", r.Note)
 	}
-	fmt.Fprintf(&t, "\n\n%-22s %8s %12s  %-22s %17s %17s  %s\n", "", "SNR", "largest", "image, channel, y, x", "a at 0, at 255", "b at 0, at 255", "dead in a, b")
+	fmt.Fprintf(&t, "\n\n%-22s %10s %12s  %-22s %17s %17s  %s\n", "", "SNR", "largest", "image, channel, y, x", "a at 0, at 255", "b at 0, at 255", "dead in a, b")
 	for _, l := range r.Layers {
 		snr, mark := "same", ""
-		if l.SNR != nil {
+		switch {
+		case l.NotFinite != nil:
+			snr = "not finite"
+		case l.SNR != nil:
 			snr = fmt.Sprintf("%.1f dB", *l.SNR)
 		}
 		if l.Point == r.First {
 			mark = "  ← first to disagree"
 		}
 		d := l.Largest
-		fmt.Fprintf(&t, "%-22s %8s %12.4g  %-22s %17s %17s  %d, %d%s\n", l.Point, snr, d.Value,
+		fmt.Fprintf(&t, "%-22s %10s %12.4g  %-22s %17s %17s  %d, %d%s\n", l.Point, snr, d.Value,
 			fmt.Sprintf("%d, %d, %d, %d", d.Image, d.Channel, d.Y, d.X), l.SaturatedA, l.SaturatedB, len(l.DeadA), len(l.DeadB), mark)
 	}
 	if r.First == "" {
 		fmt.Fprintf(&t, "\nno point has a signal-to-noise ratio below %g dB", r.Limit)
 	} else {
 		fmt.Fprintf(&t, "\nthe first point with a signal-to-noise ratio below %g dB is %s", r.Limit, r.First)
+	}
+	for _, l := range r.Layers {
+		if n := l.NotFinite; n != nil {
+			p := n.First
+			fmt.Fprintf(&t, "\nthe first value that is not finite is in %s: image %d, channel %d, y %d, x %d, %s in a and %s in b; %d values of a and %d of b are not finite there",
+				l.Point, p.Image, p.Channel, p.Y, p.X, n.InA, n.InB, n.A, n.B)
+			break
+		}
 	}
 	return t.String()
 }

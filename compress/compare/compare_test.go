@@ -177,7 +177,7 @@ func TestNumbers(t *testing.T) {
 	if want := 10 * math.Log10(45/4.25); l.SNR == nil || math.Abs(*l.SNR-want) > 1e-9 {
 		t.Errorf("SNR %v, want %g", l.SNR, want)
 	}
-	if want := (Difference{Value: -2, A: 2, B: 0, Image: 1, Channel: 0, Y: 0, X: 1}); l.Largest != want {
+	if want := (Difference{Value: -2, A: 2, B: 0, Place: Place{Image: 1, Channel: 0, Y: 0, X: 1}}); l.Largest != want {
 		t.Errorf("largest difference %+v, want %+v", l.Largest, want)
 	}
 	if l.SaturatedA != nil || *l.SaturatedB != (Saturation{Min: 3. / 8, Max: 2. / 8}) {
@@ -213,5 +213,36 @@ func TestCancel(t *testing.T) {
 	n := Float(randomNetwork(t, model.Pad), newEngine(t))
 	if _, err := Run(ctx, n, n, batches(randomImages(1)), 20); err != context.Canceled {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestNotFinite: a value that is not finite is never the same as another one, not
+// even as itself, and the first one is named.
+func TestNotFinite(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	point := func(values ...float32) fixed { return fixed{Point: "p", C: 2, H: 1, W: 2, Values: values} }
+	good := point(1, 2, 3, 4)
+	for _, c := range []struct {
+		name string
+		a, b fixed
+		want NotFinite
+	}{
+		{"NaN in b", good, point(1, nan, nan, 4), NotFinite{A: 0, B: 2, First: Place{X: 1}, InA: "2", InB: "NaN"}},
+		{"infinity in a", point(1, 2, 3, -inf), good, NotFinite{A: 1, B: 0, First: Place{Channel: 1, X: 1}, InA: "-Inf", InB: "4"}},
+		{"the same infinity in both", point(1, 2, inf, 4), point(1, 2, inf, 4), NotFinite{A: 1, B: 1, First: Place{Channel: 1}, InA: "+Inf", InB: "+Inf"}},
+		{"the same NaN in both", point(nan, 2, 3, 4), point(nan, 2, 3, 4), NotFinite{A: 1, B: 1, InA: "NaN", InB: "NaN"}},
+	} {
+		r := mustRun(t, c.a, c.b, make([]float32, pixels), 20)
+		l := r.Layers[0]
+		if r.First != "p" || l.SNR != nil || l.NotFinite == nil || *l.NotFinite != c.want || l.Largest != (Difference{}) {
+			t.Errorf("%s: first %q, %+v, %+v", c.name, r.First, l, l.NotFinite)
+		}
+		text := r.String()
+		if strings.Contains(text, "same") || !strings.Contains(text, "the first value that is not finite is in p: image 0") {
+			t.Errorf("%s:\n%s", c.name, text)
+		}
+		if _, err := json.Marshal(r); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }

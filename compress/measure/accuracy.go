@@ -6,6 +6,7 @@ import (
 
 	"espalier/compress/quantize"
 	"espalier/dataset"
+	"espalier/internal/finite"
 	"espalier/model"
 )
 
@@ -15,13 +16,14 @@ const batch = 250
 // A Result is what was measured of a network. Its JSON form is that of the
 // command evaluate.
 type Result struct {
-	Top1     float64 `json:"top1"` // share of images classified right
-	Correct  int     `json:"correct"`
-	Total    int     `json:"total"`
-	Loss     float64 `json:"loss"`     // mean cross-entropy, in nats
-	Sparsity float64 `json:"sparsity"` // share of convolution and linear weights that are zero; of codes in a quantized network
-	Dataset  string  `json:"dataset"`
-	Note     string  `json:"note,omitempty"` // what must be said about the images, as "JPEG copy"
+	Top1      float64       `json:"top1"` // share of images classified right
+	Correct   int           `json:"correct"`
+	Total     int           `json:"total"`
+	NotFinite int           `json:"not_finite"` // images with a logit that is NaN or infinite; they count as wrong
+	Loss      finite.OrNull `json:"loss"`       // mean cross-entropy, in nats
+	Sparsity  float64       `json:"sparsity"`   // share of convolution and linear weights that are zero; of codes in a quantized network
+	Dataset   string        `json:"dataset"`
+	Note      string        `json:"note,omitempty"` // what must be said about the images, as "JPEG copy"
 }
 
 // Images names the images that the result was measured on.
@@ -34,8 +36,21 @@ func (r Result) Images() string {
 
 // String puts the result into a line.
 func (r Result) String() string {
-	return fmt.Sprintf("top-1 %.2f %%, %d right of %s; loss %.4f, sparsity %.2f %%",
-		100*r.Top1, r.Correct, r.Images(), r.Loss, 100*r.Sparsity)
+	loss := "not finite"
+	if finite.Is(float64(r.Loss)) {
+		loss = fmt.Sprintf("%.4f", r.Loss)
+	}
+	text := fmt.Sprintf("top-1 %.2f %%, %d right of %s; loss %s, sparsity %.2f %%",
+		100*r.Top1, r.Correct, r.Images(), loss, 100*r.Sparsity)
+	if r.NotFinite > 0 {
+		text += "; " + r.broken()
+	}
+	return text
+}
+
+// broken tells of how many images the network has no answer for.
+func (r Result) broken() string {
+	return fmt.Sprintf("the logits of %d of %d images are not finite", r.NotFinite, r.Total)
 }
 
 // Evaluate runs the network over the test part of d. It ends early with the
@@ -65,7 +80,8 @@ func (f *File) Evaluate(ctx context.Context, e *model.Engine, d *dataset.Data) (
 		tally.Add(logits[:len(labels)*classes], labels, classes)
 	}
 	return Result{
-		Top1: tally.Top1(), Correct: tally.Correct, Total: tally.Total, Loss: tally.Loss(),
+		Top1: tally.Top1(), Correct: tally.Correct, Total: tally.Total,
+		NotFinite: tally.NotFinite, Loss: finite.OrNull(tally.Loss()),
 		Sparsity: f.sparsity(), Dataset: d.Name, Note: d.Note,
 	}, nil
 }

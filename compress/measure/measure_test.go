@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"espalier/dataset"
+	"espalier/internal/finite"
 	"espalier/model"
 	"espalier/model/kernel"
 	"espalier/model/weights"
@@ -132,7 +134,7 @@ func TestEvaluate(t *testing.T) {
 			correct++
 		}
 	}
-	if got.Correct != correct || got.Total != 300 || got.Top1 != float64(correct)/300 || math.Abs(got.Loss-loss/300) > 1e-5 {
+	if got.Correct != correct || got.Total != 300 || got.Top1 != float64(correct)/300 || math.Abs(float64(got.Loss)-loss/300) > 1e-5 {
 		t.Errorf("%+v, want %d of 300 correct and loss %v", got, correct, loss/300)
 	}
 	if want := 100.0 / float64(f.Float.Weights()); got.Sparsity != want || got.Dataset != "shapes10" {
@@ -182,7 +184,7 @@ func TestQuantize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if math.Abs(before.Loss-float.Loss) > 0.05 || before.Loss == float.Loss {
+	if math.Abs(float64(before.Loss-float.Loss)) > 0.05 || before.Loss == float.Loss {
 		t.Errorf("loss %v in integers, %v in floating point", before.Loss, float.Loss)
 	}
 	if before.Sparsity < float.Sparsity {
@@ -242,6 +244,29 @@ func TestPromise(t *testing.T) {
 	for _, p := range []Promise{{}, {MinTop1: 90}, {MinSparsity: -1}, {MinTop1: math.NaN()}} {
 		if p.Validate() == nil {
 			t.Errorf("%+v: no error", p)
+		}
+	}
+}
+
+// TestResultThatIsNotFinite: JSON has null for its loss, words say so, and it keeps
+// no promise.
+func TestResultThatIsNotFinite(t *testing.T) {
+	r := Result{Top1: 0.2, Correct: 4, Total: 20, NotFinite: 3, Loss: finite.OrNull(math.NaN()), Sparsity: 0.5, Dataset: "cifar10"}
+	line, err := json.Marshal(r)
+	if err != nil || !strings.Contains(string(line), `"loss":null`) || !strings.Contains(string(line), `"not_finite":3`) {
+		t.Errorf("%s, error %v", line, err)
+	}
+	const why = "the logits of 3 of 20 images are not finite"
+	if text := r.String(); !strings.Contains(text, "loss not finite") || !strings.HasSuffix(text, why) {
+		t.Error(text)
+	}
+	for _, p := range []Promise{{MinTop1: 0.0001}, {MinSparsity: 0.1}} {
+		v := p.Check(r)
+		if v.Passed || !strings.Contains(v.Reason, why) {
+			t.Errorf("%+v: %+v", p, v)
+		}
+		if _, err := json.Marshal(v); err != nil {
+			t.Error(err)
 		}
 	}
 }

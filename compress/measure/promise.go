@@ -19,10 +19,14 @@ type Verdict struct {
 	Result
 }
 
-// Check holds a result against the promise. Equality keeps it: with counts of
+// Check holds a result against the promise. A network that has no finite answer
+// for some image keeps none. Equality keeps it: with counts of
 // at most a few million, both sides are the nearest float64 of the same share.
 func (p Promise) Check(r Result) Verdict {
 	var kept, broken []string
+	if r.NotFinite > 0 {
+		broken = append(broken, r.broken())
+	}
 	for _, limit := range []struct {
 		what       string
 		have, want float64

@@ -73,9 +73,13 @@ const (
 
 // saveStep writes the state of the training in progress: weights, running
 // statistics, masks, momentum, average and position. The journal goes to the disk
-// first, so that it is never behind its checkpoint.
+// first, so that it is never behind its checkpoint. Weights that are not finite
+// are not saved: the run goes on from the checkpoint before and meets them again.
 func (r *runner) saveStep() error {
 	t := r.training
+	if _, _, found := notFinite(r.net.Tensors()); found {
+		return nil
+	}
 	if err := r.write(r.hub.Sync); err != nil {
 		return err
 	}

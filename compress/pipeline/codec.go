@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
+
+	"espalier/internal/finite"
 )
 
 // Schema is the version of the journal's format. A reader refuses newer ones.
@@ -125,35 +126,16 @@ func (u Unknown) Kind() string { return u.Name }
 // MarshalJSON writes the data as it was read.
 func (u Unknown) MarshalJSON() ([]byte, error) { return u.Data, nil }
 
-// A number is a float64 that JSON has as null when it is not finite, and that
-// null makes NaN.
-type number float64
-
-func (n number) MarshalJSON() ([]byte, error) {
-	if v := float64(n); math.IsNaN(v) || math.IsInf(v, 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(n))
-}
-
-func (n *number) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
-		*n = number(math.NaN())
-		return nil
-	}
-	return json.Unmarshal(data, (*float64)(n))
-}
-
 // What follows can carry a loss that is not finite. Its JSON forms shadow it with
-// a number.
+// a finite.OrNull.
 
 // MarshalJSON writes a loss that is not finite as null.
 func (e StepDone) MarshalJSON() ([]byte, error) {
 	type plain StepDone
 	return json.Marshal(struct {
 		plain
-		Loss number `json:"loss"`
-	}{plain(e), number(e.Loss)})
+		Loss finite.OrNull `json:"loss"`
+	}{plain(e), finite.OrNull(e.Loss)})
 }
 
 // UnmarshalJSON reads null as NaN.
@@ -161,7 +143,7 @@ func (e *StepDone) UnmarshalJSON(data []byte) error {
 	type plain StepDone
 	v := struct {
 		*plain
-		Loss number `json:"loss"`
+		Loss finite.OrNull `json:"loss"`
 	}{plain: (*plain)(e)}
 	err := json.Unmarshal(data, &v)
 	e.Loss = float64(v.Loss)
@@ -173,9 +155,9 @@ func (e EpochDone) MarshalJSON() ([]byte, error) {
 	type plain EpochDone
 	return json.Marshal(struct {
 		plain
-		TrainLoss number `json:"train_loss"`
-		ValLoss   number `json:"val_loss"`
-	}{plain(e), number(e.TrainLoss), number(e.ValLoss)})
+		TrainLoss finite.OrNull `json:"train_loss"`
+		ValLoss   finite.OrNull `json:"val_loss"`
+	}{plain(e), finite.OrNull(e.TrainLoss), finite.OrNull(e.ValLoss)})
 }
 
 // UnmarshalJSON reads null as NaN.
@@ -183,8 +165,8 @@ func (e *EpochDone) UnmarshalJSON(data []byte) error {
 	type plain EpochDone
 	v := struct {
 		*plain
-		TrainLoss number `json:"train_loss"`
-		ValLoss   number `json:"val_loss"`
+		TrainLoss finite.OrNull `json:"train_loss"`
+		ValLoss   finite.OrNull `json:"val_loss"`
 	}{plain: (*plain)(e)}
 	err := json.Unmarshal(data, &v)
 	e.TrainLoss, e.ValLoss = float64(v.TrainLoss), float64(v.ValLoss)
@@ -196,8 +178,8 @@ func (e Evaluated) MarshalJSON() ([]byte, error) {
 	type plain Evaluated
 	return json.Marshal(struct {
 		plain
-		Loss number `json:"loss"`
-	}{plain(e), number(e.Loss)})
+		Loss finite.OrNull `json:"loss"`
+	}{plain(e), finite.OrNull(e.Loss)})
 }
 
 // UnmarshalJSON reads null as NaN.
@@ -205,7 +187,7 @@ func (e *Evaluated) UnmarshalJSON(data []byte) error {
 	type plain Evaluated
 	v := struct {
 		*plain
-		Loss number `json:"loss"`
+		Loss finite.OrNull `json:"loss"`
 	}{plain: (*plain)(e)}
 	err := json.Unmarshal(data, &v)
 	e.Loss = float64(v.Loss)
@@ -217,8 +199,8 @@ func (e Sensitivity) MarshalJSON() ([]byte, error) {
 	type plain Sensitivity
 	return json.Marshal(struct {
 		plain
-		Loss number `json:"loss"`
-	}{plain(e), number(e.Loss)})
+		Loss finite.OrNull `json:"loss"`
+	}{plain(e), finite.OrNull(e.Loss)})
 }
 
 // UnmarshalJSON reads null as NaN.
@@ -226,7 +208,7 @@ func (e *Sensitivity) UnmarshalJSON(data []byte) error {
 	type plain Sensitivity
 	v := struct {
 		*plain
-		Loss number `json:"loss"`
+		Loss finite.OrNull `json:"loss"`
 	}{plain: (*plain)(e)}
 	err := json.Unmarshal(data, &v)
 	e.Loss = float64(v.Loss)
@@ -238,8 +220,8 @@ func (l LayerSensitivity) MarshalJSON() ([]byte, error) {
 	type plain LayerSensitivity
 	return json.Marshal(struct {
 		plain
-		Loss number `json:"loss"`
-	}{plain(l), number(l.Loss)})
+		Loss finite.OrNull `json:"loss"`
+	}{plain(l), finite.OrNull(l.Loss)})
 }
 
 // UnmarshalJSON reads null as NaN.
@@ -247,7 +229,7 @@ func (l *LayerSensitivity) UnmarshalJSON(data []byte) error {
 	type plain LayerSensitivity
 	v := struct {
 		*plain
-		Loss number `json:"loss"`
+		Loss finite.OrNull `json:"loss"`
 	}{plain: (*plain)(l)}
 	err := json.Unmarshal(data, &v)
 	l.Loss = float64(v.Loss)

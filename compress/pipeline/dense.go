@@ -87,8 +87,12 @@ func (r *runner) denseStage() error {
 		parts = []dataset.Part{dataset.Validation, dataset.Test}
 	}
 	for _, part := range parts {
-		if _, err := r.evaluate("dense", part); err != nil {
+		e, err := r.evaluate("dense", part)
+		if err != nil {
 			return err
+		}
+		if bad := noAnswer(e); bad != "" {
+			return &diverged{bad + ": begin with other weights, or train them with a lower learning rate"}
 		}
 	}
 	if err := r.saveNetwork("checkpoint", denseCheckpoint, map[string]string{"stage": StageDense}); err != nil {

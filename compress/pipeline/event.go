@@ -168,8 +168,11 @@ type Evaluated struct {
 	Top1    float64 `json:"top1"`
 	Correct int     `json:"correct"`
 	Total   int     `json:"total"`
-	Loss    float64 `json:"loss"`
-	Seconds float64 `json:"seconds"`
+	// NotFinite counts the images with a logit that is NaN or infinite; they count
+	// as wrong.
+	NotFinite int     `json:"not_finite,omitempty"`
+	Loss      float64 `json:"loss"` // JSON null when not finite
+	Seconds   float64 `json:"seconds"`
 }
 
 // RoundStarted opens a pruning round.
@@ -202,17 +205,20 @@ type LayerSparsity struct {
 
 // RoundDone is a row of the result table.
 type RoundDone struct {
-	Round      int     `json:"round"`
-	Target     float64 `json:"target"`
-	Sparsity   float64 `json:"sparsity"` // of all weights
-	Top1       float64 `json:"top1"`     // on the test split
-	Drop       float64 `json:"drop"`     // dense top-1 minus Top1, as a fraction; negative when better
-	Epochs     int     `json:"epochs"`
-	Seconds    float64 `json:"seconds"`
-	Passed     bool    `json:"passed"`
-	Reason     string  `json:"reason"` // why the gate passed or failed, with the numbers
-	Checkpoint string  `json:"checkpoint"`
-	Hash       string  `json:"hash"` // SHA-256 of the checkpoint's tensors
+	Round    int     `json:"round"`
+	Target   float64 `json:"target"`
+	Sparsity float64 `json:"sparsity"` // of all weights
+	Top1     float64 `json:"top1"`     // on the test split
+	Drop     float64 `json:"drop"`     // dense top-1 minus Top1, as a fraction; negative when better
+	Epochs   int     `json:"epochs"`
+	Seconds  float64 `json:"seconds"`
+	Passed   bool    `json:"passed"`
+	// Diverged is set where the round failed because a loss, a weight, a running
+	// statistic or a logit is not finite.
+	Diverged   bool   `json:"diverged,omitempty"`
+	Reason     string `json:"reason"`     // why the gate passed or failed, with the numbers
+	Checkpoint string `json:"checkpoint"` // empty where the weights are not finite
+	Hash       string `json:"hash"`       // SHA-256 of the checkpoint's tensors
 }
 
 // CalibrationPoint is one point of the sweep: calibrated on Images images of

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"time"
 
 	"espalier/compress/quantize"
@@ -50,24 +52,36 @@ func (r *runner) progress(done, total int) {
 	r.hub.Publish(p)
 }
 
-// evaluate measures the present network in fp32.
+// evaluate measures the present network in fp32. A network with a weight or a
+// statistic that is not finite is not run: what kernels make of NaN differs. All
+// its answers count as not finite.
 func (r *runner) evaluate(what string, part dataset.Part) (Evaluated, error) {
 	split, err := r.data.Part(part)
 	if err != nil {
 		return Evaluated{}, err
 	}
 	began := time.Now()
-	r.eval.Reload()
-	t, err := r.tally(r.eval.Logits, split, inferWork)
-	if err != nil {
-		return Evaluated{}, err
+	t := model.Tally{Total: split.Len(), NotFinite: split.Len(), LossSum: math.NaN()}
+	if _, _, found := notFinite(r.net.Tensors()); !found {
+		r.eval.Reload()
+		if t, err = r.tally(r.eval.Logits, split, inferWork); err != nil {
+			return Evaluated{}, err
+		}
 	}
 	e := Evaluated{
 		What: what, Round: r.round, Split: string(part), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
-		Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
+		NotFinite: t.NotFinite, Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
 	}
 	r.hub.Publish(e)
 	return e, nil
+}
+
+// noAnswer says that a network's logits are not finite, or nothing.
+func noAnswer(e Evaluated) string {
+	if e.NotFinite == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the logits of the %s network are not finite for %d of %d images of %s", e.What, e.NotFinite, e.Total, e.Split)
 }
 
 // watchPart is the split that rounds are followed on: validation where there is

@@ -138,7 +138,11 @@ func line(body Body) string {
 		if !b.Passed {
 			verdict = "failed"
 		}
-		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 on test %s (%s)  %d epochs  %s  %s: %s  %s %.12s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), difference(-b.Drop), b.Epochs, duration(b.Seconds), verdict, b.Reason, b.Checkpoint, b.Hash)
+		saved := ""
+		if b.Checkpoint != "" {
+			saved = fmt.Sprintf("  %s %.12s", b.Checkpoint, b.Hash)
+		}
+		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 on test %s (%s)  %d epochs  %s  %s: %s%s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), difference(-b.Drop), b.Epochs, duration(b.Seconds), verdict, b.Reason, saved)
 	case CalibrationPoint:
 		return fmt.Sprintf("int8  %s  %d images  draw %d: top-1 on test %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, b.Images, b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
 	case Quantized:

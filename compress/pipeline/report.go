@@ -176,7 +176,11 @@ func roundTable(w io.Writer, s *State) {
 		if !r.Passed {
 			verdict = "**failed**: " + r.Reason
 		}
-		fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %d | %.0f | %s | `%s` (%.12s) |\n", r.Round, percent(r.Target), percent(r.Sparsity), percent(r.Top1), difference(-r.Drop), r.Epochs, r.Seconds, verdict, r.Checkpoint, r.Hash)
+		checkpoint := "–"
+		if r.Checkpoint != "" {
+			checkpoint = fmt.Sprintf("`%s` (%.12s)", r.Checkpoint, r.Hash)
+		}
+		fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %d | %.0f | %s | %s |\n", r.Round, percent(r.Target), percent(r.Sparsity), percent(r.Top1), difference(-r.Drop), r.Epochs, r.Seconds, verdict, checkpoint)
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *runner) oneRound(round int) (passed bool, err error) {
 		return false, err
 	}
 	if lost != nil {
-		row.Passed, row.Reason = false, lost.Error()
+		row.Passed, row.Diverged, row.Reason = false, true, lost.Error()
 	}
 	row.Seconds = (time.Since(began) - (r.paused - paused)).Seconds()
 	level := "info"
@@ -130,6 +130,15 @@ func (r *runner) measureRound(row *RoundDone) error {
 	row.Passed, row.Reason = true, fmt.Sprintf("top-1 %.2f %% on test; no gate is set", 100*row.Top1)
 	if r.gate.MinTop1 > 0 || r.gate.MaxDrop > 0 {
 		row.Passed, row.Reason = r.gate.Judge(state.Evaluation("dense", r.gate.Split).Top1, measured[r.gate.Split].Top1)
+	}
+	for _, e := range []Evaluated{measured[string(dataset.Validation)], test} {
+		if bad := noAnswer(e); bad != "" && !row.Diverged {
+			row.Passed, row.Diverged, row.Reason = false, true, lowerRate("%s", bad).Error()
+		}
+	}
+	if _, _, found := notFinite(r.net.Tensors()); found {
+		row.Checkpoint = "" // which nothing could read
+		return nil
 	}
 	row.Hash = weights.Hash(weights.FromNetwork(r.net))
 	err := r.saveNetwork("checkpoint", row.Checkpoint, map[string]string{

@@ -62,10 +62,14 @@ func (r *runner) integer(c *quantize.Calibration, float float64) error {
 	if err != nil {
 		return err
 	}
-	r.hub.Publish(Evaluated{
+	e := Evaluated{
 		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
-		Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
-	})
+		NotFinite: t.NotFinite, Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
+	}
+	r.hub.Publish(e)
+	if bad := noAnswer(e); bad != "" {
+		return &diverged{bad + ": quantize by another recipe, or train with a lower learning rate"}
+	}
 	const file = "quantized.safetensors"
 	err = r.write(func() error { return quantize.Save(r.folder.Path(file), net, r.metadata(nil)) })
 	if err != nil {

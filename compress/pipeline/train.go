@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"espalier/configs"
 	"espalier/dataset"
+	"espalier/internal/finite"
 	"espalier/model"
 )
 
@@ -27,6 +30,7 @@ type training struct {
 	trainer  *model.Trainer
 	average  *model.Average // or nil
 	teacher  *teacher       // or nil
+	buffers  []model.Tensor // batch norm's running statistics
 	x        []float32      // [batch][3][32][32]
 	labels   []uint8
 
@@ -35,15 +39,39 @@ type training struct {
 	began time.Time   // the epoch
 }
 
-// A diverged reports a loss that is not finite. The weights are those before
-// the step.
-type diverged struct {
-	step int
-	loss float64
+// A diverged ends a stage of training in which something is no longer finite.
+// After a loss that is not, the weights are those before the step.
+type diverged struct{ reason string }
+
+func (d *diverged) Error() string { return d.reason }
+
+// lowerRate returns the *diverged of a stage of training.
+func lowerRate(format string, values ...any) error {
+	return &diverged{fmt.Sprintf(format, values...) + ": lower the learning rate"}
 }
 
-func (d *diverged) Error() string {
-	return fmt.Sprintf("the loss became %v at step %d: lower the learning rate", d.loss, d.step)
+// notFinite names the first tensor that holds NaN or infinity, with such a
+// value; found is false where all are finite.
+func notFinite(tensors []model.Tensor) (name string, value float32, found bool) {
+	for _, t := range tensors {
+		if i := finite.First(t.Data); i >= 0 {
+			return t.Name, t.Data[i], true
+		}
+	}
+	return "", 0, false
+}
+
+// watch returns a *diverged where one of the tensors is not finite after a step.
+func watch(tensors []model.Tensor, step int) error {
+	if name, value, found := notFinite(tensors); found {
+		return lowerRate("%s became %v at step %d", name, value, step)
+	}
+	return nil
+}
+
+// statistics returns batch norm's running means and variances.
+func statistics(n *model.Graph) []model.Tensor {
+	return slices.DeleteFunc(n.Tensors(), func(t model.Tensor) bool { return !strings.Contains(t.Name, ".running_") })
 }
 
 // plan prepares a stage of SGD on the present network.
@@ -60,7 +88,7 @@ func (r *runner) plan(stage string, round int, settings configs.Training, epochs
 		r.hub.Publish(Planned{Stage: stage, Round: round, Bytes: bytes})
 	}
 	t := &training{
-		stage: stage, round: round, settings: settings, trainer: trainer,
+		stage: stage, round: round, settings: settings, trainer: trainer, buffers: statistics(r.net),
 		loader: r.data.NewLoader(r.data.Train, dataset.LoaderOptions{
 			Batch: settings.Batch, Shuffle: true, Augment: r.e.Data.Augment, Cutout: r.e.Data.Cutout, Seed: r.stream(stage, round),
 		}),
@@ -93,8 +121,12 @@ func stepsOf(epochs float64, perEpoch int) (begun, steps int) {
 }
 
 // train takes the steps that remain. It returns errSkipped when it was ended
-// early, and a *diverged when the loss is not finite; the network is usable
-// after both. Where weights are averaged, the network is then the average.
+// early, and a *diverged when a loss, a weight or a running statistic is not
+// finite; the network can be measured after both. Where weights are averaged, the
+// network is then the average.
+//
+// Losses and statistics are looked at after every step, weights at the end of
+// every epoch: a loss tells of them one step later.
 func (r *runner) train(t *training) error {
 	err := r.takeSteps(t)
 	var lost *diverged
@@ -109,6 +141,9 @@ func (r *runner) takeSteps(t *training) error {
 	defer func() { r.training, r.control.skip = nil, false }()
 	for {
 		if t.tally.Total > 0 && (t.step%t.perEpoch == 0 || t.step == t.steps) {
+			if err := watch(r.net.Tensors(), r.steps); err != nil {
+				return err
+			}
 			if err := r.endEpoch(t); err != nil {
 				return err
 			}
@@ -149,11 +184,14 @@ func (r *runner) takeStep(t *training) error {
 	r.estimate.add(trainWork, n, seconds)
 	r.hub.Publish(StepDone{
 		Stage: t.stage, Round: t.round, Epoch: epoch + 1, Epochs: t.epochs, Step: t.step, Steps: t.steps,
-		GlobalStep: r.steps, Loss: loss, LearningRate: rate, ImagesPerSec: float64(n) / seconds,
+		GlobalStep: r.steps, Loss: loss, LearningRate: rate, ImagesPerSec: float64(n) / max(seconds, 1e-9),
 		Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
 	})
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return &diverged{r.steps, loss}
+	if !finite.Is(loss) {
+		return lowerRate("the loss became %v at step %d", loss, r.steps)
+	}
+	if err := watch(t.buffers, r.steps); err != nil {
+		return err
 	}
 	if t.average != nil {
 		t.average.Update()
@@ -192,5 +230,8 @@ func (r *runner) endEpoch(t *training) error {
 	e.Seconds = time.Since(t.began).Seconds()
 	r.hub.Publish(e)
 	t.tally, t.began = model.Tally{}, time.Now()
+	if !finite.Is(e.ValLoss) {
+		return lowerRate("the loss on validation became %v at step %d", e.ValLoss, r.steps)
+	}
 	return nil
 }
