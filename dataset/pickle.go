@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"espalier/internal/numpy"
 	"espalier/internal/pickle"
 )
 
@@ -13,9 +15,11 @@ import (
 // official one.
 const maxPickle = 320 << 20
 
-// readPickle reads a file of torchvision's layout: a pickled dict whose entry
-// "data" is a NumPy array of uint8 [n][3072], pixels as in the binary layout,
-// and whose entry "labels" is a list of n ints. Other entries are skipped.
+// readPickle reads a file of torchvision's layout, as Python 2 wrote it or as
+// Python 3 wrote it again in any protocol: a dict whose entry "data" is a NumPy
+// array of uint8 [n][3072], pixels as in the binary layout, and whose entry
+// "labels" is a list, a tuple or an array of n integers. Other entries are
+// skipped.
 func readPickle(r io.Reader, file string, size int64) (*Split, error) {
 	var buf bytes.Buffer
 	buf.Grow(int(min(size, maxPickle)) + bytes.MinRead)
@@ -24,147 +28,179 @@ func readPickle(r io.Reader, file string, size int64) (*Split, error) {
 	} else if n > maxPickle {
 		return nil, &FormatError{file, maxPickle, fmt.Sprintf("the file is larger than %d MiB: split it", maxPickle>>20)}
 	}
-	top, length, err := pickle.Run(buf.Bytes(), numpy{})
+	in := buf.Bytes()
+	top, length, err := pickle.Run(in, &batchWorld{numpy.World{Budget: len(in)}})
 	if err != nil {
 		where := err.(*pickle.Error)
 		return nil, &FormatError{file, int64(where.Offset), where.Err.Error()}
 	}
 	s, problem := batch(top)
 	if problem != "" {
-		return nil, &FormatError{file, int64(length), problem + ": the file is no batch of CIFAR-10, or is damaged"}
+		return nil, &FormatError{file, int64(length), problem + ": a batch of CIFAR-10 is a dict with \"data\", uint8 [n][3072], and n \"labels\" from 0 to 9"}
 	}
 	return s, nil
 }
 
 // batch makes a split of an unpickled dict, or says what is wrong with it.
 func batch(top any) (s *Split, problem string) {
-	entries, ok := top.(*pickle.Dict)
-	if !ok {
-		return nil, "the pickle holds no dict"
+	entries := asDict(top)
+	if entries == nil {
+		return nil, "the file holds " + pickle.TypeName(top)
 	}
-	value, _ := entries.Get("data")
-	data, ok := value.(*array)
+	value, ok := entries.Get("data")
 	if !ok {
-		return nil, `the dict has no array "data"`
+		return nil, `the dict has no "data"`
 	}
-	if data.rows == 0 {
+	data, ok := value.(*numpy.Array)
+	if !ok {
+		return nil, `"data" is ` + pickle.TypeName(value)
+	}
+	pixels, problem := imagesOf(data)
+	if problem != "" {
+		return nil, problem
+	}
+	value, ok = entries.Get("labels")
+	if !ok {
+		if _, ok := entries.Get("fine_labels"); ok {
+			return nil, `the dict has "fine_labels" and is CIFAR-100's`
+		}
+		return nil, `the dict has no "labels"`
+	}
+	labels, problem := labelsOf(value)
+	if problem != "" {
+		return nil, problem
+	}
+	n := len(pixels) / ImageBytes
+	if len(labels) != n {
+		return nil, fmt.Sprintf("%d labels for %d images", len(labels), n)
+	}
+	return &Split{Images: pixels, Labels: labels}, ""
+}
+
+// asDict returns the dict that a value is or is a kind of, or nil.
+func asDict(v any) *pickle.Dict {
+	switch v := v.(type) {
+	case *pickle.Dict:
+		return v
+	case *pickle.Object: // an OrderedDict, say
+		if len(v.Pairs) > 0 {
+			return &pickle.Dict{Pairs: v.Pairs}
+		}
+	}
+	return nil
+}
+
+// imagesOf returns the pixels of an array as [n][3][32][32]: of [n][3072], of the
+// same with dimensions apart, or of [n][32][32][3].
+func imagesOf(a *numpy.Array) (pixels []uint8, problem string) {
+	if a.Type.Kind != 'u' || a.Type.Size != 1 {
+		return nil, fmt.Sprintf(`"data" has elements of type %s`, a.Type)
+	}
+	if a.Len() == 0 {
 		return nil, `the array "data" is empty`
 	}
-	value, _ = entries.Get("labels")
-	labels, ok := value.(*pickle.List)
-	if !ok {
-		return nil, `the dict has no list "labels"`
+	if a.Shape[0] > maxRecords {
+		return nil, fmt.Sprintf(`"data" has %d images, more than %d`, a.Shape[0], maxRecords)
 	}
-	if len(labels.Items) != data.rows {
-		return nil, fmt.Sprintf("%d labels for %d images", len(labels.Items), data.rows)
+	switch rest := a.Shape[1:]; {
+	case slices.Equal(rest, []int{ImageBytes}), slices.Equal(rest, []int{3, Side, Side}):
+		return a.Bytes(), ""
+	case slices.Equal(rest, []int{Side, Side, 3}):
+		return planes(a.Bytes()), ""
 	}
-	s = &Split{Images: data.content, Labels: make([]uint8, data.rows)}
-	if data.columns {
-		s.Images = transpose(data.content, data.rows)
+	return nil, fmt.Sprintf(`"data" has shape %v`, a.Shape)
+}
+
+// planes returns images [n][3][32][32] of [n][32][32][3].
+func planes(in []uint8) []uint8 {
+	out := make([]uint8, len(in))
+	for i, v := range in {
+		image, at := i/ImageBytes, i%ImageBytes
+		out[image*ImageBytes+at%3*plane+at/3] = v
 	}
-	for i, item := range labels.Items {
+	return out
+}
+
+// labelsOf returns the labels in a list, a tuple or an array.
+func labelsOf(v any) (labels []uint8, problem string) {
+	var items []any
+	switch v := v.(type) {
+	case *pickle.List:
+		items = v.Items
+	case pickle.Tuple:
+		items = v
+	case *numpy.Array:
+		if len(v.Shape) == 0 || v.Len() != v.Shape[0] {
+			return nil, fmt.Sprintf(`"labels" has shape %v`, v.Shape)
+		}
+		for i := range v.Len() {
+			label, ok := v.Int(i)
+			if !ok {
+				return nil, fmt.Sprintf(`"labels" has elements of type %s`, v.Type)
+			}
+			if labels, problem = withLabel(labels, label); problem != "" {
+				return nil, problem
+			}
+		}
+		return labels, ""
+	default:
+		return nil, `"labels" is ` + pickle.TypeName(v)
+	}
+	for i, item := range items {
 		label, ok := item.(int64)
+		if a, isArray := item.(*numpy.Array); isArray && a.Len() == 1 {
+			label, ok = a.Int(0)
+		}
 		if !ok {
-			return nil, fmt.Sprintf("the label of image %d is no int", i)
+			return nil, fmt.Sprintf("the label of image %d is %s", i, pickle.TypeName(item))
 		}
-		if label < 0 || label >= int64(len(cifarClasses)) {
-			return nil, fmt.Sprintf("the label of image %d is %d instead of 0 to 9", i, label)
+		if labels, problem = withLabel(labels, label); problem != "" {
+			return nil, problem
 		}
-		s.Labels[i] = uint8(label)
 	}
-	return s, ""
+	return labels, ""
 }
 
-// What a batch's pickle makes beside plain values.
-type (
-	// global is a Python function or class: one of those that an array needs.
-	global string
-	// dtype is the element type of arrays: always uint8.
-	dtype struct{}
-	// array is a NumPy array of uint8 [rows][3072], stored row by row, or
-	// column by column ("Fortran order").
-	array struct {
-		rows    int
-		columns bool
-		content []byte
+// withLabel appends a label that is one of the ten.
+func withLabel(labels []uint8, label int64) ([]uint8, string) {
+	if label < 0 || label >= int64(len(cifarClasses)) {
+		return nil, fmt.Sprintf("the label of image %d is %d", len(labels), label)
 	}
-)
-
-// globals maps the names that may appear in a file to what they stand for.
-// NumPy 2 renamed its core.
-var globals = map[string]global{
-	"numpy.core.multiarray _reconstruct":  "reconstruct",
-	"numpy._core.multiarray _reconstruct": "reconstruct",
-	"numpy ndarray":                       "ndarray",
-	"numpy dtype":                         "dtype",
+	return append(labels, uint8(label)), ""
 }
 
-// numpy is the world of a pickled NumPy array.
-type numpy struct{}
+// A batchWorld is what the names in a batch stand for: NumPy's arrays, and
+// objects that do nothing.
+type batchWorld struct{ numpy numpy.World }
 
-var _ pickle.World = numpy{}
+var _ pickle.World = (*batchWorld)(nil)
 
-func (numpy) Global(module, name string) (any, error) {
-	g, ok := globals[module+" "+name]
-	if !ok {
-		return nil, fmt.Errorf("the name %.64q, which no batch of CIFAR-10 needs: the file is another pickle", module+"."+name)
+// A class is a name that does not matter here.
+type class string
+
+func (c class) String() string { return string(c) }
+
+func (w *batchWorld) Global(module, name string) (any, error) {
+	if g, ok := w.numpy.Global(module, name); ok {
+		return g, nil
 	}
-	return g, nil
+	return class(module + "." + name), nil
 }
 
-// Call does what Python does to build an array: it makes an empty one, and the
-// element type from its name.
-func (numpy) Call(function any, args pickle.Tuple) (any, error) {
-	name, _ := function.(global)
-	switch {
-	case name == "reconstruct" && len(args) == 3 && args[0] == any(global("ndarray")):
-		return new(array), nil
-	case name == "dtype" && len(args) == 3:
-		if text, _ := pickle.Text(args[0]); text != "u1" && text != "uint8" {
-			return nil, fmt.Errorf("an array of type %.16q instead of uint8: the file is another pickle, or is damaged", text)
-		}
-		return dtype{}, nil
+func (w *batchWorld) Call(function any, args pickle.Tuple) (any, error) {
+	if v, known, err := w.numpy.Call(function, args); known {
+		return v, err
 	}
-	return nil, errors.New("a call that no batch of CIFAR-10 needs: the file is another pickle, or is damaged")
+	return &pickle.Object{Class: function, Args: args}, nil
 }
 
-// Build completes an object with its state.
-func (numpy) Build(object, state any) error {
-	fields, _ := state.(pickle.Tuple)
-	switch o := object.(type) {
-	case dtype:
-		return nil // byte order and the like mean nothing to single bytes
-	case *array:
-		if len(fields) != 5 {
-			break
-		}
-		shape, _ := fields[1].(pickle.Tuple)
-		_, bytes := fields[2].(dtype)
-		columns, isBool := fields[3].(bool)
-		content, isContent := fields[4].([]byte)
-		if len(shape) != 2 || !bytes || !isBool || !isContent {
-			break
-		}
-		rows, _ := shape[0].(int64)
-		width, _ := shape[1].(int64)
-		if rows < 0 || rows > maxRecords || width != ImageBytes || rows*width != int64(len(content)) {
-			return fmt.Errorf("an array of %d by %d with %d bytes instead of n by %d: the file is damaged", rows, width, len(content), ImageBytes)
-		}
-		*o = array{int(rows), columns, content}
-		return nil
+func (w *batchWorld) Build(object, state any) error {
+	if known, err := w.numpy.Build(object, state); known {
+		return err
 	}
-	return errors.New("an object that no batch of CIFAR-10 needs: the file is another pickle, or is damaged")
+	return nil // attributes do not matter
 }
 
-func (numpy) Persistent(any) (any, error) {
-	return nil, errors.New("a persistent id, which no batch of CIFAR-10 needs: the file is another pickle")
-}
-
-// transpose returns [rows][3072] of a [3072][rows].
-func transpose(a []byte, rows int) []byte {
-	b := make([]byte, len(a))
-	for i, v := range a {
-		b[i%rows*ImageBytes+i/rows] = v
-	}
-	return b
+func (*batchWorld) Persistent(any) (any, error) {
+	return nil, errors.New("a persistent id, as PyTorch's files have: the file is no batch of CIFAR-10")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,6 +15,25 @@ func TestPickleHoldsTheSameAsTheBinaryFile(t *testing.T) {
 	want := read(t, "testdata/batch.bin")
 	for _, name := range []string{"batch_py2", "batch_py3", "batch_columns"} {
 		b := read(t, "testdata/"+name)
+		s, err := readPickle(bytes.NewReader(b), name, int64(len(b)))
+		if err != nil {
+			t.Error(err)
+		} else if !bytes.Equal(asRecords(s), want) {
+			t.Errorf("%s: images differ from batch.bin", name)
+		}
+	}
+}
+
+// TestPickledAgain reads what Python 3 wrote in every protocol, with keys and
+// labels of every kind.
+func TestPickledAgain(t *testing.T) {
+	want := read(t, "testdata/batch.bin")[:2*recordBytes]
+	names, err := filepath.Glob("testdata/again_*")
+	if err != nil || len(names) != 10 {
+		t.Fatalf("%d files, error %v", len(names), err)
+	}
+	for _, name := range names {
+		b := read(t, name)
 		s, err := readPickle(bytes.NewReader(b), name, int64(len(b)))
 		if err != nil {
 			t.Error(err)
@@ -65,22 +85,25 @@ func TestPicklesThatAreNoBatches(t *testing.T) {
 		t.Fatalf("the case that the others are made from: %v", err)
 	}
 	for _, c := range []struct{ name, pickle, want string }{
-		{"code", proto + "cos\nsystem\nU\x02ls\x85R.", `"os.system"`},
-		{"a call of an array", strings.Replace(good, "ndarray\nK\x00\x85U\x01b\x87R", "ndarray\nK\x00\x85R", 1), "call"},
+		{"code", proto + "cos\nsystem\nU\x02ls\x85R.", "an object of class os.system"},
 		{"protocol", "\x80\x06}.", "protocol 6"},
 		{"opcode", proto + "}\x97.", "opcode 0x97"},
-		{"no dict", proto + "].", "no dict"},
-		{"no data", proto + "}(" + labels + ints("\x03") + "u.", `no array "data"`},
-		{"no labels", proto + "}(" + data + arrayOf("u1", one, image) + "u.", `no list "labels"`},
+		{"no dict", proto + "].", "the file holds a list"},
+		{"no data", proto + "}(" + labels + ints("\x03") + "u.", `no "data"`},
+		{"no labels", proto + "}(" + data + arrayOf("u1", one, image) + "u.", `no "labels"`},
+		{"CIFAR-100", proto + "}(" + data + arrayOf("u1", one, image) + entry("fine_labels") + ints("\x03") + "u.", "CIFAR-100"},
+		{"data of a list", proto + "}(" + data + "]" + labels + ints("\x03") + "u.", `"data" is a list`},
+		{"labels of text", strings.Replace(good, ints("\x03"), entry("cat"), 1), `"labels" is bytes`},
+		{"pixels of another type", strings.NewReplacer(entry("u1"), entry("f4"), one, "K\x01M\x00\x03\x86").Replace(good), "float32"},
 		{"fewer labels", strings.Replace(good, ints("\x03"), "]", 1), "0 labels for 1 images"},
 		{"label", strings.Replace(good, ints("\x03"), ints("\x0a"), 1), "image 0 is 10"},
-		{"label of another type", strings.Replace(good, ints("\x03"), "]Na", 1), "no int"},
-		{"floats", strings.Replace(good, entry("u1"), entry("f4"), 1), `"f4"`},
-		{"shape", strings.Replace(good, one, "K\x02M\x00\x0c\x86", 1), "2 by 3072 with 3072 bytes"},
-		{"width", strings.Replace(good, one, "M\x00\x0cK\x01\x86", 1), "3072 by 1"},
-		{"empty array", strings.Replace(good, one+"cnumpy", "K\x00M\x00\x0c\x86cnumpy", 1), "0 by 3072"},
+		{"label of another type", strings.Replace(good, ints("\x03"), "]Na", 1), "is None"},
+		{"floats", strings.Replace(good, entry("u1"), entry("f4"), 1), "of type float32 has 3072 bytes"},
+		{"shape", strings.Replace(good, one, "K\x02M\x00\x0c\x86", 1), "[2 3072] of type uint8 has 3072 bytes"},
+		{"width", strings.Replace(good, one, "M\x00\x0cK\x01\x86", 1), "[3072 1]"},
+		{"empty array", strings.Replace(good, one+"cnumpy", "K\x00M\x00\x0c\x86cnumpy", 1), "[0 3072] of type uint8 has 3072"},
 		{"persistent id", proto + "NQ.", "persistent id"},
-		{"unknown object", proto + "N}b.", "an object that no batch"},
+		{"unknown object", proto + "cpandas\nDataFrame\n)R}b.", "pandas.DataFrame"},
 		{"truncated", proto + "}(" + data, "truncated"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
