@@ -16,8 +16,8 @@ type Epilogue struct {
 	Bias     []float32 // [K], or nil
 	Residual []float32 // laid out like the output, or nil; may be the output itself, which accumulates
 	ReLU     bool
-	// Max, unless 0, is an upper bound of y, as 6 behind a ReLU6. The functions
-	// for a Conv do not know it; the general and the depthwise ones do.
+	// Max, unless 0, is an upper bound of y, as 6 behind a ReLU6. Winograd's
+	// algorithm and sparse convolution do not know it.
 	Max float32
 	// Sums, laid out [K/16][2][16], or nil: the sums of the stored values and
 	// of their squares are added to it, per channel.

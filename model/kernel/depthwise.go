@@ -68,6 +68,12 @@ func (s *Set) DepthwiseDataGrad(d Depthwise, dx, dy, w []float32, add bool, scra
 		d.gradSlides(d.In, v, func(sl slide, ky, kx int) {
 			sl.outs = blocks
 			sl.dst += block * sl.dstPlane
+			if sl.empty() {
+				if !add {
+					sl.clear(dx)
+				}
+				return
+			}
 			sl.wOut = d.Kernel * d.Kernel * Lanes
 			sl.weight = block*sl.wOut + (ky*d.Kernel+kx)*Lanes
 			sl.wRow, sl.wCol = -d.Stride*d.Kernel*Lanes, -d.Stride*Lanes

@@ -80,13 +80,16 @@ func TestDepthwiseDoesNotAllocate(t *testing.T) {
 	})
 }
 
+// benchmarkDepthwise are convolutions of MobileNetV2 and of later networks.
+var benchmarkDepthwise = []Depthwise{
+	NewDepthwise(96, 32, 32, Square(3, 1, 1)), NewDepthwise(96, 112, 112, Square(3, 2, 1)), NewDepthwise(144, 56, 56, Square(3, 1, 1)),
+	NewDepthwise(384, 14, 14, Square(3, 1, 1)), NewDepthwise(960, 7, 7, Square(3, 1, 1)), NewDepthwise(960, 4, 4, Square(3, 1, 1)),
+	NewDepthwise(240, 28, 28, Square(5, 1, 2)), NewDepthwise(96, 56, 56, Square(7, 1, 3)),
+}
+
 func BenchmarkDepthwise(b *testing.B) {
 	for _, s := range setsUnderTest(b) {
-		for _, d := range []Depthwise{
-			NewDepthwise(96, 32, 32, Square(3, 1, 1)), NewDepthwise(96, 112, 112, Square(3, 2, 1)), NewDepthwise(144, 56, 56, Square(3, 1, 1)),
-			NewDepthwise(384, 14, 14, Square(3, 1, 1)), NewDepthwise(960, 7, 7, Square(3, 1, 1)), NewDepthwise(960, 4, 4, Square(3, 1, 1)),
-			NewDepthwise(240, 28, 28, Square(5, 1, 2)), NewDepthwise(96, 56, 56, Square(7, 1, 3)),
-		} {
+		for _, d := range benchmarkDepthwise {
 			x, y := fillNormal(newRand(1), Floats(d.In.Len())), Floats(d.Out.Len())
 			w, scratch := fillNormal(newRand(2), Floats(d.PackedLen())), Floats(d.Scratch())
 			dx := Floats(d.In.Len())

@@ -46,7 +46,10 @@ func (s *Set) ConvForward(c Conv, y, x, w []float32, e Epilogue) {
 	if e.Sums != nil {
 		need("sums", e.Sums, 2*c.Out.C)
 	}
-	e.checkUnbounded()
+	if e.Max != 0 {
+		c.forwardBy(s.slide, y, x, w, e)
+		return
+	}
 	s.direct.forward(c, y, x, w, e)
 }
 
@@ -90,11 +93,11 @@ func (s *Set) ConvWeightGrad(c Conv, dw, x, dy []float32) {
 	s.direct.weightGrad(c, dw, x, dy)
 }
 
-// checkUnbounded panics if e has an upper bound, which the functions for a Conv
-// do not know.
+// checkUnbounded panics if e has an upper bound, which neither Winograd's
+// algorithm nor sparse convolution knows.
 func (e Epilogue) checkUnbounded() {
 	if e.Max != 0 {
-		panic("kernel: an upper bound needs GeneralForward or DepthwiseForward")
+		panic("kernel: this convolution knows no upper bound; use ConvForward or GeneralForward")
 	}
 }
 

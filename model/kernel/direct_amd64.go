@@ -15,18 +15,19 @@ type directArgs struct {
 // directAsm says how one instruction set's assembly cuts the work into calls.
 type directAsm struct {
 	avx512       bool
-	lanes        int // output channels that one call computes
-	rows, width  int // tile of outputs of a forward convolution
-	pixels       int // tile of dy in the gradients, a row high
-	gradChannels int // input channels whose gradients of 3×3 weights fit the registers; of 1×1 weights: lanes
+	lanes        int        // output channels that one call computes
+	rows, width  int        // tile of outputs of a forward convolution
+	pixels       int        // tile of dy in the gradients, a row high
+	gradChannels int        // input channels whose gradients of 3×3 weights fit the registers; of 1×1 weights: lanes
+	slide        slideFuncs // for maps that are no whole number of tiles
 }
 
 func directAVX512() directFuncs {
-	return (&directAsm{avx512: true, lanes: 16, rows: 2, width: 8, pixels: 4, gradChannels: 8}).funcs()
+	return (&directAsm{avx512: true, lanes: 16, rows: 2, width: 8, pixels: 4, gradChannels: 8, slide: slideAVX512()}).funcs()
 }
 
 func directAVX2() directFuncs {
-	return (&directAsm{lanes: 8, rows: 1, width: 8, pixels: 2, gradChannels: 4}).funcs()
+	return (&directAsm{lanes: 8, rows: 1, width: 8, pixels: 2, gradChannels: 4, slide: slideAVX2()}).funcs()
 }
 
 func (d *directAsm) funcs() directFuncs {
@@ -74,7 +75,7 @@ func (c Conv) ops() (forward, weightGrad directOp) {
 func (d *directAsm) forward(c Conv, y, x, w []float32, e Epilogue) {
 	op, _ := c.ops()
 	if op == opNone || c.Out.H%d.rows != 0 || c.Out.W%d.width != 0 {
-		convForward(c, y, x, w, e)
+		c.forwardBy(d.slide, y, x, w, e)
 		return
 	}
 	src := c.source()
@@ -132,7 +133,7 @@ func (d *directAsm) dataGrad(c Conv, dx, dy, wT []float32, add bool) {
 			add = true
 		}
 	default:
-		convDataGrad(c, dx, dy, wT, add)
+		c.dataGradBy(d.slide, dx, dy, wT, add)
 		return
 	}
 	for ch := 0; ch < c.In.C; ch += d.lanes {
@@ -170,7 +171,7 @@ const cached = 6 << 10
 func (d *directAsm) weightGrad(c Conv, dw, x, dy []float32) {
 	_, op := c.ops()
 	if op == opNone || c.Out.W%d.pixels != 0 {
-		convWeightGrad(c, dw, x, dy)
+		c.weightGradBy(d.slide, dw, x, dy)
 		return
 	}
 	group := d.gradChannels

@@ -57,6 +57,25 @@ func (c GeneralConv) Conv() (Conv, bool) {
 	return conv, ok
 }
 
+// general is GeneralConv.Conv's inverse.
+func (c Conv) general() GeneralConv {
+	return GeneralConv{In: c.In, Out: c.Out, C: c.In.C, K: c.Out.C, Groups: 1, Window: Square(c.Kernel, c.Stride, c.Kernel/2)}
+}
+
+// forwardBy, dataGradBy and weightGradBy compute a Conv, whose border holds all
+// padding, with the functions of general convolutions.
+func (c Conv) forwardBy(f slideFuncs, y, x, w []float32, e Epilogue) {
+	c.general().slides(c.In.view(), func(sl slide, _ int) { f.forward(sl, y, x, w, e) })
+}
+
+func (c Conv) dataGradBy(f slideFuncs, dx, dy, wT []float32, add bool) {
+	c.general().dataGradBy(f, dx, dy, wT, add, c.Out.view())
+}
+
+func (c Conv) weightGradBy(f slideFuncs, dw, x, dy []float32) {
+	c.general().slides(c.In.view(), func(sl slide, _ int) { f.weightGrad(sl, dw, x, dy) })
+}
+
 // Scratch returns the length of the scratch that the convolution's functions
 // need, in floats: 0 where the maps' borders hold all padding.
 func (c GeneralConv) Scratch() int {
@@ -100,14 +119,24 @@ func (s *Set) GeneralDataGrad(c GeneralConv, dx, dy, wT []float32, add bool, scr
 	need("dy", dy, c.Out.Len())
 	need("wT", wT, c.TransposedLen())
 	dy, v := c.Out.reach(dy, scratch, c.gradMargins(c.In, c.Out))
+	c.dataGradBy(s.slide, dx, dy, wT, add, v)
+}
+
+// dataGradBy computes the data gradient from dy, laid out as v.
+func (c GeneralConv) dataGradBy(f slideFuncs, dx, dy, wT []float32, add bool, v view) {
+	var e Epilogue
+	if add {
+		e.Residual = dx
+	}
 	c.gradSlides(c.In, v, func(sl slide, ky, kx int) {
-		c.transposed(sl, ky, kx, func(sl slide, block int) {
-			var e Epilogue
-			if add {
-				e.Residual = dx
+		if sl.empty() {
+			sl.outs = c.In.C / Lanes
+			if !add {
+				sl.clear(dx)
 			}
-			s.slide.forward(sl, dx, dy, wT, e)
-		})
+			return
+		}
+		c.transposed(sl, ky, kx, func(sl slide, _ int) { f.forward(sl, dx, dy, wT, e) })
 	})
 }
 

@@ -118,6 +118,12 @@ func (s *Set) AveragePoolWindowGrad(p Pool, dx, dy, scratch []float32, countPadd
 			p.gradSlides(p.In, v, func(sl slide, _, _ int) {
 				sl.outs = blocks
 				sl.dst += block * sl.dstPlane
+				if sl.empty() {
+					if !add {
+						sl.clear(dx)
+					}
+					return
+				}
 				s.slide.depthwise(sl, dx, dy, weight, e)
 			})
 		})

@@ -46,6 +46,22 @@ func (s slide) inBlock(b int) int {
 	return s.channels
 }
 
+// empty reports whether there are no taps: the stride is wider than the kernel.
+func (s slide) empty() bool { return s.tapRows == 0 || s.tapCols == 0 }
+
+// clear sets all outputs to zero.
+func (s slide) clear(y []float32) {
+	for o := range s.outs {
+		for oy := range s.rows {
+			at := s.dst + o*s.dstPlane + oy*s.dstRow
+			for range s.cols {
+				*(*pixel)(y[at:]) = pixel{}
+				at += s.dstCol
+			}
+		}
+	}
+}
+
 // slideForwardGo computes the output pixel by pixel, 16 channels at a time.
 func slideForwardGo(s slide, y, x, w []float32, e Epilogue) {
 	for o := range s.outs {
@@ -174,7 +190,8 @@ func (w Window) gradMargins(in, out Map) margins {
 
 // gradSlides calls run with the part of the data gradient's slide that a
 // window's phases determine; run knows about channels. ky and kx are the first
-// taps of a phase; between taps there are −stride.
+// taps of a phase; between taps there are −stride. Outputs of an empty phase are
+// zero.
 func (w Window) gradSlides(in Map, dy view, run func(s slide, ky, kx int)) {
 	dx := in.view()
 	for py := range w.Stride {

@@ -135,7 +135,7 @@ func (a *slideArgs) set(t tile) {
 // runForward calls the assembly once per column of tiles and group of blocks of
 // outputs, or more often where a call would take long.
 func (k *slideAsm) runForward(s slide, y, x, w []float32, e Epilogue) {
-	if s.tapRows == 0 || s.tapCols == 0 || e.Max > 0 && !e.ReLU {
+	if e.Max > 0 && !e.ReLU {
 		slideForwardGo(s, y, x, w, e)
 		return
 	}
@@ -194,7 +194,7 @@ func (k *slideAsm) inParts(s slide, y, x, w []float32, e Epilogue, most int) {
 // runDepthwise calls the assembly once per column of tiles, or more often where
 // a call would take long.
 func (k *slideAsm) runDepthwise(s slide, y, x, w []float32, e Epilogue) {
-	if s.tapRows == 0 || s.tapCols == 0 || e.Max > 0 && !e.ReLU {
+	if e.Max > 0 && !e.ReLU {
 		slideDepthwiseGo(s, y, x, w, e)
 		return
 	}
