@@ -2,11 +2,13 @@ package dataset
 
 import "math/rand/v2"
 
-// pad is the width of the black border that random crops reach into.
-const pad = 4
+// border returns how far random crops reach beyond an image's edge: an eighth of
+// its height above and below, of its width to the left and right.
+func (s Shape) border() (rows, columns int) { return s.H / 8, s.W / 8 }
 
-// normalise writes image src [3][32][32] to dst [3][32][32].
+// normalise writes image src [channels][height][width] to dst of that shape.
 func (l *Loader) normalise(dst []float32, src []uint8) {
+	plane := l.split.Shape.plane()
 	for c := range l.value {
 		value := &l.value[c]
 		to, from := dst[c*plane:][:plane], src[c*plane:][:plane]
@@ -16,34 +18,38 @@ func (l *Loader) normalise(dst []float32, src []uint8) {
 	}
 }
 
-// augment writes image src [3][32][32] to dst [3][32][32] as torchvision's
-// RandomCrop(32, padding=4) and RandomHorizontalFlip make it, followed by
-// normalisation: the image in a black border of 4 pixels, a 32×32 window of
-// it at one of 9×9 places, mirrored every other time. The choice depends on
-// the seed, the epoch and the image's number alone.
+// augment writes image src [channels][height][width] to dst of that shape as
+// torchvision's RandomCrop(size, padding=size/8) and RandomHorizontalFlip make
+// it, followed by normalisation: a 32×32 image gets a black border of 4 pixels,
+// then a 32×32 window of it at one of 9×9 places is taken, and mirrored every
+// other time unless NoFlip is set. The choice depends on the seed, the epoch and
+// the image's number alone.
 func (l *Loader) augment(dst []float32, src []uint8, epoch, image int) {
 	var g rand.PCG
 	stream(&g, l.o.Seed, augmentation, uint64(epoch), uint64(image))
 	place, coin := g.Uint64(), g.Uint64()
-	dy := below(uint32(place), 2*pad+1) - pad
-	dx := below(uint32(place>>32), 2*pad+1) - pad
-	l.window(dst, src, dy, dx, coin>>63 == 1)
+	rows, columns := l.split.Shape.border()
+	dy := below(uint32(place), 2*rows+1) - rows
+	dx := below(uint32(place>>32), 2*columns+1) - columns
+	l.window(dst, src, dy, dx, coin>>63 == 1 && !l.o.NoFlip)
 	if l.o.Cutout > 0 {
 		stream(&g, l.o.Seed, cutting, uint64(epoch), uint64(image))
 		centre := g.Uint64()
-		cut(dst, l.o.Cutout, below(uint32(centre), Side), below(uint32(centre>>32), Side))
+		s := l.split.Shape
+		cut(dst, s, l.o.Cutout, below(uint32(centre), s.H), below(uint32(centre>>32), s.W))
 	}
 }
 
-// cut sets a square of dst [3][32][32], side pixels wide and high, to 0, the
+// cut sets a square of dst, an image of shape s, side pixels wide and high, to 0, the
 // mean of normalised images. As in the authors' code (DeVries and Taylor 2017)
 // its centre (y, x) is any pixel, and what lies outside the image is cut off.
-func cut(dst []float32, side, y, x int) {
-	top, bottom := max(0, y-side/2), min(Side, y-side/2+side)
-	left, right := max(0, x-side/2), min(Side, x-side/2+side)
-	for c := range 3 {
+func cut(dst []float32, s Shape, side, y, x int) {
+	top, bottom := max(0, y-side/2), min(s.H, y-side/2+side)
+	left, right := max(0, x-side/2), min(s.W, x-side/2+side)
+	for c := range s.C {
 		for row := top; row < bottom; row++ {
-			clear(dst[c*plane+row*Side+left : c*plane+row*Side+right])
+			start := c*s.plane() + row*s.W
+			clear(dst[start+left : start+right])
 		}
 	}
 }
@@ -51,14 +57,15 @@ func cut(dst []float32, side, y, x int) {
 // window writes pixel (y+dy, x+dx) of src to pixel (y, x) of dst, black where
 // src has none, and then mirrors dst if flip is set.
 func (l *Loader) window(dst []float32, src []uint8, dy, dx int, flip bool) {
+	height, width, plane := l.split.Shape.H, l.split.Shape.W, l.split.Shape.plane()
 	// Columns first to last−1 of dst come from src.
-	first, last := max(0, -dx), min(Side, Side-dx)
+	first, last := max(0, -dx), min(width, width-dx)
 	for c := range l.value {
 		value := &l.value[c]
 		black := value[0]
-		for y := range Side {
-			row := (*[Side]float32)(dst[c*plane+y*Side:])
-			if y+dy < 0 || y+dy >= Side {
+		for y := range height {
+			row := dst[c*plane+y*width:][:width]
+			if y+dy < 0 || y+dy >= height {
 				for x := range row {
 					row[x] = black
 				}
@@ -67,15 +74,15 @@ func (l *Loader) window(dst []float32, src []uint8, dy, dx int, flip bool) {
 			for x := range first {
 				row[x] = black
 			}
-			for x := last; x < Side; x++ {
+			for x := last; x < width; x++ {
 				row[x] = black
 			}
-			to, from := row[first:last], src[c*plane+(y+dy)*Side+first+dx:][:last-first]
+			to, from := row[first:last], src[c*plane+(y+dy)*width+first+dx:][:last-first]
 			for x, v := range from {
 				to[x] = value[v]
 			}
 			if flip {
-				for a, b := 0, Side-1; a < b; a, b = a+1, b-1 {
+				for a, b := 0, width-1; a < b; a, b = a+1, b-1 {
 					row[a], row[b] = row[b], row[a]
 				}
 			}

@@ -23,6 +23,11 @@ var ErrMissing = errors.New("CIFAR-10 was not found")
 
 var cifarClasses = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 
+// cifarShape is that of CIFAR's images, of cifarBytes bytes each.
+var cifarShape = Shape{32, 32, 3}
+
+const cifarBytes = 3 * 32 * 32
+
 // The size of the official data set.
 const (
 	cifarTrain = 50_000
@@ -91,6 +96,7 @@ func openCIFAR10(o Options) (*Data, error) {
 	d := &Data{
 		Name:    CIFAR10,
 		Source:  path,
+		Shape:   cifarShape,
 		Classes: slices.Clone(cifarClasses),
 		Train:   &Split{},
 		Test:    parts[l.test],
@@ -202,7 +208,7 @@ func join(parts map[string]*Split, names []string) *Split {
 	for _, name := range names {
 		n += parts[name].Len()
 	}
-	all := newSplit(n)
+	all := newSplit(cifarShape, n)
 	for _, name := range names {
 		all.Images = append(all.Images, parts[name].Images...)
 		all.Labels = append(all.Labels, parts[name].Labels...)

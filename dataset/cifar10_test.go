@@ -22,7 +22,7 @@ func records(first, n int) []byte {
 	var b []byte
 	for i := first; i < first+n; i++ {
 		b = append(b, byte(i%10))
-		for at := range ImageBytes {
+		for at := range cifarBytes {
 			b = append(b, byte(i*31+at*7+at/plane))
 		}
 	}
@@ -162,7 +162,7 @@ func TestOpenCIFAR10InEveryForm(t *testing.T) {
 
 func asRecords(s *Split) (b []byte) {
 	for i, label := range s.Labels {
-		b = append(append(b, label), s.Image(i)...)
+		b = append(append(b, byte(label)), s.Image(i)...)
 	}
 	return b
 }

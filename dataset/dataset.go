@@ -14,17 +14,15 @@ import (
 	"fmt"
 )
 
-// The geometry of an image.
-const (
-	Side       = 32
-	plane      = Side * Side
-	ImageBytes = 3 * plane // also the number of float32 values that an image becomes
-)
-
 // Names of the data sets.
 const (
-	CIFAR10  = "cifar10"
-	Shapes10 = "shapes10"
+	CIFAR10      = "cifar10"
+	CIFAR100     = "cifar100"
+	MNIST        = "mnist"
+	FashionMNIST = "fashion-mnist"
+	Folder       = "folder"
+	NPZ          = "npz"
+	Shapes10     = "shapes10"
 )
 
 // Data is a data set in memory.
@@ -34,28 +32,31 @@ type Data struct {
 	// "JPEG copy"; empty for the original files.
 	Note    string
 	Source  string   // the folder or archive that the images came from, or the seed
+	Shape   Shape    // of every image
 	Classes []string // by label
 
 	// The three parts. None is nil; those that were not asked for are empty.
 	Train, Validation, Test *Split
 
-	// Mean and Std are per colour channel of the training part, on the 0 to 1
-	// scale. Std is zero where no training part was read.
-	Mean, Std [3]float32
+	// Mean and Std [channels] are those of the training part, on the 0 to 1
+	// scale. Both are nil where no training part was read.
+	Mean, Std []float32
 }
 
 // A Split is a list of labelled images.
 type Split struct {
-	Images []uint8 // [n][3][32][32]
-	Labels []uint8 // [n], below the number of classes
+	Shape  Shape
+	Images []uint8  // [n][channels][height][width]
+	Labels []uint16 // [n], below the number of classes
 }
 
 // Len returns the number of images.
 func (s *Split) Len() int { return len(s.Labels) }
 
-// Image returns the pixels of image i, [3][32][32], shared with s.
+// Image returns the pixels of image i, [channels][height][width], shared with s.
 func (s *Split) Image(i int) []uint8 {
-	return s.Images[i*ImageBytes : (i+1)*ImageBytes : (i+1)*ImageBytes]
+	n := s.Shape.Len()
+	return s.Images[i*n : (i+1)*n : (i+1)*n]
 }
 
 // Options says which images to open.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 )
 
 // LoaderOptions says how images become batches.
@@ -11,8 +12,8 @@ type LoaderOptions struct {
 	Batch int // images in a batch; the last one of an epoch may have fewer
 	// Shuffle takes the images of every epoch in another order.
 	Shuffle bool
-	// Augment crops and flips at random, see augment.
-	Augment bool
+	// Augment crops and flips at random, see augment; NoFlip leaves flips out.
+	Augment, NoFlip bool
 	// Cutout greys a square of so many pixels a side when images are augmented;
 	// 0 none.
 	Cutout int
@@ -29,22 +30,20 @@ type Loader struct {
 	split *Split
 	o     LoaderOptions
 	// value [channel][byte] is the normalised float of every byte.
-	value [3][256]float32
+	value [][256]float32
 	order []int32 // of the images in the epoch that is current
 	epoch int     // that order belongs to; −1 before the first
 
 	x      []float32 // Epoch's batch
-	labels []uint8
+	labels []uint16
 }
 
 // NewLoader returns a Loader of batches from s, which is a part of d,
 // normalised with d.Mean and d.Std. It panics where these are unknown: they
 // come from the training part or from a network's file.
 func (d *Data) NewLoader(s *Split, o LoaderOptions) *Loader {
-	for _, std := range d.Std {
-		if !(std > 0) {
-			panic("dataset: NewLoader before Mean and Std are known")
-		}
+	if len(d.Mean) == 0 || len(d.Mean) != d.Shape.C || len(d.Std) != d.Shape.C || !(slices.Min(d.Std) > 0) {
+		panic(fmt.Sprintf("dataset: NewLoader for images of %s with mean %v and deviation %v", d.Shape, d.Mean, d.Std))
 	}
 	if o.Batch < 1 {
 		panic(fmt.Sprintf("dataset: NewLoader with batches of %d images", o.Batch))
@@ -53,7 +52,7 @@ func (d *Data) NewLoader(s *Split, o LoaderOptions) *Loader {
 	if o.Only != nil {
 		n = len(o.Only)
 	}
-	l := &Loader{split: s, o: o, order: make([]int32, n), epoch: -1}
+	l := &Loader{split: s, o: o, value: make([][256]float32, d.Shape.C), order: make([]int32, n), epoch: -1}
 	for c := range l.value {
 		for v := range l.value[c] {
 			// In the order and precision of torchvision's ToTensor and Normalize.
@@ -69,10 +68,10 @@ func (l *Loader) Len() int { return len(l.order) }
 // Batches returns the number of batches in an epoch.
 func (l *Loader) Batches() int { return (len(l.order) + l.o.Batch - 1) / l.o.Batch }
 
-// Load fills x [n][3][32][32] and labels [n] with batch index, counted from 0,
+// Load fills x [n][channels][height][width] and labels [n] with batch index, counted from 0,
 // of an epoch, and returns n. It panics where index is none of Batches or a
 // slice is too short for a batch.
-func (l *Loader) Load(epoch, index int, x []float32, labels []uint8) (n int) {
+func (l *Loader) Load(epoch, index int, x []float32, labels []uint16) (n int) {
 	if index < 0 || index >= l.Batches() {
 		panic(fmt.Sprintf("dataset: batch %d of %d", index, l.Batches()))
 	}
@@ -81,8 +80,9 @@ func (l *Loader) Load(epoch, index int, x []float32, labels []uint8) (n int) {
 	}
 	first := index * l.o.Batch
 	n = min(l.o.Batch, len(l.order)-first)
+	size := l.split.Shape.Len()
 	for i, image := range l.order[first : first+n] {
-		to := x[i*ImageBytes : (i+1)*ImageBytes]
+		to := x[i*size : (i+1)*size]
 		if l.o.Augment {
 			l.augment(to, l.split.Image(int(image)), epoch, int(image))
 		} else {
@@ -93,17 +93,18 @@ func (l *Loader) Load(epoch, index int, x []float32, labels []uint8) (n int) {
 	return n
 }
 
-// Epoch yields the batches of an epoch in order, as x [n][3][32][32] and
-// labels [n]. Both are overwritten by the next batch.
-func (l *Loader) Epoch(epoch int) iter.Seq2[[]float32, []uint8] {
+// Epoch yields the batches of an epoch in order, as x
+// [n][channels][height][width] and labels [n]. Both are overwritten by the next batch.
+func (l *Loader) Epoch(epoch int) iter.Seq2[[]float32, []uint16] {
+	size := l.split.Shape.Len()
 	if l.x == nil {
-		l.x = make([]float32, l.o.Batch*ImageBytes)
-		l.labels = make([]uint8, l.o.Batch)
+		l.x = make([]float32, l.o.Batch*size)
+		l.labels = make([]uint16, l.o.Batch)
 	}
-	return func(yield func([]float32, []uint8) bool) {
+	return func(yield func([]float32, []uint16) bool) {
 		for index := range l.Batches() {
 			n := l.Load(epoch, index, l.x, l.labels)
-			if !yield(l.x[:n*ImageBytes], l.labels[:n]) {
+			if !yield(l.x[:n*size], l.labels[:n]) {
 				return
 			}
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // load returns copies of all batches of an epoch.
-func load(l *Loader, epoch int) (x [][]float32, labels [][]uint8) {
+func load(l *Loader, epoch int) (x [][]float32, labels [][]uint16) {
 	for bx, bl := range l.Epoch(epoch) {
 		x, labels = append(x, slices.Clone(bx)), append(labels, slices.Clone(bl))
 	}
@@ -29,7 +29,7 @@ func TestLoaderNormalises(t *testing.T) {
 	for c := range 3 {
 		var sum, squares float64
 		for i, v := range slices.Concat(x...) {
-			if i%ImageBytes/plane != c {
+			if i%cifarBytes/plane != c {
 				continue
 			}
 			raw := float64(d.Train.Images[i]) / 255
@@ -48,27 +48,27 @@ func TestLoaderNormalises(t *testing.T) {
 	}
 }
 
-// TestWindow compares the row copies with the definition: pad with black, cut,
+// TestWindow compares the row copies with the definition: 4 with black, cut,
 // mirror, normalise.
 func TestWindow(t *testing.T) {
 	d := openShapes(t, 10, 0, 10)
 	l := d.NewLoader(d.Train, LoaderOptions{Batch: 1})
 	src := d.Train.Image(3)
 	pixel := func(c, y, x int) uint8 {
-		if y < 0 || y >= Side || x < 0 || x >= Side {
+		if y < 0 || y >= side || x < 0 || x >= side {
 			return 0
 		}
-		return src[c*plane+y*Side+x]
+		return src[c*plane+y*side+x]
 	}
-	got := make([]float32, ImageBytes)
-	for dy := -pad; dy <= pad; dy++ {
-		for dx := -pad; dx <= pad; dx++ {
+	got := make([]float32, cifarBytes)
+	for dy := -4; dy <= 4; dy++ {
+		for dx := -4; dx <= 4; dx++ {
 			for _, flip := range []bool{false, true} {
 				l.window(got, src, dy, dx, flip)
 				for i, v := range got {
-					c, y, x := i/plane, i%plane/Side, i%Side
+					c, y, x := i/plane, i%plane/side, i%side
 					if flip {
-						x = Side - 1 - x
+						x = side - 1 - x
 					}
 					if want := l.value[c][pixel(c, y+dy, x+dx)]; v != want {
 						t.Fatalf("dy %d, dx %d, flip %t: channel %d of pixel (%d, %d) is %v, want %v", dy, dx, flip, c, y, x, v, want)
@@ -89,17 +89,17 @@ func TestAugmentationIsUniform(t *testing.T) {
 		flip   bool
 	}
 	choices := make(map[string]choice)
-	x, labels := make([]float32, ImageBytes), make([]uint8, 1)
+	x, labels := make([]float32, cifarBytes), make([]uint16, 1)
 	key := func() string {
-		b := make([]byte, 0, 4*ImageBytes)
+		b := make([]byte, 0, 4*cifarBytes)
 		for _, v := range x {
 			bits := math.Float32bits(v)
 			b = append(b, byte(bits), byte(bits>>8), byte(bits>>16), byte(bits>>24))
 		}
 		return string(b)
 	}
-	for dy := -pad; dy <= pad; dy++ {
-		for dx := -pad; dx <= pad; dx++ {
+	for dy := -4; dy <= 4; dy++ {
+		for dx := -4; dx <= 4; dx++ {
 			for _, flip := range []bool{false, true} {
 				l.window(x, d.Train.Image(0), dy, dx, flip)
 				choices[key()] = choice{dy, dx, flip}
@@ -133,12 +133,12 @@ func TestCutout(t *testing.T) {
 	const side = 5
 	plain := d.NewLoader(d.Train, LoaderOptions{Batch: 1, Augment: true, Seed: 5})
 	cutting := d.NewLoader(d.Train, LoaderOptions{Batch: 1, Augment: true, Cutout: side, Seed: 5})
-	want, have, labels := make([]float32, ImageBytes), make([]float32, ImageBytes), make([]uint8, 1)
-	var centres [Side]int
-	for epoch := range 40 * Side {
+	want, have, labels := make([]float32, cifarBytes), make([]float32, cifarBytes), make([]uint16, 1)
+	var centres [32]int
+	for epoch := range 40 * 32 {
 		plain.Load(epoch, 0, want, labels)
 		cutting.Load(epoch, 0, have, labels)
-		top, bottom, left, right := Side, 0, Side, 0
+		top, bottom, left, right := 32, 0, 32, 0
 		for i, v := range have {
 			if v == want[i] {
 				continue
@@ -146,13 +146,13 @@ func TestCutout(t *testing.T) {
 			if v != 0 {
 				t.Fatalf("epoch %d: value %d is %v", epoch, i, v)
 			}
-			y, x := i%plane/Side, i%Side
+			y, x := i%plane/32, i%32
 			top, bottom, left, right = min(top, y), max(bottom, y+1), min(left, x), max(right, x+1)
 		}
 		if bottom-top > side || right-left > side || bottom <= top {
 			t.Fatalf("epoch %d: rows %d to %d and columns %d to %d are cut", epoch, top, bottom, left, right)
 		}
-		inside := top > 0 && bottom < Side && left > 0 && right < Side
+		inside := top > 0 && bottom < 32 && left > 0 && right < 32
 		if inside && (bottom-top != side || right-left != side) {
 			t.Fatalf("epoch %d: %d×%d pixels are cut", epoch, bottom-top, right-left)
 		}
@@ -173,7 +173,7 @@ func TestBatchDependsOnEpochAndIndexAlone(t *testing.T) {
 	d := openShapes(t, 100, 0, 10)
 	options := LoaderOptions{Batch: 7, Shuffle: true, Augment: true, Seed: 9}
 	var x [3][][]float32
-	var labels [3][][]uint8
+	var labels [3][][]uint16
 	l := d.NewLoader(d.Train, options)
 	for epoch := range 3 {
 		x[epoch], labels[epoch] = load(l, epoch)
@@ -183,11 +183,11 @@ func TestBatchDependsOnEpochAndIndexAlone(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		l := d.NewLoader(d.Train, options)
-		gx, gl := make([]float32, 7*ImageBytes), make([]uint8, 7)
+		gx, gl := make([]float32, 7*cifarBytes), make([]uint16, 7)
 		for range 5 {
 			epoch, index := rapid.IntRange(0, 2).Draw(t, "epoch"), rapid.IntRange(0, 14).Draw(t, "index")
 			n := l.Load(epoch, index, gx, gl)
-			if !slices.Equal(gx[:n*ImageBytes], x[epoch][index]) || !slices.Equal(gl[:n], labels[epoch][index]) {
+			if !slices.Equal(gx[:n*cifarBytes], x[epoch][index]) || !slices.Equal(gl[:n], labels[epoch][index]) {
 				t.Fatalf("batch %d of epoch %d is another one than in sequence", index, epoch)
 			}
 		}
@@ -208,7 +208,7 @@ func TestShuffleTakesEveryImageOnce(t *testing.T) {
 	}
 	only := []int32{5, 3, 90}
 	l = d.NewLoader(d.Train, LoaderOptions{Batch: 30, Only: only})
-	if _, labels := load(l, 0); !slices.Equal(labels[0], []uint8{5, 3, 0}) {
+	if _, labels := load(l, 0); !slices.Equal(labels[0], []uint16{5, 3, 0}) {
 		t.Errorf("labels of images 5, 3 and 90 are %v", labels[0])
 	}
 	l = d.NewLoader(d.Train, LoaderOptions{Batch: 30, Only: only, Shuffle: true})
@@ -221,7 +221,7 @@ func TestShuffleTakesEveryImageOnce(t *testing.T) {
 func TestLoadAllocatesNothing(t *testing.T) {
 	d := openShapes(t, 100, 0, 10)
 	l := d.NewLoader(d.Train, LoaderOptions{Batch: 10, Shuffle: true, Augment: true})
-	x, labels := make([]float32, 10*ImageBytes), make([]uint8, 10)
+	x, labels := make([]float32, 10*cifarBytes), make([]uint16, 10)
 	epoch := 0
 	if n := testing.AllocsPerRun(50, func() {
 		l.Load(epoch, 3, x, labels)
@@ -254,7 +254,7 @@ func BenchmarkLoad(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			const batch = 100
 			l := d.NewLoader(d.Train, LoaderOptions{Batch: batch, Augment: augment, Shuffle: true})
-			x, labels := make([]float32, batch*ImageBytes), make([]uint8, batch)
+			x, labels := make([]float32, batch*cifarBytes), make([]uint16, batch)
 			i := 0
 			for b.Loop() {
 				l.Load(0, i%10, x, labels)

@@ -9,40 +9,48 @@ import (
 )
 
 // Means and standard deviations that published networks were trained with, per
-// colour channel on the 0 to 1 scale. CIFAR-10's are those of its training
-// images; ImageNet's are torchvision's, which CIFAR networks use as well.
+// channel on the 0 to 1 scale. Those of a data set are its training images';
+// ImageNet's are torchvision's, which CIFAR networks use as well.
 var (
-	means = map[string][3]float32{
-		"cifar10":  {0.4914, 0.4822, 0.4465},
-		"imagenet": {0.485, 0.456, 0.406},
+	means = map[string][]float32{
+		CIFAR10:      {0.4914, 0.4822, 0.4465},
+		CIFAR100:     {0.5071, 0.4865, 0.4409},
+		MNIST:        {0.1307},
+		FashionMNIST: {0.2860},
+		"imagenet":   {0.485, 0.456, 0.406},
 	}
-	stds = map[string][3]float32{
-		"cifar10":  {0.2470, 0.2435, 0.2616},
-		"imagenet": {0.229, 0.224, 0.225},
+	stds = map[string][]float32{
+		CIFAR10:      {0.2470, 0.2435, 0.2616},
+		CIFAR100:     {0.2673, 0.2564, 0.2762},
+		MNIST:        {0.3081},
+		FashionMNIST: {0.3530},
+		"imagenet":   {0.229, 0.224, 0.225},
 	}
 )
 
-// ParseMean reads a mean per colour channel on the 0 to 1 scale: three numbers
-// with commas or spaces between, or the name of a data set, cifar10 or imagenet.
-func ParseMean(text string) ([3]float32, error) { return triple("mean", text, means) }
+// ParseMean reads a mean per channel on the 0 to 1 scale: three numbers, or one
+// for grey images, with commas or spaces between, or the name of a data set
+// such as cifar10, mnist or imagenet.
+func ParseMean(text string) ([]float32, error) { return perChannel("mean", text, means) }
 
 // ParseStd is ParseMean for standard deviations, which are positive.
-func ParseStd(text string) ([3]float32, error) { return triple("std", text, stds) }
+func ParseStd(text string) ([]float32, error) { return perChannel("std", text, stds) }
 
-func triple(what, text string, known map[string][3]float32) (v [3]float32, err error) {
+func perChannel(what, text string, known map[string][]float32) ([]float32, error) {
 	if v, ok := known[text]; ok {
-		return v, nil
+		return slices.Clone(v), nil
 	}
 	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-	ok := len(fields) == len(v)
+	v := make([]float32, len(fields))
+	ok := len(v) == 1 || len(v) == 3
 	for i := 0; ok && i < len(v); i++ {
 		x, err := strconv.ParseFloat(fields[i], 32)
 		ok = err == nil && x-x == 0 && (what != "std" || x > 0) // finite
 		v[i] = float32(x)
 	}
 	if !ok {
-		names := strings.Join(slices.Sorted(maps.Keys(known)), " or ")
-		return [3]float32{}, fmt.Errorf("%s %q: want three numbers such as 0.485,0.456,0.406, or %s", what, text, names)
+		names := strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+		return nil, fmt.Errorf("%s %q: want three numbers such as 0.485,0.456,0.406, one for grey images, or one of %s", what, text, names)
 	}
 	return v, nil
 }

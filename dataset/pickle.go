@@ -70,11 +70,11 @@ func batch(top any) (s *Split, problem string) {
 	if problem != "" {
 		return nil, problem
 	}
-	n := len(pixels) / ImageBytes
+	n := len(pixels) / cifarBytes
 	if len(labels) != n {
 		return nil, fmt.Sprintf("%d labels for %d images", len(labels), n)
 	}
-	return &Split{Images: pixels, Labels: labels}, ""
+	return &Split{Shape: cifarShape, Images: pixels, Labels: labels}, ""
 }
 
 // asDict returns the dict that a value is or is a kind of, or nil.
@@ -103,9 +103,9 @@ func imagesOf(a *numpy.Array) (pixels []uint8, problem string) {
 		return nil, fmt.Sprintf(`"data" has %d images, more than %d`, a.Shape[0], maxRecords)
 	}
 	switch rest := a.Shape[1:]; {
-	case slices.Equal(rest, []int{ImageBytes}), slices.Equal(rest, []int{3, Side, Side}):
+	case slices.Equal(rest, []int{cifarBytes}), slices.Equal(rest, []int{3, 32, 32}):
 		return a.Bytes(), ""
-	case slices.Equal(rest, []int{Side, Side, 3}):
+	case slices.Equal(rest, []int{32, 32, 3}):
 		return planes(a.Bytes()), ""
 	}
 	return nil, fmt.Sprintf(`"data" has shape %v`, a.Shape)
@@ -115,14 +115,14 @@ func imagesOf(a *numpy.Array) (pixels []uint8, problem string) {
 func planes(in []uint8) []uint8 {
 	out := make([]uint8, len(in))
 	for i, v := range in {
-		image, at := i/ImageBytes, i%ImageBytes
-		out[image*ImageBytes+at%3*plane+at/3] = v
+		image, at := i/cifarBytes, i%cifarBytes
+		out[image*cifarBytes+at%3*32*32+at/3] = v
 	}
 	return out
 }
 
 // labelsOf returns the labels in a list, a tuple or an array.
-func labelsOf(v any) (labels []uint8, problem string) {
+func labelsOf(v any) (labels []uint16, problem string) {
 	var items []any
 	switch v := v.(type) {
 	case *pickle.List:
@@ -162,11 +162,11 @@ func labelsOf(v any) (labels []uint8, problem string) {
 }
 
 // withLabel appends a label that is one of the ten.
-func withLabel(labels []uint8, label int64) ([]uint8, string) {
+func withLabel(labels []uint16, label int64) ([]uint16, string) {
 	if label < 0 || label >= int64(len(cifarClasses)) {
 		return nil, fmt.Sprintf("the label of image %d is %d", len(labels), label)
 	}
-	return append(labels, uint8(label)), ""
+	return append(labels, uint16(label)), ""
 }
 
 // A batchWorld is what the names in a batch stand for: NumPy's arrays, and

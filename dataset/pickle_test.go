@@ -78,7 +78,7 @@ func arrayOf(kind, shape string, content string) string {
 
 func TestPicklesThatAreNoBatches(t *testing.T) {
 	const proto = "\x80\x02"
-	image, one := strings.Repeat("p", ImageBytes), "K\x01M\x00\x0c\x86"
+	image, one := strings.Repeat("p", cifarBytes), "K\x01M\x00\x0c\x86"
 	data, labels := entry("data"), entry("labels")
 	good := proto + "}(" + data + arrayOf("u1", one, image) + labels + ints("\x03") + "u."
 	if _, err := readPickle(strings.NewReader(good), "f", 0); err != nil {
@@ -128,7 +128,7 @@ func FuzzPickle(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if s.Len() == 0 || len(s.Images) != s.Len()*ImageBytes {
+		if s.Len() == 0 || len(s.Images) != s.Len()*cifarBytes {
 			t.Errorf("%d labels and %d bytes of pixels", s.Len(), len(s.Images))
 		}
 		for i, label := range s.Labels {

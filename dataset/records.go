@@ -19,13 +19,13 @@ func (e *FormatError) Error() string {
 // A record of the binary layout is a byte of label and an image. A file of
 // any whole number of them is fine, up to ten times an official file.
 const (
-	recordBytes = 1 + ImageBytes
+	recordBytes = 1 + cifarBytes
 	maxRecords  = 100_000
 )
 
 // readRecords reads a file of the binary layout.
 func readRecords(r io.Reader, file string, size int64) (*Split, error) {
-	s := newSplit(int(min(size/recordBytes, maxRecords)))
+	s := newSplit(cifarShape, int(min(size/recordBytes, maxRecords)))
 	buf := make([]byte, 64*recordBytes)
 	for offset := int64(0); ; {
 		n, err := fill(r, buf)
@@ -41,7 +41,7 @@ func readRecords(r io.Reader, file string, size int64) (*Split, error) {
 			if s.Len() == maxRecords {
 				return nil, &FormatError{file, offset + int64(at), fmt.Sprintf("more than %d records: split the file", maxRecords)}
 			}
-			s.Labels = append(s.Labels, record[0])
+			s.Labels = append(s.Labels, uint16(record[0]))
 			s.Images = append(s.Images, record[1:]...)
 		}
 		offset += int64(n)

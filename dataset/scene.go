@@ -10,7 +10,7 @@ import (
 type painter struct {
 	source rand.PCG
 	random *rand.Rand
-	canvas [Side][Side]colour
+	canvas [side][side]colour
 }
 
 type colour [3]float64
@@ -65,11 +65,11 @@ type pose struct {
 // pose returns a random pose for the main shape.
 func (p *painter) pose() pose {
 	a := p.between(0, 2*math.Pi)
-	r := Side * p.between(radiusMin, radiusMax)
+	r := side * p.between(radiusMin, radiusMax)
 	s := math.Sqrt(p.between(1, stretch))
 	return pose{
-		x:   Side * (0.5 + p.between(-wander, wander)),
-		y:   Side * (0.5 + p.between(-wander, wander)),
+		x:   side * (0.5 + p.between(-wander, wander)),
+		y:   side * (0.5 + p.between(-wander, wander)),
 		cos: math.Cos(a), sin: math.Sin(a),
 		rx: r * s, ry: r / s,
 		soft: p.between(1, 2),
@@ -80,8 +80,8 @@ func (p *painter) pose() pose {
 func (p *painter) small() pose {
 	c := p.pose()
 	c.shape = shape(p.random.IntN(len(shapeNames)))
-	c.x, c.y = p.between(0, Side), p.between(0, Side)
-	c.rx = Side * p.between(0.05, 0.15)
+	c.x, c.y = p.between(0, side), p.between(0, side)
+	c.rx = side * p.between(0.05, 0.15)
 	c.ry = c.rx * p.between(0.5, 1)
 	return c
 }
@@ -117,9 +117,9 @@ func (p *painter) paint(c pose, s surface) {
 func (p *painter) bar(c pose, s surface) {
 	a := p.between(0, 2*math.Pi)
 	nx, ny := math.Cos(a), math.Sin(a)
-	half := Side * p.between(0.03, occluderMax) / 2
+	half := side * p.between(0.03, occluderMax) / 2
 	offset := p.between(0.1, 0.8) * min(c.rx, c.ry)
-	p.cover(0, Side, 0, Side, c.soft, s, func(x, y float64) float64 {
+	p.cover(0, side, 0, side, c.soft, s, func(x, y float64) float64 {
 		return math.Abs((x-c.x)*nx+(y-c.y)*ny-offset) - half
 	})
 }
@@ -127,8 +127,8 @@ func (p *painter) bar(c pose, s surface) {
 // cover paints the surface s where distance is negative, within a rectangle,
 // blending over the width soft at the edge.
 func (p *painter) cover(left, right, top, bottom, soft float64, s surface, distance func(x, y float64) float64) {
-	for y := max(0, int(top)); y <= min(Side-1, int(bottom)); y++ {
-		for x := max(0, int(left)); x <= min(Side-1, int(right)); x++ {
+	for y := max(0, int(top)); y <= min(side-1, int(bottom)); y++ {
+		for x := max(0, int(left)); x <= min(side-1, int(right)); x++ {
 			opacity := min(1, 0.5-distance(float64(x), float64(y))/soft)
 			if opacity <= 0 {
 				continue
@@ -145,14 +145,14 @@ func (p *painter) cover(left, right, top, bottom, soft float64, s surface, dista
 // a random direction and with noise.
 func (p *painter) expose(image []uint8) {
 	a, fall := p.between(0, 2*math.Pi), p.between(0, 0.35)
-	lx, ly := math.Cos(a)*fall/Side, math.Sin(a)*fall/Side
+	lx, ly := math.Cos(a)*fall/side, math.Sin(a)*fall/side
 	noise := p.between(noiseMin, noiseMax)
 	for y := range p.canvas {
 		for x := range p.canvas[y] {
-			light := 1 + lx*(float64(x)-Side/2) + ly*(float64(y)-Side/2)
+			light := 1 + lx*(float64(x)-side/2) + ly*(float64(y)-side/2)
 			for c, v := range p.canvas[y][x] {
 				v = v*light + noise*p.random.NormFloat64()
-				image[c*plane+y*Side+x] = uint8(255*min(max(v, 0), 1) + 0.5)
+				image[c*plane+y*side+x] = uint8(255*min(max(v, 0), 1) + 0.5)
 			}
 		}
 	}

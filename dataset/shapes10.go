@@ -4,8 +4,11 @@ import (
 	"fmt"
 )
 
-// The size of shapes10.
+// The size of shapes10, in images, and of its images, in pixels.
 const (
+	side  = 32
+	plane = side * side
+
 	shapesTrain = 20_000
 	shapesTest  = 4_000
 )
@@ -43,6 +46,7 @@ func openShapes10(o Options) *Data {
 	d := &Data{
 		Name:    Shapes10,
 		Source:  fmt.Sprintf("drawn from seed %d", o.Seed),
+		Shape:   Shape{side, side, 3},
 		Classes: append([]string(nil), shapeNames[:]...),
 		Train:   &Split{},
 	}
@@ -71,8 +75,9 @@ func openShapes10(o Options) *Data {
 // function of seed, p and i alone.
 func drawShapes(seed uint64, p purpose, n, first, last int) *Split {
 	s := &Split{
-		Images: make([]uint8, (first+last)*ImageBytes),
-		Labels: make([]uint8, first+last),
+		Shape:  Shape{side, side, 3},
+		Images: make([]uint8, (first+last)*3*plane),
+		Labels: make([]uint16, first+last),
 	}
 	spread(first+last, func() func(int) {
 		painter := newPainter()
@@ -81,7 +86,7 @@ func drawShapes(seed uint64, p purpose, n, first, last int) *Split {
 			if at >= first {
 				i = n - last + at - first
 			}
-			s.Labels[at] = uint8(i % len(shapeNames))
+			s.Labels[at] = uint16(i % len(shapeNames))
 			stream(&painter.source, seed, p, 0, uint64(i))
 			painter.draw(s.Image(at), shape(s.Labels[at]))
 		}

@@ -83,7 +83,7 @@ func TestShapesLimitIsABeginning(t *testing.T) {
 		if c.part.Len() != c.n {
 			t.Errorf("%s has %d images, want %d", c.name, c.part.Len(), c.n)
 		}
-		if !slices.Equal(c.part.Images, c.full.Images[:c.n*ImageBytes]) || !slices.Equal(c.part.Labels, c.full.Labels[:c.n]) {
+		if !slices.Equal(c.part.Images, c.full.Images[:c.n*cifarBytes]) || !slices.Equal(c.part.Labels, c.full.Labels[:c.n]) {
 			t.Errorf("limited %s is not the beginning of the full one", c.name)
 		}
 	}
@@ -94,7 +94,7 @@ func TestShapesOpenTestOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Train.Len() != 0 || d.Validation.Len() != 0 || d.Test.Len() != 50 || d.Std != [3]float32{} {
+	if d.Train.Len() != 0 || d.Validation.Len() != 0 || d.Test.Len() != 50 || d.Std != nil {
 		t.Errorf("parts of %d, %d and %d images, std %v", d.Train.Len(), d.Validation.Len(), d.Test.Len(), d.Std)
 	}
 	if diff := cmp.Diff(openShapes(t, 10, 0, 50).Test, d.Test); diff != "" {
@@ -111,10 +111,10 @@ func TestLinearClassifierStaysWeak(t *testing.T) {
 	}
 	d := openShapes(t, 3000, 0, 1000)
 	const epochs, rate = 6, 1e-3
-	var w [10][ImageBytes + 1]float32 // with the bias last
+	var w [10][cifarBytes + 1]float32 // with the bias last
 	logits := func(x []float32) (z [10]float64) {
 		for c := range w {
-			sum := w[c][ImageBytes]
+			sum := w[c][cifarBytes]
 			for i, v := range x {
 				sum += w[c][i] * v
 			}
@@ -138,7 +138,7 @@ func TestLinearClassifierStaysWeak(t *testing.T) {
 				for i, v := range x {
 					w[c][i] -= k * v
 				}
-				w[c][ImageBytes] -= k
+				w[c][cifarBytes] -= k
 			}
 		}
 	}
@@ -163,7 +163,7 @@ func TestLinearClassifierStaysWeak(t *testing.T) {
 
 func BenchmarkShape(b *testing.B) {
 	p := newPainter()
-	image := make([]uint8, ImageBytes)
+	image := make([]uint8, cifarBytes)
 	i := 0
 	for b.Loop() {
 		stream(&p.source, 1, drawTrain, 0, uint64(i))

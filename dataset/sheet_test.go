@@ -16,15 +16,15 @@ func TestContactSheet(t *testing.T) {
 		t.Skip("ESPALIER_SHEET names no file to write a contact sheet to")
 	}
 	const rows, columns, zoom, gap = 12, 10, 2, 4
-	cell := Side*zoom + gap
+	cell := side*zoom + gap
 	m := image.NewRGBA(image.Rect(0, 0, columns*cell+gap, rows*cell+gap))
 	s := drawShapes(1, drawTrain, shapesTrain, rows*columns, 0)
 	for i := range s.Len() {
 		px := s.Image(i)
 		x0, y0 := gap+i%columns*cell, gap+i/columns*cell
-		for y := range Side * zoom {
-			for x := range Side * zoom {
-				at := y/zoom*Side + x/zoom
+		for y := range side * zoom {
+			for x := range side * zoom {
+				at := y/zoom*side + x/zoom
 				m.SetRGBA(x0+x, y0+y, color.RGBA{px[at], px[plane+at], px[2*plane+at], 255})
 			}
 		}

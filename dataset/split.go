@@ -7,7 +7,7 @@ import (
 
 // firstOfClass chooses n of the images with these labels: the first ones of
 // every class, each class getting its share of n.
-func firstOfClass(labels []uint8, classes, n int) []bool {
+func firstOfClass(labels []uint16, classes, n int) []bool {
 	have := make([]int, classes)
 	for _, label := range labels {
 		have[label]++
@@ -52,7 +52,7 @@ func (s *Split) partition(chosen []bool) (in, out *Split) {
 			n++
 		}
 	}
-	in, out = newSplit(n), newSplit(len(chosen)-n)
+	in, out = newSplit(s.Shape, n), newSplit(s.Shape, len(chosen)-n)
 	for i, c := range chosen {
 		to := out
 		if c {
@@ -71,24 +71,26 @@ func (s *Split) first(n int) *Split {
 		return s
 	}
 	return &Split{
-		Images: slices.Clone(s.Images[:n*ImageBytes]),
+		Shape:  s.Shape,
+		Images: slices.Clone(s.Images[:n*s.Shape.Len()]),
 		Labels: slices.Clone(s.Labels[:n]),
 	}
 }
 
 // newSplit returns an empty split with room for n images.
-func newSplit(n int) *Split {
-	return &Split{Images: make([]uint8, 0, n*ImageBytes), Labels: make([]uint8, 0, n)}
+func newSplit(shape Shape, n int) *Split {
+	return &Split{Shape: shape, Images: make([]uint8, 0, n*shape.Len()), Labels: make([]uint16, 0, n)}
 }
 
 // Statistics returns the mean and the standard deviation (of the population,
-// not of a sample) of each colour channel over all pixels, on the 0 to 1
-// scale. A channel that never varies gets 1, so that dividing by it is
+// not of a sample) of each channel over all pixels, on the 0 to 1 scale. A channel that never varies gets 1, so that dividing by it is
 // harmless.
-func (s *Split) Statistics() (mean, std [3]float32) {
+func (s *Split) Statistics() (mean, std []float32) {
+	mean, std = make([]float32, s.Shape.C), make([]float32, s.Shape.C)
+	plane := s.Shape.plane()
 	// Counting values first keeps the sums exact in integers, whatever the
 	// order of the images.
-	for c := range 3 {
+	for c := range mean {
 		var count [256]int
 		for i := range s.Len() {
 			for _, v := range s.Image(i)[c*plane : (c+1)*plane] {

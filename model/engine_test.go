@@ -33,14 +33,14 @@ func engines(t *testing.T, threads int, do func(t *testing.T, e *model.Engine)) 
 }
 
 // batch draws n normalised images and their labels.
-func batch(seed uint64, n int) (x []float32, labels []uint8) {
+func batch(seed uint64, n int) (x []float32, labels []uint16) {
 	random := rand.New(rand.NewPCG(seed, 0))
-	x, labels = make([]float32, n*3*32*32), make([]uint8, n)
+	x, labels = make([]float32, n*3*32*32), make([]uint16, n)
 	for i := range x {
 		x[i] = float32(random.NormFloat64())
 	}
 	for i := range labels {
-		labels[i] = uint8(random.IntN(10))
+		labels[i] = uint16(random.IntN(10))
 	}
 	return x, labels
 }

@@ -96,7 +96,7 @@ func (g golden) network(prefix string) *model.Graph {
 }
 
 // goldenImages returns the 200 images, normalised, and their labels.
-func goldenImages(t testing.TB) (x []float64, labels []uint8) {
+func goldenImages(t testing.TB) (x []float64, labels []uint16) {
 	g := openGolden(t, "images.safetensors")
 	var mean, std [3]float64
 	fmt.Sscan(g.metadata["mean"], &mean[0], &mean[1], &mean[2])
@@ -105,7 +105,10 @@ func goldenImages(t testing.TB) (x []float64, labels []uint8) {
 		c := i / 1024 % 3
 		x = append(x, float64((float32(p)/255-float32(mean[c]))/float32(std[c])))
 	}
-	return x, g.bytes("labels")
+	for _, label := range g.bytes("labels") {
+		labels = append(labels, uint16(label))
+	}
+	return x, labels
 }
 
 func narrow(x []float64) []float32 {
@@ -119,7 +122,7 @@ func narrow(x []float64) []float32 {
 const goldenBatch = 32
 
 // image returns the normalised pixels and labels of golden step s.
-func goldenStep(x []float64, labels []uint8, s int) ([]float64, []uint8) {
+func goldenStep(x []float64, labels []uint16, s int) ([]float64, []uint16) {
 	const n = goldenBatch
 	return x[s*n*3072 : (s+1)*n*3072], labels[s*n : (s+1)*n]
 }

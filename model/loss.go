@@ -16,7 +16,7 @@ type Tally struct {
 }
 
 // Add counts logits [n][classes] against labels [n].
-func (t *Tally) Add(logits []float32, labels []uint8, classes int) {
+func (t *Tally) Add(logits []float32, labels []uint16, classes int) {
 	for i, label := range labels {
 		own := logits[i*classes : (i+1)*classes]
 		loss, best := crossEntropy(nil, own, int(label))

@@ -18,7 +18,7 @@ func TestTallyOfLogitsThatAreNotFinite(t *testing.T) {
 		3, 2, -inf,
 		inf, 2, 1,
 		1, 2, 3,
-	}, make([]uint8, 6), 3)
+	}, make([]uint16, 6), 3)
 	if tally.Total != 6 || tally.Correct != 1 || tally.NotFinite != 4 {
 		t.Errorf("%+v: want 1 of 6 right and 4 not finite", tally)
 	}

@@ -79,9 +79,9 @@ func TestUpdatesAreAsPyTorch(t *testing.T) {
 func TestLossesAreAsPyTorch(t *testing.T) {
 	for _, c := range openOptions(t).Loss {
 		name := fmt.Sprintf("label smoothing %g, distillation %g at %g", c.Smoothing, c.Distill, c.Temperature)
-		labels := make([]uint8, len(c.Labels))
+		labels := make([]uint16, len(c.Labels))
 		for i, label := range c.Labels {
-			labels[i] = uint8(label)
+			labels[i] = uint16(label)
 		}
 		l := reference.Loss{LabelSmoothing: c.Smoothing, Distill: c.Distill, Temperature: c.Temperature}
 		loss, gradient := l.Of(len(labels), c.Logits, c.Teacher, labels)

@@ -49,7 +49,7 @@ type Trainer struct {
 	// Of the step in progress.
 	n      int // images
 	input  []float32
-	labels []uint8
+	labels []uint16
 	lr     float32
 }
 
@@ -121,7 +121,7 @@ func (t *Trainer) Velocity() []Tensor {
 // returns the batch's mean loss and the number of images that were
 // classified right, both before the update. If the loss is not finite the
 // parameters are left as they were.
-func (t *Trainer) Step(x []float32, labels []uint8, lr float32) (loss float64, correct int) {
+func (t *Trainer) Step(x []float32, labels []uint16, lr float32) (loss float64, correct int) {
 	n := len(labels)
 	if n < 1 || n > t.batch || len(x) != n*pixels {
 		panic(fmt.Sprintf("model: step with %d labels and %d values for a batch of %d", n, len(x), t.batch))

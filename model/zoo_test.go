@@ -153,7 +153,7 @@ var records = sync.OnceValues(func() (map[string][]byte, error) {
 })
 
 // images returns images first to first+n−1 of a file, normalised, and labels.
-func (z zooNetwork) images(t *testing.T, file string, first, n int) (x []float64, labels []uint8) {
+func (z zooNetwork) images(t *testing.T, file string, first, n int) (x []float64, labels []uint16) {
 	t.Helper()
 	all, err := records()
 	if err != nil {
@@ -161,7 +161,7 @@ func (z zooNetwork) images(t *testing.T, file string, first, n int) (x []float64
 	}
 	for i := first; i < first+n; i++ {
 		record := all[file][i*3073:][:3073]
-		labels = append(labels, record[0])
+		labels = append(labels, uint16(record[0]))
 		for j, p := range record[1:] {
 			c := j / 1024
 			x = append(x, float64((float32(p)/255-float32(z.Mean[c]))/float32(z.Std[c])))

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"espalier/compress/quantize"
-	"espalier/dataset"
 	"espalier/model"
 )
 
@@ -65,7 +64,7 @@ func (b *bench) row(task string, batch int, e *model.Engine) error {
 // inference returns one pass of images x through a network in float32, and the
 // bytes that it takes.
 func inference(n *model.Graph, e *model.Engine, x []float32) (run func(), bytes int64) {
-	batch := len(x) / dataset.ImageBytes
+	batch := len(x) / imageShape.Len()
 	v := model.NewEvaluator(n, e, batch)
 	logits := make([]float32, batch*v.Classes())
 	return func() { v.Logits(logits, x) }, v.Bytes()
@@ -82,9 +81,9 @@ func (b *bench) training(e *model.Engine, x []float32) (step func(), bytes int64
 	if err != nil {
 		return nil, 0, err
 	}
-	labels := make([]uint8, Batch)
+	labels := make([]uint16, Batch)
 	for i := range labels {
-		labels[i] = uint8(i % b.Network.Classes())
+		labels[i] = uint16(i % b.Network.Classes())
 	}
 	// With a learning rate of 0 the same work is done, and the last step meets
 	// the same values as the first.

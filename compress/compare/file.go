@@ -16,13 +16,19 @@ func Files(ctx context.Context, e *model.Engine, a, b *measure.File, d *dataset.
 	if d.Test.Len() == 0 {
 		return Result{}, fmt.Errorf("comparing %s and %s: %s holds no test images", a.Path, b.Path, d.Source)
 	}
+	for _, f := range []*measure.File{a, b} {
+		if err := f.Fits(d); err != nil {
+			return Result{}, err
+		}
+	}
 	na, ofA := open(a, e, d)
 	nb, ofB := open(b, e, d)
 	r, err := Run(ctx, na, nb, func(do func(xa, xb []float32) error) error {
-		var labels [Batch]uint8
-		xa, xb := make([]float32, Batch*dataset.ImageBytes), make([]float32, Batch*dataset.ImageBytes)
+		var labels [Batch]uint16
+		size := d.Shape.Len()
+		xa, xb := make([]float32, Batch*size), make([]float32, Batch*size)
 		for i := range ofA.Batches() {
-			n := ofA.Load(0, i, xa, labels[:]) * dataset.ImageBytes
+			n := ofA.Load(0, i, xa, labels[:]) * size
 			ofB.Load(0, i, xb, labels[:])
 			if err := do(xa[:n], xb[:n]); err != nil {
 				return err
@@ -43,11 +49,10 @@ func open(f *measure.File, e *model.Engine, d *dataset.Data) (Network, *dataset.
 	var n Network
 	if f.Float != nil {
 		n = Float(f.Float, e)
-		copy(images.Mean[:], f.Float.Mean)
-		copy(images.Std[:], f.Float.Std)
+		images.Mean, images.Std = f.Float.Mean, f.Float.Std
 	} else {
 		n = quantize.NewEvaluator(f.Integer, e)
-		images.Mean, images.Std = f.Integer.Mean, f.Integer.Std
+		images.Mean, images.Std = f.Integer.Mean[:], f.Integer.Std[:]
 	}
 	return n, images.NewLoader(images.Test, dataset.LoaderOptions{Batch: Batch})
 }

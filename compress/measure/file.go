@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,7 @@ type File struct {
 	Integer  *quantize.Network // nil for one in floating point
 
 	classes   int
-	mean, std [3]float32
+	mean, std []float32 // by channel
 }
 
 // errNormalisation asks for what many published checkpoints leave out.
@@ -40,10 +41,9 @@ func Open(path, mean, std string) (*File, error) {
 	}
 	if f.Float != nil {
 		f.classes = f.Float.Classes()
-		copy(f.mean[:], f.Float.Mean)
-		copy(f.std[:], f.Float.Std)
+		f.mean, f.std = f.Float.Mean, f.Float.Std
 	} else {
-		f.classes, f.mean, f.std = f.Integer.Arch.Classes, f.Integer.Mean, f.Integer.Std
+		f.classes, f.mean, f.std = f.Integer.Arch.Classes, f.Integer.Mean[:], f.Integer.Std[:]
 	}
 	if mean != "" {
 		if f.mean, err = dataset.ParseMean(mean); err != nil {
@@ -55,15 +55,20 @@ func Open(path, mean, std string) (*File, error) {
 			return nil, fmt.Errorf("--%w", err)
 		}
 	}
-	for _, s := range f.std {
-		if !(s > 0) {
-			return nil, fmt.Errorf("%s: %w", path, errNormalisation)
-		}
+	in := f.shape()
+	if len(f.mean) == 0 {
+		f.mean = make([]float32, in.C)
+	}
+	if len(f.std) == 0 || !(slices.Min(f.std) > 0) {
+		return nil, fmt.Errorf("%s: %w", path, errNormalisation)
+	}
+	if len(f.mean) != in.C || len(f.std) != in.C {
+		return nil, fmt.Errorf("%s: images are normalised with means %v and deviations %v, and the network takes %d channels: give --mean and --std with one number for each", path, f.mean, f.std, in.C)
 	}
 	if f.Float != nil {
-		f.Float.Mean, f.Float.Std = f.mean[:], f.std[:]
+		f.Float.Mean, f.Float.Std = f.mean, f.std
 	} else {
-		f.Integer.Mean, f.Integer.Std = f.mean, f.std
+		f.Integer.Mean, f.Integer.Std = [3]float32(f.mean), [3]float32(f.std)
 	}
 	return f, nil
 }
@@ -121,10 +126,28 @@ func (f *File) Data(set, path string) (dataset.Options, error) {
 	return o, nil
 }
 
+// shape returns that of the images that the network takes.
+func (f *File) shape() dataset.Shape {
+	if f.Float == nil {
+		return dataset.Shape{H: 32, W: 32, C: 3}
+	}
+	in := f.Float.Input().Shape
+	return dataset.Shape{H: in.H, W: in.W, C: in.C}
+}
+
+// Fits returns an error where the network takes other images than those of d or
+// tells another number of classes apart.
+func (f *File) Fits(d *dataset.Data) error {
+	if err := d.Fits(f.shape(), f.classes); err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return nil
+}
+
 // normalise gives images the file's normalisation.
 func (f *File) normalise(d *dataset.Data) (*dataset.Data, error) {
-	if f.classes != len(d.Classes) {
-		return nil, fmt.Errorf("%s: the network tells %d classes apart and %s has %d; choose another data set with --dataset", f.Path, f.classes, d.Name, len(d.Classes))
+	if err := f.Fits(d); err != nil {
+		return nil, err
 	}
 	images := *d
 	images.Mean, images.Std = f.mean, f.std

@@ -63,7 +63,7 @@ func TestOpen(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || f.mean != c.wantMean || f.std != c.wantStd || !slices.Equal(f.Float.Mean, c.wantMean[:]) || !slices.Equal(f.Float.Std, c.wantStd[:]) {
+		if err != nil || !slices.Equal(f.mean, c.wantMean[:]) || !slices.Equal(f.std, c.wantStd[:]) || !slices.Equal(f.Float.Mean, c.wantMean[:]) || !slices.Equal(f.Float.Std, c.wantStd[:]) {
 			t.Errorf("mean %q, std %q: %v, %v, want %v, %v (error %v)", c.mean, c.std, f.mean, f.std, c.wantMean, c.wantStd, err)
 		}
 	}
@@ -116,7 +116,7 @@ func TestEvaluate(t *testing.T) {
 	v := model.NewEvaluator(f.Float, e, 1)
 	correct, loss := 0, 0.0
 	for i, label := range d.Test.Labels {
-		x := make([]float32, dataset.ImageBytes)
+		x := make([]float32, d.Shape.Len())
 		for j, p := range d.Test.Image(i) {
 			x[j] = (float32(p)/255 - 0.5) / 0.25
 		}

@@ -79,13 +79,14 @@ func calibrationImages(ctx context.Context, d *dataset.Data, c Calibration) (qua
 		return nil, err
 	}
 	loader := d.NewLoader(d.Train, dataset.LoaderOptions{Batch: 1, Only: only})
-	x := make([]float32, quantize.CalibrationBatch*dataset.ImageBytes)
-	var label [1]uint8
+	size := d.Shape.Len()
+	x := make([]float32, quantize.CalibrationBatch*size)
+	var label [1]uint16
 	return func(first, n int) ([]float32, error) {
 		for i := range n {
-			loader.Load(0, first+i, x[i*dataset.ImageBytes:(i+1)*dataset.ImageBytes], label[:])
+			loader.Load(0, first+i, x[i*size:(i+1)*size], label[:])
 		}
-		return x[:n*dataset.ImageBytes], ctx.Err()
+		return x[:n*size], ctx.Err()
 	}, nil
 }
 

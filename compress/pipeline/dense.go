@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -32,7 +33,10 @@ func (r *runner) source() (*model.Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model.%w", err)
 	}
-	n.Mean, n.Std = mean[:], std[:]
+	if c := n.Input().Shape.C; len(mean) != c || len(std) != c {
+		return nil, fmt.Errorf("model.mean and model.std have %d and %d numbers, and the network takes %d channels: give one for each", len(mean), len(std), c)
+	}
+	n.Mean, n.Std = mean, std
 	return n, nil
 }
 
@@ -185,7 +189,7 @@ func (r *runner) cached() (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s%s\n", settings, weights.Hash(weights.FromNetwork(r.net)))
 	h.Write(r.data.Train.Images)
-	h.Write(r.data.Train.Labels)
+	binary.Write(h, binary.LittleEndian, r.data.Train.Labels)
 	return filepath.Join(r.parts.Cache, "dense-"+hex.EncodeToString(h.Sum(nil))[:16]+".safetensors"), nil
 }
 

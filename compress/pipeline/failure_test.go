@@ -145,7 +145,7 @@ func TestWorkerPanics(t *testing.T) {
 	parts.Open = func(o dataset.Options) (*dataset.Data, error) {
 		data, err := open(o)
 		train := *data.Train
-		train.Labels = slices.Repeat([]uint8{200}, train.Len()) // there are ten classes
+		train.Labels = slices.Repeat([]uint16{200}, train.Len()) // there are ten classes
 		data.Train = &train
 		return data, err
 	}

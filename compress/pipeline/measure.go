@@ -19,8 +19,9 @@ func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind
 	loader := r.data.NewLoader(split, dataset.LoaderOptions{Batch: evaluationBatch})
 	classes := r.net.Classes()
 	dst := make([]float32, evaluationBatch*classes)
-	x := make([]float32, evaluationBatch*dataset.ImageBytes)
-	labels := make([]uint8, evaluationBatch)
+	size := split.Shape.Len()
+	x := make([]float32, evaluationBatch*size)
+	labels := make([]uint16, evaluationBatch)
 	var t model.Tally
 	for batch := range loader.Batches() {
 		// A round that is skipped is still measured.
@@ -29,7 +30,7 @@ func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind
 		}
 		began := time.Now()
 		n := loader.Load(0, batch, x, labels)
-		logits(dst[:n*classes], x[:n*dataset.ImageBytes])
+		logits(dst[:n*classes], x[:n*size])
 		t.Add(dst[:n*classes], labels[:n], classes)
 		r.estimate.add(kind, n, time.Since(began).Seconds())
 		if (batch+1)%progressEvery == 0 || t.Total == split.Len() {
@@ -100,16 +101,17 @@ func (r *runner) images(count, draw int) (quantize.Images, error) {
 		return nil, err
 	}
 	loader := r.data.NewLoader(r.data.Train, dataset.LoaderOptions{Batch: 1, Only: only})
-	x := make([]float32, quantize.CalibrationBatch*dataset.ImageBytes)
-	var label [1]uint8
+	size := r.data.Shape.Len()
+	x := make([]float32, quantize.CalibrationBatch*size)
+	var label [1]uint16
 	return func(first, n int) ([]float32, error) {
 		if err := r.breathe(); err != nil {
 			return nil, err
 		}
 		for i := range n {
-			loader.Load(0, first+i, x[i*dataset.ImageBytes:(i+1)*dataset.ImageBytes], label[:])
+			loader.Load(0, first+i, x[i*size:(i+1)*size], label[:])
 		}
-		return x[:n*dataset.ImageBytes], nil
+		return x[:n*size], nil
 	}, nil
 }
 

@@ -192,16 +192,19 @@ func (r *runner) readData() error {
 	if data.Train.Len() == 0 || data.Test.Len() == 0 {
 		return fmt.Errorf("read the data: %s has %d training and %d test images; an experiment needs both", data.Source, data.Train.Len(), data.Test.Len())
 	}
+	in := r.net.Input().Shape
+	if err := data.Fits(dataset.Shape{H: in.H, W: in.W, C: in.C}, r.net.Classes()); err != nil {
+		return fmt.Errorf("read the data: %w", err)
+	}
 	r.data = data
 	// A network keeps the normalisation that it was trained with.
 	if r.net.Std == nil {
 		if from := r.e.Model.Weights; from != configs.Scratch {
 			r.log("warn", "%s does not say how images were normalised for it: it gets the mean and the deviation of %s; others go under model.mean and model.std", from, data.Name)
 		}
-		r.net.Mean, r.net.Std = slices.Clone(data.Mean[:]), slices.Clone(data.Std[:])
+		r.net.Mean, r.net.Std = slices.Clone(data.Mean), slices.Clone(data.Std)
 	}
-	copy(data.Mean[:], r.net.Mean)
-	copy(data.Std[:], r.net.Std)
+	data.Mean, data.Std = r.net.Mean, r.net.Std
 	r.hub.Publish(DataRead{
 		Dataset: data.Name, Note: data.Note, Source: data.Source,
 		Train: data.Train.Len(), Validation: data.Validation.Len(), Test: data.Test.Len(),

@@ -82,8 +82,8 @@ func (r *runner) scanned(done, total int) {
 type probe struct {
 	r      *runner
 	eval   *model.Evaluator
-	x      []float32 // [images][3][32][32]
-	labels []uint8
+	x      []float32 // [images][channels][height][width]
+	labels []uint16
 	logits []float32 // [evaluationBatch][classes]
 }
 
@@ -91,7 +91,7 @@ func (r *runner) newProbe(net *model.Graph, split *dataset.Split) *probe {
 	n := min(SensitivityImages, split.Len())
 	m := &probe{
 		r: r, eval: model.NewEvaluator(net, r.engine, evaluationBatch),
-		x: make([]float32, n*dataset.ImageBytes), labels: make([]uint8, n),
+		x: make([]float32, n*split.Shape.Len()), labels: make([]uint16, n),
 		logits: make([]float32, evaluationBatch*net.Classes()),
 	}
 	only := make([]int32, n)
@@ -113,7 +113,8 @@ func (m *probe) measure() (model.Tally, error) {
 		}
 		n := min(evaluationBatch, len(m.labels)-first)
 		logits := m.logits[:n*classes]
-		m.eval.Logits(logits, m.x[first*dataset.ImageBytes:(first+n)*dataset.ImageBytes])
+		size := len(m.x) / len(m.labels)
+		m.eval.Logits(logits, m.x[first*size:(first+n)*size])
 		t.Add(logits, m.labels[first:first+n], classes)
 	}
 	return t, nil

@@ -167,8 +167,7 @@ func TestSensitivityIsWhatItSays(t *testing.T) {
 	defer engine.Close()
 	measure := func(n *model.Graph) (loss, top1 float64) {
 		c := *data
-		copy(c.Mean[:], n.Mean)
-		copy(c.Std[:], n.Std)
+		c.Mean, c.Std = n.Mean, n.Std
 		eval := model.NewEvaluator(n, engine, c.Validation.Len())
 		loader := c.NewLoader(c.Validation, dataset.LoaderOptions{Batch: c.Validation.Len()})
 		var tally model.Tally

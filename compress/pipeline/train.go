@@ -31,8 +31,8 @@ type training struct {
 	average  *model.Average // or nil
 	teacher  *teacher       // or nil
 	buffers  []model.Tensor // batch norm's running statistics
-	x        []float32      // [batch][3][32][32]
-	labels   []uint8
+	x        []float32      // [batch][channels][height][width]
+	labels   []uint16
 
 	step  int         // done
 	tally model.Tally // of the epoch so far, on training batches
@@ -92,7 +92,7 @@ func (r *runner) plan(stage string, round int, settings configs.Training, epochs
 		loader: r.data.NewLoader(r.data.Train, dataset.LoaderOptions{
 			Batch: settings.Batch, Shuffle: true, Augment: r.e.Data.Augment, Cutout: r.e.Data.Cutout, Seed: r.stream(stage, round),
 		}),
-		x: make([]float32, settings.Batch*dataset.ImageBytes), labels: make([]uint8, settings.Batch),
+		x: make([]float32, settings.Batch*r.data.Shape.Len()), labels: make([]uint16, settings.Batch),
 		began: time.Now(),
 	}
 	t.perEpoch = t.loader.Batches()
@@ -175,9 +175,9 @@ func (r *runner) takeStep(t *training) error {
 	n := t.loader.Load(epoch, index, t.x, t.labels)
 	rate := t.course.rate(t.step)
 	if t.teacher != nil {
-		t.trainer.Teacher = t.teacher.of(t.x[:n*dataset.ImageBytes], n)
+		t.trainer.Teacher = t.teacher.of(t.x[:n*r.data.Shape.Len()], n)
 	}
-	loss, correct := t.trainer.Step(t.x[:n*dataset.ImageBytes], t.labels[:n], float32(rate))
+	loss, correct := t.trainer.Step(t.x[:n*r.data.Shape.Len()], t.labels[:n], float32(rate))
 	seconds := time.Since(began).Seconds()
 	t.step++
 	r.steps++

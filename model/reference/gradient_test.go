@@ -174,7 +174,7 @@ func TestGradientsOfGraphs(t *testing.T) {
 
 func TestGradientsOfLosses(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	logits, teacher, labels := normals(random, 12), normals(random, 12), []uint8{0, 3, 1}
+	logits, teacher, labels := normals(random, 12), normals(random, 12), []uint16{0, 3, 1}
 	for _, l := range []Loss{{}, {LabelSmoothing: 0.1}, {Distill: 0.5, Temperature: 4}, {0.2, 0.9, 2}} {
 		_, have := l.Of(3, logits, teacher, labels)
 		want := make([]float64, len(logits))

@@ -11,7 +11,7 @@ type Loss struct {
 
 // Of returns the mean loss over n images, and its gradient, from logits
 // [n][classes]. Teacher is laid out alike, and only read where Distill is not 0.
-func (l Loss) Of(n int, logits, teacher []float64, labels []uint8) (loss float64, gradient []float64) {
+func (l Loss) Of(n int, logits, teacher []float64, labels []uint16) (loss float64, gradient []float64) {
 	classes := len(logits) / n
 	gradient = make([]float64, len(logits))
 	for i := range n {

@@ -120,7 +120,7 @@ func (r *Network) Values(n int, x []float64) map[string][]float64 {
 // Backward runs n images x [n][c][h][w] forward in training mode, which moves
 // the running statistics, and computes all gradients of the mean loss, which it
 // returns.
-func (r *Network) Backward(n int, x []float64, labels []uint8) float64 {
+func (r *Network) Backward(n int, x []float64, labels []uint16) float64 {
 	r.forward(n, x, true)
 	loss, dLogits := r.Loss.Of(n, r.last().y, r.Teacher, labels)
 	r.backward(n, dLogits)

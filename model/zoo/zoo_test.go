@@ -48,8 +48,7 @@ func TestShapesAreRecognised(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copy(d.Mean[:], n.Mean)
-	copy(d.Std[:], n.Std)
+	d.Mean, d.Std = n.Mean, n.Std
 	e := model.NewEngine(kernel.All()[0], 0, model.Auto)
 	defer e.Close()
 	v := model.NewEvaluator(n, e, 100)
