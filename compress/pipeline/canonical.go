@@ -48,13 +48,15 @@ func Canonical(body Body) (Body, bool) {
 
 // JournalHash returns the SHA-256, in hexadecimal, of the canonical part of a
 // run's journal, one JSON object a line. Equal hashes mean equal losses,
-// accuracies, scales and weights at every step.
+// accuracies, scales and weights at every step, those of a dense network that
+// was taken from the cache among them. The run's end is left out: the run itself
+// computes the hash before it.
 func JournalHash(folder Folder) (string, error) {
 	h := sha256.New()
 	lines := json.NewEncoder(h)
 	err := ReadJournal(folder.Journal(), func(e Event) error {
 		body, ok := Canonical(e.Body)
-		if !ok {
+		if _, end := e.Body.(RunDone); !ok || end {
 			return nil
 		}
 		return lines.Encode(struct {

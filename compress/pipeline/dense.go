@@ -1,13 +1,9 @@
 package pipeline
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"espalier/configs"
 	"espalier/dataset"
@@ -130,11 +126,8 @@ func (r *runner) trainDense() error {
 		return err
 	}
 	if cached != "" && r.past.step == nil {
-		n, _, err := weights.Load(cached)
-		if err == nil && n.SameStructure(r.net) {
-			adopt(r.net, n)
-			r.estimate.skip(trainWork, epochs*float64(r.data.Train.Len()))
-			r.log("info", "the dense network comes from an earlier run with the same settings: %s", cached)
+		err := r.takeCached(cached, epochs)
+		if err == nil {
 			return nil
 		}
 		if !errors.Is(err, os.ErrNotExist) {
@@ -151,10 +144,7 @@ func (r *runner) trainDense() error {
 	if err := r.train(t); err != nil && !errors.Is(err, errSkipped) {
 		return err
 	} else if err == nil && cached != "" {
-		meta := r.metadata(map[string]string{"stage": StageDense})
-		if err := os.MkdirAll(r.parts.Cache, 0o755); err != nil {
-			r.log("warn", "the dense network is not kept for later runs: %s", err)
-		} else if err := weights.Save(cached, r.net, meta); err != nil {
+		if err := r.cache(cached); err != nil {
 			r.log("warn", "the dense network is not kept for later runs: %s", err)
 		}
 	}
@@ -169,28 +159,6 @@ func adopt(n, from *model.Graph) {
 		copy(t.Data, source[i].Data)
 	}
 	n.Mean, n.Std = from.Mean, from.Std
-}
-
-// cached returns where a dense network with these settings is kept: under a
-// hash of all that decides its weights.
-func (r *runner) cached() (string, error) {
-	if r.parts.Cache == "" {
-		return "", nil
-	}
-	dense := configs.Experiment{Seed: r.e.Seed, Data: r.e.Data, Model: r.e.Model, Dense: r.e.Dense, Engine: r.e.Engine}
-	// These decide where images and weights come from; what they are is
-	// hashed below. Threads decide nothing.
-	dense.Data.Path, dense.Model.Weights = "", ""
-	dense.Engine.Threads, dense.Engine.Kernel = 0, r.engine.Kernels.Name
-	settings, err := dense.YAML()
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	fmt.Fprintf(h, "%s%s\n", settings, weights.Hash(weights.FromNetwork(r.net)))
-	h.Write(r.data.Train.Images)
-	binary.Write(h, binary.LittleEndian, r.data.Train.Labels)
-	return filepath.Join(r.parts.Cache, "dense-"+hex.EncodeToString(h.Sum(nil))[:16]+".safetensors"), nil
 }
 
 // metadata describes how a checkpoint came about.

@@ -447,19 +447,3 @@ func TestSkipAndStopAfter(t *testing.T) {
 		t.Errorf("%+v", epochs[len(epochs)-1])
 	}
 }
-
-// TestDenseCache trains a dense network once for two runs.
-func TestDenseCache(t *testing.T) {
-	parts := tinyParts()
-	parts.Cache = t.TempDir()
-	_, first := do(t, create(t, tiny(t)), parts)
-	_, second := do(t, create(t, tiny(t, "engine.threads=1")), parts)
-	a, b := of[RoundDone](first), of[RoundDone](second)
-	if len(of[StepDone](second)) != 12 || a[0].Hash != b[0].Hash || a[1].Hash != b[1].Hash {
-		t.Errorf("%d steps; %s and %s", len(of[StepDone](second)), a[0].Hash, b[0].Hash)
-	}
-	_, other := do(t, create(t, tiny(t, "dense.learning_rate=0.05")), parts)
-	if len(of[StepDone](other)) != 18 {
-		t.Error("another learning rate takes the cached network")
-	}
-}
