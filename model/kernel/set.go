@@ -9,18 +9,20 @@ import (
 // A Set is all operations in one instruction set. A Set is immutable and may
 // be used from any number of goroutines.
 type Set struct {
-	Name        string // "avx512", "avx2" or "go"
-	direct      directFuncs
-	winograd    winogradFuncs
-	elementwise elementwiseFuncs
-	integer     integerFuncs
-	sparse      sparseFuncs
-	slide       slideFuncs
-	pool        poolFuncs
-	activation  activationFuncs
-	channels    channelFuncs
-	peak        peakFuncs
-	times       Times
+	Name         string // "avx512", "avx2" or "go"
+	direct       directFuncs
+	winograd     winogradFuncs
+	elementwise  elementwiseFuncs
+	integer      integerFuncs
+	sparse       sparseFuncs
+	slide        slideFuncs
+	pool         poolFuncs
+	activation   activationFuncs
+	channels     channelFuncs
+	codes        codeFuncs
+	integerSlide integerSlideFuncs
+	peak         peakFuncs
+	times        Times
 }
 
 // Times compares the ways to compute a convolution: typical times on maps of
@@ -45,18 +47,20 @@ func All() []*Set {
 // goSet is the definition of every operation.
 func goSet() *Set {
 	return &Set{
-		Name:        "go",
-		direct:      directGo(),
-		winograd:    winogradGo(),
-		elementwise: elementwiseGo(),
-		integer:     integerGo(),
-		sparse:      sparseGo(),
-		slide:       slideGo(),
-		pool:        poolGo(),
-		activation:  activationGo(),
-		channels:    channelsGo(),
-		peak:        peakGo(),
-		times:       Times{Winograd: 0.19, Sparse: 1.2, Convert: 0.02},
+		Name:         "go",
+		direct:       directGo(),
+		winograd:     winogradGo(),
+		elementwise:  elementwiseGo(),
+		integer:      integerGo(),
+		sparse:       sparseGo(),
+		slide:        slideGo(),
+		pool:         poolGo(),
+		activation:   activationGo(),
+		channels:     channelsGo(),
+		codes:        codesGo(),
+		integerSlide: integerSlideGo(),
+		peak:         peakGo(),
+		times:        Times{Winograd: 0.19, Sparse: 1.2, Convert: 0.02},
 	}
 }
 
