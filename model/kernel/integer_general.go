@@ -48,6 +48,7 @@ type IntegerDepthwise struct {
 // fill up a block included: their results are the output's zero point.
 type integerPacked struct {
 	weight      []int8
+	group       int // input channels whose weights lie side by side
 	scale, bias []float32
 	offset      []int32 // −InputZero·Σ w
 	fits        bool    // whether no real value can leave int32, whatever the input
@@ -87,8 +88,9 @@ func (s *Set) NewIntegerGeneral(c IntegerGeneral, weight []int8) *IntegerGeneral
 		panic(fmt.Sprintf("kernel: integer convolution %v: %d weights", c.GeneralConv, len(weight)))
 	}
 	c.packed.pack(c.K, c.Out.C, c.Scale, c.Bias, weight, c.InputZero)
+	c.packed.group = s.integerSlide.group
 	c.packed.weight = make([]int8, c.integerLen())
-	c.eachWeight(func(at, plain int) { c.packed.weight[at] = weight[plain] })
+	c.eachWeight(c.packed.group, func(at, plain int) { c.packed.weight[at] = weight[plain] })
 	return &c
 }
 
@@ -122,14 +124,16 @@ func (c GeneralConv) lanes4() int { return (c.inBlock() + 3) / 4 * 4 }
 
 // integerLen returns the length of the packed integer weights,
 //
-//	[K/16][C/16][ky][kx][group of 4 channels][16 k][4 c]
+//	[K/16][C/16][ky][kx][group of channels][16 k][c]
+//
+// with groups of 2 or 4 channels, as the Set wants them.
 func (c GeneralConv) integerLen() int {
 	return c.packedBlocks(c.Out.C, c.K, c.C, c.inBlock()) * Lanes * c.lanes4() * c.Kernel * c.Kernel
 }
 
 // eachWeight visits every weight: its place in the packed integer weights and in
 // PyTorch's layout.
-func (c GeneralConv) eachWeight(visit func(at, plain int)) {
+func (c GeneralConv) eachWeight(group int, visit func(at, plain int)) {
 	n, in, out := c.inBlock(), c.C/c.Groups, c.K/c.Groups
 	size := c.lanes4() * c.Kernel * c.Kernel * Lanes
 	base := 0
@@ -139,7 +143,7 @@ func (c GeneralConv) eachWeight(visit func(at, plain int)) {
 			for i := range in {
 				ch := k/out*in + i
 				for tap := range c.Kernel * c.Kernel {
-					at := base + (ch/n-first)*size + (tap*c.lanes4()+ch%n/4*4)*Lanes + k%Lanes*4 + ch%n%4
+					at := base + (ch/n-first)*size + (tap*c.lanes4()+ch%n/group*group)*Lanes + k%Lanes*group + ch%n%group
 					visit(at, (k*in+i)*c.Kernel*c.Kernel+tap)
 				}
 			}
@@ -235,18 +239,19 @@ func needBytes(name string, s []uint8, n int) {
 // integerSlideFuncs are the inner functions of general integer convolutions.
 // Depthwise is told the first block's number; its slices begin there.
 type integerSlideFuncs struct {
+	group     int // see integerPacked
 	forward   func(s slide, dst, src []uint8, c *IntegerGeneral)
 	depthwise func(s slide, dst, src []uint8, d *IntegerDepthwise, block int)
 }
 
 func integerSlideGo() integerSlideFuncs {
-	return integerSlideFuncs{forward: generalIntegerGo, depthwise: depthwiseIntegerGo}
+	return integerSlideFuncs{group: 4, forward: generalIntegerGo, depthwise: depthwiseIntegerGo}
 }
 
 // generalIntegerGo is the definition of GeneralInteger.
 func generalIntegerGo(s slide, dst, src []uint8, c *IntegerGeneral) {
 	n, in, out := c.inBlock(), c.C/c.Groups, c.K/c.Groups
-	lanes, base := c.lanes4(), 0
+	lanes, group, base := c.lanes4(), c.packed.group, 0
 	for block := range c.Out.C / Lanes {
 		first, end := band(block, out, in, c.K, n)
 		for oy := range s.rows {
@@ -257,16 +262,13 @@ func generalIntegerGo(s slide, dst, src []uint8, c *IntegerGeneral) {
 					for ky := range s.tapRows {
 						for kx := range s.tapCols {
 							p := s.src + b*s.srcPlane + oy*s.srcRow + ox*s.srcCol + ky*s.tapRow + kx*s.tapCol
-							for _, q := range src[p:][:lanes] {
-								w := c.packed.weight[at:][:Lanes*4-3]
+							for i, q := range src[p:][:lanes] {
+								w := c.packed.weight[at+i/group*group*Lanes+i%group:]
 								for l := range sums {
-									sums[l] += int32(q) * int32(w[4*l])
-								}
-								at++
-								if at%4 == 0 {
-									at += Lanes*4 - 4
+									sums[l] += int32(q) * int32(w[group*l])
 								}
 							}
+							at += lanes * Lanes
 						}
 					}
 				}

@@ -20,7 +20,7 @@ func assembled() []*Set {
 			activation:   activationGo(),
 			channels:     channelsGo(),
 			codes:        codesGo(),
-			integerSlide: integerSlideGo(),
+			integerSlide: integerSlideAVX512(),
 			peak:         peakAVX512(),
 			times:        Times{Winograd: 0.31, Sparse: 1.1, Convert: 0.1},
 		})
@@ -38,7 +38,7 @@ func assembled() []*Set {
 			activation:   activationGo(),
 			channels:     channelsGo(),
 			codes:        codesGo(),
-			integerSlide: integerSlideGo(),
+			integerSlide: integerSlideAVX2(),
 			peak:         peakAVX2(),
 			times:        Times{Winograd: 0.36, Sparse: 1.1, Convert: 0.09},
 		})

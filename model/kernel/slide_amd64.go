@@ -26,6 +26,9 @@ type slideArgs struct {
 	clip                     int // 1: outputs are at least 0 and at most high
 	high                     float32
 	_                        float32
+	scale, shift             unsafe.Pointer // of codes: factors and terms for each channel
+	zero, low, top           int32          // of codes: the output's zero point and bounds
+	_                        int32
 
 	blocksLeft, tapSrc, rowSrc, rowDst int // the kernels' own
 }
@@ -54,18 +57,18 @@ func (k *slideAsm) funcs() slideFuncs {
 // nanosecond.
 const callWork = 100_000
 
-// args returns what all kernels need of a slide.
-func (s slide) args() slideArgs {
+// args returns what all kernels need of a slide, for values of so many bytes.
+func (s slide) args(size int) slideArgs {
 	return slideArgs{
-		dstCol: 4 * s.dstCol, dstRow: 4 * s.dstRow, dstPlane: 4 * s.dstPlane,
-		srcCol: 4 * s.srcCol, srcRow: 4 * s.srcRow,
-		tapRows: s.tapRows, tapCols: s.tapCols, tapCol: 4 * s.tapCol, tapRow: 4 * s.tapRow,
-		tapRowNext:   4 * (s.tapRow - s.tapCols*s.tapCol),
-		srcPlaneNext: 4 * (s.srcPlane - s.tapRows*s.tapRow),
+		dstCol: size * s.dstCol, dstRow: size * s.dstRow, dstPlane: size * s.dstPlane,
+		srcCol: size * s.srcCol, srcRow: size * s.srcRow,
+		tapRows: s.tapRows, tapCols: s.tapCols, tapCol: size * s.tapCol, tapRow: size * s.tapRow,
+		tapRowNext:   size * (s.tapRow - s.tapCols*s.tapCol),
+		srcPlaneNext: size * (s.srcPlane - s.tapRows*s.tapRow),
 		blocks:       s.blocks, channels: s.channels, last: s.last,
-		wOut: 4 * s.wOut, wChannel: 4 * s.wChannel, wCol: 4 * s.wCol,
-		wRowNext:   4 * (s.wRow - s.tapCols*s.wCol),
-		wBlockNext: 4 * (s.wBlock - s.tapRows*s.wRow),
+		wOut: size * s.wOut, wChannel: size * s.wChannel, wCol: size * s.wCol,
+		wRowNext:   size * (s.wRow - s.tapCols*s.wCol),
+		wBlockNext: size * (s.wBlock - s.tapRows*s.wRow),
 	}
 }
 
@@ -127,9 +130,9 @@ func (s slide) tile(x, pixels, y, rows, high int) tile {
 	return t
 }
 
-// set sets what depends on the tile.
-func (a *slideArgs) set(t tile) {
-	a.second, a.dstSecond, a.srcRow, a.dstRow = 4*t.second, 4*t.dstSecond, 4*t.srcRow, 4*t.dstRow
+// set sets what depends on the tile, for values of so many bytes.
+func (a *slideArgs) set(t tile, size int) {
+	a.second, a.dstSecond, a.srcRow, a.dstRow = size*t.second, size*t.dstSecond, size*t.srcRow, size*t.dstRow
 }
 
 // runForward calls the assembly once per column of tiles and group of blocks of
@@ -144,10 +147,10 @@ func (k *slideAsm) runForward(s slide, y, x, w []float32, e Epilogue) {
 		k.inParts(s, y, x, w, e, most)
 		return
 	}
-	a := s.args()
+	a := s.args(4)
 	a.epilogue(e)
 	s.tiles(k.pixels, func(t tile) {
-		a.set(t)
+		a.set(t, 4)
 		rows := max(1, 2*callWork/(block*s.blocks))
 		for o := 0; o < s.outs; o += a.outs {
 			a.outs = min(k.outs, s.outs-o)
@@ -198,11 +201,11 @@ func (k *slideAsm) runDepthwise(s slide, y, x, w []float32, e Epilogue) {
 		slideDepthwiseGo(s, y, x, w, e)
 		return
 	}
-	a := s.args()
+	a := s.args(4)
 	a.epilogue(e)
 	a.srcPlaneNext = 4 * s.srcPlane
 	s.tiles(k.pixels, func(t tile) {
-		a.set(t)
+		a.set(t, 4)
 		most := max(1, callWork/2/(t.rows*t.pixels*s.tapRows*s.tapCols))
 		// The residual has moved on by all rows when its block is done.
 		a.residualNext = 4 * (s.dstPlane - t.rows*t.dstRow)
@@ -228,7 +231,7 @@ func (k *slideAsm) runDepthwise(s slide, y, x, w []float32, e Epilogue) {
 // runWeightGrad calls the assembly once per group of blocks of outputs, block of
 // inputs and rows that stay in the first-level cache meanwhile.
 func (k *slideAsm) runWeightGrad(s slide, dw, x, dy []float32) {
-	a := s.args()
+	a := s.args(4)
 	a.cols = s.cols
 	most := max(1, cached/(s.srcRow+2*s.dstRow))
 	most = max(1, min(most, callWork/(s.cols*s.tapRows*s.tapCols*Lanes)))
@@ -263,7 +266,7 @@ func (k *slideAsm) runDepthwiseGrad(s slide, dw, x, dy []float32) {
 		slideDepthwiseGradGo(s, dw, x, dy)
 		return
 	}
-	a := s.args()
+	a := s.args(4)
 	a.rows, a.cols = s.rows, s.cols
 	a.srcPlaneNext = 4 * s.srcPlane
 	most := max(1, callWork/2/(s.rows*s.cols*s.tapRows*s.tapCols))

@@ -6,7 +6,7 @@
 
 // func slideForward1AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward1AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideForward1AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -117,7 +117,7 @@ unsummed:
 
 // func slideDepthwise1AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise1AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise1AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -214,20 +214,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -235,7 +249,7 @@ added:
 
 // func slideForward2AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward2AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideForward2AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -363,7 +377,7 @@ unsummed:
 
 // func slideDepthwise2AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise2AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise2AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -476,20 +490,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -497,7 +525,7 @@ added:
 
 // func slideForward3AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward3AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideForward3AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -642,7 +670,7 @@ unsummed:
 
 // func slideDepthwise3AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise3AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise3AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -771,20 +799,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -792,7 +834,7 @@ added:
 
 // func slideForward4AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward4AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideForward4AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -954,7 +996,7 @@ unsummed:
 
 // func slideDepthwise4AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise4AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise4AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1099,20 +1141,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -1120,7 +1176,7 @@ added:
 
 // func slideForward5AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward5AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideForward5AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1299,7 +1355,7 @@ unsummed:
 
 // func slideDepthwise5AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise5AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise5AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1460,20 +1516,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -1481,7 +1551,7 @@ added:
 
 // func slideForward6AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward6AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideForward6AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1677,7 +1747,7 @@ unsummed:
 
 // func slideDepthwise6AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise6AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise6AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1854,20 +1924,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -1875,7 +1959,7 @@ added:
 
 // func slideGrad4AVX2(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad4AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideGrad4AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -1972,7 +2056,7 @@ col:
 
 // func slideGrad3AVX2(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad3AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideGrad3AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -2060,7 +2144,7 @@ col:
 
 // func slideGrad2AVX2(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad2AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideGrad2AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -2139,7 +2223,7 @@ col:
 
 // func slideGrad1AVX2(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad1AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideGrad1AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -2209,7 +2293,7 @@ col:
 
 // func slideDepthwiseGrad1AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad1AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad1AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2284,7 +2368,7 @@ next:
 
 // func slideDepthwiseGrad2AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad2AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad2AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2374,7 +2458,7 @@ next:
 
 // func slideDepthwiseGrad3AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad3AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad3AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2459,7 +2543,7 @@ next:
 
 // func slideDepthwiseGrad4AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad4AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad4AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2553,7 +2637,7 @@ next:
 
 // func slideDepthwiseGrad5AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad5AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad5AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2656,7 +2740,7 @@ next:
 
 // func slideDepthwiseGrad6AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad6AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad6AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2732,7 +2816,7 @@ next:
 
 // func slideDepthwiseGrad7AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad7AVX2(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad7AVX2(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9

@@ -6,7 +6,7 @@
 
 // func slideForward1x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward1x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward1x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -102,7 +102,7 @@ unsummed:
 
 // func slideForward1x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward1x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward1x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -219,7 +219,7 @@ unsummed:
 
 // func slideDepthwise1AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -302,20 +302,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -323,7 +337,7 @@ added:
 
 // func slideForward2x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward2x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward2x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -427,7 +441,7 @@ unsummed:
 
 // func slideForward2x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward2x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward2x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -561,7 +575,7 @@ unsummed:
 
 // func slideDepthwise2AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -652,20 +666,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -673,7 +701,7 @@ added:
 
 // func slideForward3x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward3x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward3x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -785,7 +813,7 @@ unsummed:
 
 // func slideForward3x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward3x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward3x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -936,7 +964,7 @@ unsummed:
 
 // func slideDepthwise3AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise3AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise3AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1035,20 +1063,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -1056,7 +1098,7 @@ added:
 
 // func slideForward4x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward4x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward4x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1176,7 +1218,7 @@ unsummed:
 
 // func slideForward4x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward4x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward4x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1344,7 +1386,7 @@ unsummed:
 
 // func slideDepthwise4AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise4AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise4AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1451,20 +1493,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -1472,7 +1528,7 @@ added:
 
 // func slideForward5x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward5x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward5x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1600,7 +1656,7 @@ unsummed:
 
 // func slideForward5x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward5x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward5x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1785,7 +1841,7 @@ unsummed:
 
 // func slideDepthwise5AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise5AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise5AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1900,20 +1956,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -1921,7 +1991,7 @@ added:
 
 // func slideForward6x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward6x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward6x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2057,7 +2127,7 @@ unsummed:
 
 // func slideForward6x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward6x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward6x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2259,7 +2329,7 @@ unsummed:
 
 // func slideDepthwise6AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise6AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise6AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2382,20 +2452,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -2403,7 +2487,7 @@ added:
 
 // func slideForward7x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward7x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward7x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2547,7 +2631,7 @@ unsummed:
 
 // func slideForward7x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward7x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward7x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2766,7 +2850,7 @@ unsummed:
 
 // func slideDepthwise7AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise7AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise7AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2897,20 +2981,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -2918,7 +3016,7 @@ added:
 
 // func slideForward8x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward8x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward8x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3070,7 +3168,7 @@ unsummed:
 
 // func slideForward8x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward8x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward8x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3306,7 +3404,7 @@ unsummed:
 
 // func slideDepthwise8AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise8AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise8AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -3445,20 +3543,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -3466,7 +3578,7 @@ added:
 
 // func slideForward9x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward9x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward9x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3626,7 +3738,7 @@ unsummed:
 
 // func slideForward9x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward9x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward9x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3879,7 +3991,7 @@ unsummed:
 
 // func slideDepthwise9AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise9AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise9AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -4026,20 +4138,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -4047,7 +4173,7 @@ added:
 
 // func slideForward10x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward10x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward10x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4215,7 +4341,7 @@ unsummed:
 
 // func slideForward10x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward10x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward10x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4485,7 +4611,7 @@ unsummed:
 
 // func slideDepthwise10AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise10AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise10AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -4640,20 +4766,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -4661,7 +4801,7 @@ added:
 
 // func slideForward11x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward11x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward11x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4837,7 +4977,7 @@ unsummed:
 
 // func slideForward11x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward11x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward11x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5124,7 +5264,7 @@ unsummed:
 
 // func slideDepthwise11AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise11AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise11AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -5287,20 +5427,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -5308,7 +5462,7 @@ added:
 
 // func slideForward12x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward12x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward12x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5492,7 +5646,7 @@ unsummed:
 
 // func slideForward12x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward12x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward12x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5796,7 +5950,7 @@ unsummed:
 
 // func slideDepthwise12AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise12AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise12AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -5967,20 +6121,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -5988,7 +6156,7 @@ added:
 
 // func slideForward13x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward13x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward13x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -6180,7 +6348,7 @@ unsummed:
 
 // func slideForward13x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward13x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward13x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -6501,7 +6669,7 @@ unsummed:
 
 // func slideDepthwise13AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise13AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise13AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -6680,20 +6848,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -6701,7 +6883,7 @@ added:
 
 // func slideForward14x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward14x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward14x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -6901,7 +7083,7 @@ unsummed:
 
 // func slideForward14x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward14x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideForward14x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -7239,7 +7421,7 @@ unsummed:
 
 // func slideDepthwise14AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise14AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwise14AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -7426,20 +7608,34 @@ unsummed:
 	ADDQ BX, slideArgs_weights(AX)
 	MOVQ slideArgs_bias(AX), BX
 	TESTQ BX, BX
-	JZ biased
-	ADDQ $64, slideArgs_bias(AX)
-biased:
+	JZ biasDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_bias(AX)
+biasDone:
 	MOVQ slideArgs_sums(AX), BX
 	TESTQ BX, BX
-	JZ summed
-	ADDQ $128, slideArgs_sums(AX)
-summed:
+	JZ sumsDone
+	ADDQ $128, BX
+	MOVQ BX, slideArgs_sums(AX)
+sumsDone:
+	MOVQ slideArgs_scale(AX), BX
+	TESTQ BX, BX
+	JZ scaleDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_scale(AX)
+scaleDone:
+	MOVQ slideArgs_shift(AX), BX
+	TESTQ BX, BX
+	JZ shiftDone
+	ADDQ $64, BX
+	MOVQ BX, slideArgs_shift(AX)
+shiftDone:
 	MOVQ slideArgs_residual(AX), BX
 	TESTQ BX, BX
-	JZ added
-	MOVQ slideArgs_residualNext(AX), BX
-	ADDQ BX, slideArgs_residual(AX)
-added:
+	JZ residualDone
+	ADDQ slideArgs_residualNext(AX), BX
+	MOVQ BX, slideArgs_residual(AX)
+residualDone:
 	DECQ slideArgs_outs(AX)
 	JNZ out
 	VZEROUPPER
@@ -7447,7 +7643,7 @@ added:
 
 // func slideGrad16x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad16x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad16x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -7587,7 +7783,7 @@ col:
 
 // func slideGrad8x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad8x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad8x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -7687,7 +7883,7 @@ col:
 
 // func slideGrad8x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad8x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad8x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -7820,7 +8016,7 @@ col:
 
 // func slideGrad4x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad4x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad4x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -7900,7 +8096,7 @@ col:
 
 // func slideGrad4x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad4x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad4x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -7997,7 +8193,7 @@ col:
 
 // func slideGrad3x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad3x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad3x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8072,7 +8268,7 @@ col:
 
 // func slideGrad3x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad3x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad3x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8160,7 +8356,7 @@ col:
 
 // func slideGrad2x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad2x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad2x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8230,7 +8426,7 @@ col:
 
 // func slideGrad2x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad2x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad2x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8309,7 +8505,7 @@ col:
 
 // func slideGrad1x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad1x1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad1x1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8374,7 +8570,7 @@ col:
 
 // func slideGrad1x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad1x2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideGrad1x2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8444,7 +8640,7 @@ col:
 
 // func slideDepthwiseGrad1AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad1AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad1AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -8519,7 +8715,7 @@ next:
 
 // func slideDepthwiseGrad2AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad2AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad2AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -8609,7 +8805,7 @@ next:
 
 // func slideDepthwiseGrad3AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad3AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad3AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -8714,7 +8910,7 @@ next:
 
 // func slideDepthwiseGrad4AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad4AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad4AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -8834,7 +9030,7 @@ next:
 
 // func slideDepthwiseGrad5AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad5AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad5AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -8969,7 +9165,7 @@ next:
 
 // func slideDepthwiseGrad6AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad6AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad6AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -9081,7 +9277,7 @@ next:
 
 // func slideDepthwiseGrad7AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad7AVX512(SB), NOSPLIT, $0-304
+TEXT ·slideDepthwiseGrad7AVX512(SB), NOSPLIT, $0-336
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9

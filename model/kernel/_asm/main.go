@@ -13,20 +13,22 @@ import (
 
 // generators maps each assembly file to what writes it.
 var generators = map[string]func(*file){
-	"winograd_avx512_amd64.s":    winogradAVX512,
-	"winograd_avx2_amd64.s":      winogradAVX2,
-	"elementwise_avx512_amd64.s": elementwiseAVX512,
-	"elementwise_avx2_amd64.s":   elementwiseAVX2,
-	"sparse_avx512_amd64.s":      sparseAVX512,
-	"sparse_avx2_amd64.s":        sparseAVX2,
-	"slide_avx512_amd64.s":       slideAVX512,
-	"slide_avx2_amd64.s":         slideAVX2,
-	"direct_avx512_amd64.s":      directAVX512,
-	"direct_avx2_amd64.s":        directAVX2,
-	"integer_avx512_amd64.s":     integerAVX512,
-	"integer_avx2_amd64.s":       integerAVX2,
-	"peak_avx512_amd64.s":        peakAVX512,
-	"peak_avx2_amd64.s":          peakAVX2,
+	"winograd_avx512_amd64.s":      winogradAVX512,
+	"winograd_avx2_amd64.s":        winogradAVX2,
+	"elementwise_avx512_amd64.s":   elementwiseAVX512,
+	"elementwise_avx2_amd64.s":     elementwiseAVX2,
+	"sparse_avx512_amd64.s":        sparseAVX512,
+	"sparse_avx2_amd64.s":          sparseAVX2,
+	"slide_avx512_amd64.s":         slideAVX512,
+	"slide_avx2_amd64.s":           slideAVX2,
+	"slide_integer_avx512_amd64.s": slideIntegerAVX512,
+	"slide_integer_avx2_amd64.s":   slideIntegerAVX2,
+	"direct_avx512_amd64.s":        directAVX512,
+	"direct_avx2_amd64.s":          directAVX2,
+	"integer_avx512_amd64.s":       integerAVX512,
+	"integer_avx2_amd64.s":         integerAVX2,
+	"peak_avx512_amd64.s":          peakAVX512,
+	"peak_avx2_amd64.s":            peakAVX2,
 }
 
 func main() {

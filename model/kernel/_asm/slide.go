@@ -4,7 +4,7 @@ import "fmt"
 
 // Kernels of general convolutions take their arguments by value, a slideArgs,
 // and use its counters and pointers up. The size of a slideArgs:
-const slideSize = 304
+const slideSize = 336
 
 // arg addresses an argument.
 func arg(name string) string { return "slideArgs_" + name + "(AX)" }
@@ -179,6 +179,15 @@ func (s slideTile) finish(f *file) {
 // many pixels: one tile in each row, or in each pair of rows. Per channel and
 // tap, a pixel is broadcast once and serves all vectors of outputs.
 func slideForward(f *file, s slideTile, name string) {
+	n := (s.pixels + 1) * s.perPixel
+	broadcasts := &rotation{regs: s.regs(n, min(s.count-n, 6))}
+	s.convolve(f, name, 4, "VMOVUPS", func(at string, w, accs []string) { s.fma(f, at, broadcasts, w, accs) }, s.finish)
+}
+
+// convolve writes a forward kernel around product, which adds the products of
+// one pixel's channel, or group of channels, and each weight to an accumulator.
+// Channels, or groups, are step bytes long; move loads their weights.
+func (s slideTile) convolve(f *file, name string, step int, move string, product func(at string, w, accs []string), finish func(f *file)) {
 	f.slideFn(name, "y = epilogue(Σ w·x) for one column of tiles")
 	f.loadArg("dst", "DI")
 	f.loadArg("srcCol", "R8")
@@ -207,25 +216,28 @@ func slideForward(f *file, s slideTile, name string) {
 	first, second := run{"BX", "R8", "R9", "R10"}, run{"CX", "R8", "R9", "R10"}
 	n := s.pixels * s.perPixel
 	w := s.regs(n, s.perPixel)
-	f.p("\tVMOVUPS (DX), %s", w[0])
+	bytes := s.bytes()
+	if move != "VMOVUPS" {
+		bytes /= 2 // widened
+	}
+	f.p("\t%s (DX), %s", move, w[0])
 	for i := 1; i < s.perPixel; i++ {
 		if s.halves {
-			f.p("\tVMOVUPS %d(DX), %s", i*s.bytes(), w[i])
+			f.p("\t%s %d(DX), %s", move, i*bytes, w[i])
 		} else {
-			f.p("\tVMOVUPS (DX)(R14*1), %s", w[i])
+			f.p("\t%s (DX)(R14*1), %s", move, w[i])
 		}
 	}
-	broadcasts := &rotation{regs: s.regs(n+s.perPixel, min(s.count-n-s.perPixel, 6))}
 	for t := range s.pixels {
 		accs := make([]string, s.perPixel)
 		for i := range accs {
 			accs[i] = s.acc(t, i)
 		}
-		s.fma(f, s.at(first, second, t, 0), broadcasts, w, accs)
+		product(s.at(first, second, t, 0), w, accs)
 	}
 	f.addArg("wChannel", "DX")
-	f.p("\tADDQ $4, BX")
-	f.p("\tADDQ $4, CX")
+	f.p("\tADDQ $%d, BX", step)
+	f.p("\tADDQ $%d, CX", step)
 	f.p("\tDECQ R11")
 	f.p("\tJNZ channel")
 	f.addArg("tapCol", "SI")
@@ -240,7 +252,7 @@ func slideForward(f *file, s slideTile, name string) {
 	f.addArg("wBlockNext", "R15")
 	f.p("\tDECQ %s", arg("blocksLeft"))
 	f.p("\tJNZ block")
-	s.finish(f)
+	finish(f)
 	f.advance("src", "srcRow", "BX")
 	f.addArg("dstRow", "DI")
 	f.p("\tDECQ %s", arg("rows"))
@@ -252,6 +264,23 @@ func slideForward(f *file, s slideTile, name string) {
 // slideDepthwise writes a depthwise convolution's forward kernel for tiles of so
 // many pixels, through all rows of several blocks of channels.
 func slideDepthwise(f *file, s slideTile, name string) {
+	n := s.pixels * s.perPixel
+	w := s.regs(n, s.perPixel)
+	s.depthwise(f, name, func(first, second run) {
+		for i := range s.perPixel {
+			f.p("\tVMOVUPS %d(DX), %s", i*s.bytes(), w[i])
+		}
+		for t := range s.pixels {
+			for i := range s.perPixel {
+				f.p("\tVFMADD231PS %s, %s, %s", s.at(first, second, t, i*s.bytes()), w[i], s.acc(t, i))
+			}
+		}
+	}, s.finish)
+}
+
+// depthwise writes a depthwise kernel around products, which adds one tap's
+// products to all accumulators.
+func (s slideTile) depthwise(f *file, name string, products func(first, second run), finish func(f *file)) {
 	f.slideFn(name, "y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks")
 	f.loadArg("srcCol", "R8")
 	f.steps("R8", "R9", "R10")
@@ -269,17 +298,7 @@ func slideDepthwise(f *file, s slideTile, name string) {
 	f.p("tapRow:")
 	f.loadArg("tapCols", "R12")
 	f.p("tap:")
-	first, second := run{"SI", "R8", "R9", "R10"}, run{"CX", "R8", "R9", "R10"}
-	n := s.pixels * s.perPixel
-	w := s.regs(n, s.perPixel)
-	for i := range s.perPixel {
-		f.p("\tVMOVUPS %d(DX), %s", i*s.bytes(), w[i])
-	}
-	for t := range s.pixels {
-		for i := range s.perPixel {
-			f.p("\tVFMADD231PS %s, %s, %s", s.at(first, second, t, i*s.bytes()), w[i], s.acc(t, i))
-		}
-	}
+	products(run{"SI", "R8", "R9", "R10"}, run{"CX", "R8", "R9", "R10"})
 	f.addArg("tapCol", "SI")
 	f.addArg("tapCol", "CX")
 	f.addArg("wCol", "DX")
@@ -290,7 +309,7 @@ func slideDepthwise(f *file, s slideTile, name string) {
 	f.addArg("wRowNext", "DX")
 	f.p("\tDECQ R13")
 	f.p("\tJNZ tapRow")
-	s.finish(f)
+	finish(f)
 	f.addArg("srcRow", "R15")
 	f.addArg("dstRow", "DI")
 	f.p("\tDECQ R14")
@@ -298,21 +317,18 @@ func slideDepthwise(f *file, s slideTile, name string) {
 	f.advance("src", "srcPlaneNext", "BX")
 	f.advance("dst", "dstPlane", "BX")
 	f.advance("weights", "wOut", "BX")
-	f.p("\tMOVQ %s, BX", arg("bias"))
-	f.p("\tTESTQ BX, BX")
-	f.p("\tJZ biased")
-	f.p("\tADDQ $64, %s", arg("bias"))
-	f.p("biased:")
-	f.p("\tMOVQ %s, BX", arg("sums"))
-	f.p("\tTESTQ BX, BX")
-	f.p("\tJZ summed")
-	f.p("\tADDQ $128, %s", arg("sums"))
-	f.p("summed:")
-	f.p("\tMOVQ %s, BX", arg("residual"))
-	f.p("\tTESTQ BX, BX")
-	f.p("\tJZ added")
-	f.advance("residual", "residualNext", "BX")
-	f.p("added:")
+	for _, next := range [][2]string{{"bias", "$64"}, {"sums", "$128"}, {"scale", "$64"}, {"shift", "$64"}, {"residual", ""}} {
+		f.loadArg(next[0], "BX") // nil stays nil
+		f.p("\tTESTQ BX, BX")
+		f.p("\tJZ %sDone", next[0])
+		if next[0] == "residual" {
+			f.addArg("residualNext", "BX")
+		} else {
+			f.p("\tADDQ %s, BX", next[1])
+		}
+		f.p("\tMOVQ BX, %s", arg(next[0]))
+		f.p("%sDone:", next[0])
+	}
 	f.p("\tDECQ %s", arg("outs"))
 	f.p("\tJNZ out")
 	f.p("\tVZEROUPPER")
