@@ -19,7 +19,7 @@ func TestMistakes(t *testing.T) {
 		want     string
 	}{
 		{"unknown key", "prune:\n  targts: [0.5]\n", nil, `e.yaml:2:3: unknown key "prune.targts" (did you mean "targets"?); known here: targets, edge_share, edge_until`},
-		{"unknown group", "pruning:\n  targets: [0.5]\n", nil, `e.yaml:1:1: unknown key "pruning"; known here: seed,`},
+		{"unknown group", "pruning:\n  targets: [0.5]\n", nil, `e.yaml:1:1: unknown key "pruning"; known here: about, seed,`},
 		{"text for a number", "dense:\n  batch: many\n", nil, `e.yaml:2:10: dense.batch is "many": want a whole number`},
 		{"fraction for a count", "dense:\n  batch: 1.5\n", nil, `e.yaml:2:10: dense.batch is "1.5": want a whole number`},
 		{"text within a list", "prune:\n  targets: [0.5, x]\n", nil, `e.yaml:2:18: prune.targets[1] is "x": want a number`},

@@ -3,7 +3,7 @@
 //
 // An experiment is one YAML document. What it leaves out has the value that
 // Defaults gives it; an unknown key, a wrong type or an impossible value is an
-// error that names the key and its line and column. Three experiments are
+// error that names the key and its line and column. Some experiments are
 // built in (see Presets). The resolved experiment, defaults filled in, can be
 // written back as YAML and read again to the same value.
 package configs
@@ -13,7 +13,10 @@ package configs
 type Experiment struct {
 	// Name is the preset's or the file's without extension. It is not part of
 	// the document.
-	Name     string   `yaml:"-"`
+	Name string `yaml:"-"`
+	// About says in plain sentences what the experiment is for, what it can be
+	// expected to reach and what it gives up. It decides nothing.
+	About    string   `yaml:"about,omitempty"`
 	Seed     uint64   `yaml:"seed"` // of every random choice but the images drawn
 	Data     Data     `yaml:"data"`
 	Model    Model    `yaml:"model"`
@@ -145,7 +148,11 @@ const (
 type Gate struct {
 	MinTop1 float64 `yaml:"min_top1"` // fraction
 	MaxDrop float64 `yaml:"max_drop"` // against the dense network, fraction
-	Split   string  `yaml:"split"`    // Validation or Test
+	// FallbackDrop is the drop that is allowed instead of MinTop1 where the dense
+	// network is not at least this far above it, because MinTop1 would then be out
+	// of reach; 0 holds to MinTop1 whatever the dense network reaches.
+	FallbackDrop float64 `yaml:"fallback_drop"`
+	Split        string  `yaml:"split"` // Validation or Test
 }
 
 // The observers of activations.

@@ -33,6 +33,7 @@ func (e Experiment) Validate() error {
 		e.distill,
 		func() *ValueError { return share("gate.min_top1", e.Gate.MinTop1) },
 		func() *ValueError { return share("gate.max_drop", e.Gate.MaxDrop) },
+		func() *ValueError { return share("gate.fallback_drop", e.Gate.FallbackDrop) },
 		func() *ValueError { return oneOf("gate.split", e.Gate.Split, Validation, Test) },
 		e.gate,
 		func() *ValueError { return oneOf("quantize.recipe", e.Quantize.Recipe, Recipes()...) },

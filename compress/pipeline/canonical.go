@@ -37,7 +37,7 @@ func Canonical(body Body) (Body, bool) {
 		return b, !b.Asked
 	case Scales:
 		return b, !b.Asked
-	case RoundStarted, Sparsity, Quantized:
+	case Decided, RoundStarted, Sparsity, Quantized:
 		return b, true
 	case RunDone:
 		b.Seconds = 0

@@ -56,6 +56,10 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[Continued](data)
 	case "data_read":
 		return decodeAs[DataRead](data)
+	case "outlook":
+		return decodeAs[Outlook](data)
+	case "decided":
+		return decodeAs[Decided](data)
 	case "stage_started":
 		return decodeAs[StageStarted](data)
 	case "stage_done":

@@ -21,6 +21,8 @@ func bodies() []Body {
 			Weights: 1, MACs: 2, Seed: math.MaxUint64, Threads: 3, Kernel: "go", Targets: []float64{0.3}, Sizes: []int{1}, Observers: []string{"min-max"}, Gate: "none"},
 		Continued{GlobalStep: 1, Checkpoint: "c", Removed: 2},
 		DataRead{Dataset: "cifar10", Note: "JPEG copy", Source: "s", Train: 1, Validation: 2, Test: 3},
+		Outlook{Parts: []OutlookPart{{Name: "dense", Epochs: 10, Seconds: 300, Cached: true}, {Name: "round 1", Epochs: 1.5, Seconds: 45}}, Seconds: 400, ImagesPerSec: 1234},
+		Decided{About: "gate", Text: "t", Gate: "g"},
 		StageStarted{Stage: StagePrune, Round: 1, Text: "t"},
 		StageDone{Stage: StagePrune, Round: 1, Seconds: 0.5},
 		Planned{Stage: StageDense, Round: 1, Bytes: 262144000},

@@ -71,6 +71,7 @@ func (r *runner) weights() (*model.Graph, error) {
 func (r *runner) denseStage() error {
 	r.eval = model.NewEvaluator(r.net, r.engine, evaluationBatch)
 	if r.past.dense {
+		r.gate, _ = r.chooseGate()
 		return nil
 	}
 	var done func()
@@ -100,6 +101,11 @@ func (r *runner) denseStage() error {
 	}
 	if err := r.allScales(); err != nil {
 		return err
+	}
+	gate, why := r.chooseGate()
+	if why != "" {
+		r.gate = gate
+		r.hub.Publish(Decided{About: "gate", Text: why, Gate: gate.String()})
 	}
 	done()
 	if r.control.stopAfter {

@@ -77,6 +77,31 @@ type DataRead struct {
 	Test       int    `json:"test"`
 }
 
+// Outlook tells before the first step how long the parts of the run will take:
+// from training steps and an evaluation that were timed on this machine, on a
+// copy of the network.
+type Outlook struct {
+	Parts        []OutlookPart `json:"parts"` // in the run's order
+	Seconds      float64       `json:"seconds"`
+	ImagesPerSec float64       `json:"images_per_s"` // while training
+}
+
+// OutlookPart is one part of a run.
+type OutlookPart struct {
+	Name    string  `json:"name"` // "dense", "round 1", "quantize" or "sweep"
+	Epochs  float64 `json:"epochs"`
+	Seconds float64 `json:"seconds"`
+	Cached  bool    `json:"cached,omitempty"` // an earlier run's network is taken
+}
+
+// Decided is a choice that the run made in place of what the experiment asks
+// for, and why.
+type Decided struct {
+	About string `json:"about"` // "gate"
+	Text  string `json:"text"`  // a sentence with the numbers
+	Gate  string `json:"gate"`  // the gate from here on, in words
+}
+
 // LayerInfo describes one layer that has weights.
 type LayerInfo struct {
 	Name    string `json:"name"`  // PyTorch's, as layer2.0.conv1
@@ -373,6 +398,8 @@ type RunDone struct {
 func (RunStarted) Kind() string       { return "run_started" }
 func (Continued) Kind() string        { return "continued" }
 func (DataRead) Kind() string         { return "data_read" }
+func (Outlook) Kind() string          { return "outlook" }
+func (Decided) Kind() string          { return "decided" }
 func (StageStarted) Kind() string     { return "stage_started" }
 func (StageDone) Kind() string        { return "stage_done" }
 func (Planned) Kind() string          { return "planned" }

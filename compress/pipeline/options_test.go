@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -42,6 +44,34 @@ func TestOptionsResume(t *testing.T) {
 			}
 		}
 		again.Close()
+	}
+}
+
+// TestCarriedRun stops a run, moves its folder as to another machine, and goes on
+// there with another number of threads.
+func TestCarriedRun(t *testing.T) {
+	want, events := reference(t)
+	r := create(t, tiny(t))
+	stopAt(t, r, tinyParts(), func(b Body) bool { s, ok := b.(StepDone); return ok && s.Round == 1 && s.Step == 2 })
+	carried := Folder(filepath.Join(t.TempDir(), "another", "place"))
+	if err := os.CopyFS(string(carried), os.DirFS(string(r.Folder))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(string(r.Folder)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Continue(carried)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	again.Experiment.Engine.Threads = 3
+	if again.past.step == nil {
+		t.Error("it does not go on inside the round")
+	}
+	_, resumed := do(t, again, tinyParts())
+	if have := journalHash(t, carried); have != want {
+		t.Errorf("the journal differs:\n%s", firstDifference(events, resumed))
 	}
 }
 

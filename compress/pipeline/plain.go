@@ -105,6 +105,10 @@ func line(body Body) string {
 			name += " (" + b.Note + ")"
 		}
 		return fmt.Sprintf("data %s: %s training, %s validation and %s test images, %s", name, thousands(b.Train), thousands(b.Validation), thousands(b.Test), b.Source)
+	case Outlook:
+		return b.String()
+	case Decided:
+		return "decided: " + b.Text
 	case Planned:
 		return fmt.Sprintf("%s takes %s of memory, planned once", stageName(b.Stage, b.Round), megabytes(b.Bytes))
 	case Continued:

@@ -75,7 +75,7 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 	}
 	result := Result{
 		Schema: Schema, Name: s.Started.Name, Experiment: s.Started.Experiment, Dataset: s.Dataset(), Network: s.Started.Network,
-		Seed: s.Started.Seed, Kernel: s.Started.Kernel, Threads: s.Started.Threads, Planned: s.Planned, Gate: s.Started.Gate,
+		Seed: s.Started.Seed, Kernel: s.Started.Kernel, Threads: s.Started.Threads, Planned: s.Planned, Gate: s.Gate(),
 		Begun: s.Begun.UTC(), Rounds: s.Rounds, Quantized: s.Quantized, Points: s.Points, Journal: hash,
 	}
 	if s.Done != nil {
@@ -108,6 +108,12 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 // the charts' pictures, beside the text charts.
 func Markdown(w io.Writer, s *State, settings []byte, hash string, images []string) {
 	heading(w, s)
+	if len(s.Decisions) > 0 {
+		fmt.Fprint(w, "\n## Decisions\n\n")
+		for _, d := range s.Decisions {
+			fmt.Fprintf(w, "- %s\n", d.Text)
+		}
+	}
 	roundTable(w, s)
 	quantizedTable(w, s)
 	pointTable(w, s)
@@ -141,6 +147,9 @@ func heading(w io.Writer, s *State) {
 	if s.Planned > 0 {
 		fmt.Fprintf(w, " Training takes %s of memory.", megabytes(s.Planned))
 	}
+	if s.Outlook != nil {
+		fmt.Fprintf(w, " Before its first step it expected to take %s.", duration(s.Outlook.Seconds))
+	}
 	if s.Continued > 0 {
 		fmt.Fprintf(w, " Continued %d times after an interruption.", s.Continued)
 	}
@@ -169,7 +178,7 @@ func roundTable(w io.Writer, s *State) {
 	if len(s.Rounds) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n## Pruning\n\nTarget: share of the ranked weights. Sparsity: share of all %s weights. Top-1 on the test split. Gate: %s.\n\n", thousands(s.Started.Weights), s.Started.Gate)
+	fmt.Fprintf(w, "\n## Pruning\n\nTarget: share of the ranked weights. Sparsity: share of all %s weights. Top-1 on the test split. Gate: %s.\n\n", thousands(s.Started.Weights), s.Gate())
 	fmt.Fprint(w, "| round | target | sparsity | top-1 | against dense | epochs | seconds | gate | checkpoint (SHA-256) |\n|---:|---:|---:|---:|---:|---:|---:|---|---|\n")
 	for _, r := range s.Rounds {
 		verdict := "passed"

@@ -99,6 +99,9 @@ func (r *runner) run() error {
 	if err := r.readData(); err != nil {
 		return err
 	}
+	if err := r.lookAhead(); err != nil {
+		return err
+	}
 	if err := r.denseStage(); err != nil {
 		return err
 	}
@@ -115,6 +118,9 @@ func (r *runner) open() error {
 		return r.continued()
 	}
 	r.hub.Publish(r.started())
+	if r.e.About != "" {
+		r.log("info", "%s", r.e.About)
+	}
 	return nil
 }
 

@@ -15,7 +15,8 @@ type State struct {
 
 	Started *RunStarted
 	Data    *DataRead
-	Stage   string // in progress, empty between stages
+	Outlook *Outlook // nil where nothing is trained
+	Stage   string   // in progress, empty between stages
 	Round   int
 	Current *RoundStarted // the round in progress
 	Step    *StepDone     // the newest
@@ -33,6 +34,7 @@ type State struct {
 	Planned     int64 // bytes that training takes, as the newest Planned says
 	Files       []Saved
 	Notes       []Note
+	Decisions   []Decided
 	Problems    []Log // warnings and errors
 
 	Paused    bool
@@ -56,6 +58,10 @@ func (s *State) Apply(e Event) {
 		s.Done, s.Paused = nil, false
 	case DataRead:
 		s.Data = &b
+	case Outlook:
+		s.Outlook = &b
+	case Decided:
+		s.Decisions = append(s.Decisions, b)
 	case StageStarted:
 		s.Stage, s.Round = b.Stage, b.Round
 	case StageDone:
@@ -113,6 +119,14 @@ func (s *State) Dataset() string {
 	return s.Started.Dataset
 }
 
+// Gate returns the gate that rounds are held to, in words.
+func (s *State) Gate() string {
+	if n := len(s.Decisions); n > 0 {
+		return s.Decisions[n-1].Gate
+	}
+	return s.Started.Gate
+}
+
 // Evaluation returns the newest measurement of that name, as "dense", on a
 // split, or nil.
 func (s *State) Evaluation(what, split string) *Evaluated {
@@ -144,6 +158,7 @@ func (s *State) clone() State {
 	c.Points = slices.Clone(s.Points)
 	c.Files = slices.Clone(s.Files)
 	c.Notes = slices.Clone(s.Notes)
+	c.Decisions = slices.Clone(s.Decisions)
 	c.Problems = slices.Clone(s.Problems)
 	return c
 }

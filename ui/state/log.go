@@ -57,6 +57,10 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	switch b := e.Body.(type) {
 	case pipeline.RunStarted:
 		text = fmt.Sprintf("%s started: %s on %s, seed %d, %d threads, %s kernels", b.Experiment, b.Network, b.Dataset, b.Seed, b.Threads, b.Kernel)
+	case pipeline.Outlook:
+		text = b.String()
+	case pipeline.Decided:
+		level, text = "warn", b.Text
 	case pipeline.Continued:
 		text = fmt.Sprintf("continued from step %d", b.GlobalStep)
 		if b.Checkpoint != "" {

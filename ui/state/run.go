@@ -173,6 +173,8 @@ func (r *Run) fold(e pipeline.Event) {
 		r.Info = b
 	case pipeline.DataRead:
 		r.Data = b
+	case pipeline.Decided:
+		r.Info.Gate = b.Gate
 	case pipeline.Continued:
 		// What the process before was asked for, this one does not know of.
 		r.Status, r.Reason, r.Stopping, r.PauseAt, r.asked = Running, "", false, 0, nil
