@@ -41,19 +41,32 @@ func (s *Set) MaxPoolCodes(p Pool, y, x []uint8) {
 
 // maxPoolCodesGo is the definition of MaxPoolCodes.
 func maxPoolCodesGo(p Pool, y, x []uint8) {
-	p.eachClipped(func(at, block, top, left, bottom, right int) {
-		var best [Lanes]uint8
-		for iy := top; iy < bottom; iy++ {
-			from := p.In.At(block*Lanes, iy, left)
-			for range right - left {
-				for i, v := range (*[Lanes]uint8)(x[from:]) {
-					best[i] = max(best[i], v)
+	maxPoolCodesEdges(p, y, x, 0, 0, 0, 0)
+}
+
+// maxPoolCodesEdges leaves the outputs from (top, left) to before (bottom,
+// right) out.
+func maxPoolCodesEdges(p Pool, y, x []uint8, top, left, bottom, right int) {
+	for block := range p.Out.C / Lanes {
+		for oy := range p.Out.H {
+			for ox := 0; ox < p.Out.W; ox++ {
+				if oy >= top && oy < bottom && ox == left && right > left {
+					ox = right - 1
+					continue
 				}
-				from += Lanes
+				iy, ix := oy*p.Stride-p.Top, ox*p.Stride-p.Left
+				var best [Lanes]uint8
+				for ky := max(0, -iy); ky < min(p.Kernel, p.In.H-iy); ky++ {
+					for kx := max(0, -ix); kx < min(p.Kernel, p.In.W-ix); kx++ {
+						for i, v := range (*[Lanes]uint8)(x[p.In.At(block*Lanes, iy+ky, ix+kx):]) {
+							best[i] = max(best[i], v)
+						}
+					}
+				}
+				*(*[Lanes]uint8)(y[p.Out.At(block*Lanes, oy, ox):]) = best
 			}
 		}
-		*(*[Lanes]uint8)(y[at:]) = best
-	})
+	}
 }
 
 // eachClipped visits every window: its output's offset, its block of channels,

@@ -29,6 +29,8 @@ type slideArgs struct {
 	scale, shift             unsafe.Pointer // of codes: factors and terms for each channel
 	zero, low, top           int32          // of codes: the output's zero point and bounds
 	_                        int32
+	arg                      unsafe.Pointer // of a max pool: the places of maxima, 16 bytes for each pixel
+	argRow                   int
 
 	blocksLeft, tapSrc, rowSrc, rowDst int // the kernels' own
 }
@@ -108,6 +110,11 @@ func (s slide) tiles(most int, run func(t tile)) {
 		}
 		return
 	}
+	s.columns(most, run)
+}
+
+// columns is tiles with tiles of one row only.
+func (s slide) columns(most int, run func(t tile)) {
 	n := (s.cols + most - 1) / most
 	x := 0
 	for i := range n {

@@ -6,7 +6,7 @@
 
 // func slideForward1AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward1AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideForward1AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -117,7 +117,7 @@ unsummed:
 
 // func slideDepthwise1AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise1AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise1AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -249,7 +249,7 @@ residualDone:
 
 // func slideForward2AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward2AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideForward2AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -377,7 +377,7 @@ unsummed:
 
 // func slideDepthwise2AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise2AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise2AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -525,7 +525,7 @@ residualDone:
 
 // func slideForward3AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward3AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideForward3AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -670,7 +670,7 @@ unsummed:
 
 // func slideDepthwise3AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise3AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise3AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -834,7 +834,7 @@ residualDone:
 
 // func slideForward4AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward4AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideForward4AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -996,7 +996,7 @@ unsummed:
 
 // func slideDepthwise4AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise4AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise4AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1176,7 +1176,7 @@ residualDone:
 
 // func slideForward5AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward5AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideForward5AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1355,7 +1355,7 @@ unsummed:
 
 // func slideDepthwise5AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise5AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise5AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1551,7 +1551,7 @@ residualDone:
 
 // func slideForward6AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward6AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideForward6AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1747,7 +1747,7 @@ unsummed:
 
 // func slideDepthwise6AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise6AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise6AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1959,7 +1959,7 @@ residualDone:
 
 // func slideGrad4AVX2(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad4AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideGrad4AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -2056,7 +2056,7 @@ col:
 
 // func slideGrad3AVX2(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad3AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideGrad3AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -2144,7 +2144,7 @@ col:
 
 // func slideGrad2AVX2(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad2AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideGrad2AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -2223,7 +2223,7 @@ col:
 
 // func slideGrad1AVX2(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad1AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideGrad1AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -2293,7 +2293,7 @@ col:
 
 // func slideDepthwiseGrad1AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad1AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad1AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2368,7 +2368,7 @@ next:
 
 // func slideDepthwiseGrad2AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad2AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad2AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2458,7 +2458,7 @@ next:
 
 // func slideDepthwiseGrad3AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad3AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad3AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2543,7 +2543,7 @@ next:
 
 // func slideDepthwiseGrad4AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad4AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad4AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2637,7 +2637,7 @@ next:
 
 // func slideDepthwiseGrad5AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad5AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad5AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2740,7 +2740,7 @@ next:
 
 // func slideDepthwiseGrad6AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad6AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad6AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2816,7 +2816,7 @@ next:
 
 // func slideDepthwiseGrad7AVX2(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad7AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad7AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9

@@ -6,7 +6,7 @@
 
 // func slideForward1x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward1x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward1x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -102,7 +102,7 @@ unsummed:
 
 // func slideForward1x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward1x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward1x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -219,7 +219,7 @@ unsummed:
 
 // func slideDepthwise1AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -337,7 +337,7 @@ residualDone:
 
 // func slideForward2x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward2x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward2x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -441,7 +441,7 @@ unsummed:
 
 // func slideForward2x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward2x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward2x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -575,7 +575,7 @@ unsummed:
 
 // func slideDepthwise2AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -701,7 +701,7 @@ residualDone:
 
 // func slideForward3x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward3x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward3x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -813,7 +813,7 @@ unsummed:
 
 // func slideForward3x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward3x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward3x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -964,7 +964,7 @@ unsummed:
 
 // func slideDepthwise3AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise3AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise3AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1098,7 +1098,7 @@ residualDone:
 
 // func slideForward4x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward4x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward4x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1218,7 +1218,7 @@ unsummed:
 
 // func slideForward4x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward4x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward4x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1386,7 +1386,7 @@ unsummed:
 
 // func slideDepthwise4AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise4AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise4AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1528,7 +1528,7 @@ residualDone:
 
 // func slideForward5x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward5x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward5x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1656,7 +1656,7 @@ unsummed:
 
 // func slideForward5x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward5x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward5x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1841,7 +1841,7 @@ unsummed:
 
 // func slideDepthwise5AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise5AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise5AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1991,7 +1991,7 @@ residualDone:
 
 // func slideForward6x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward6x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward6x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2127,7 +2127,7 @@ unsummed:
 
 // func slideForward6x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward6x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward6x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2329,7 +2329,7 @@ unsummed:
 
 // func slideDepthwise6AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise6AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise6AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2487,7 +2487,7 @@ residualDone:
 
 // func slideForward7x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward7x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward7x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2631,7 +2631,7 @@ unsummed:
 
 // func slideForward7x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward7x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward7x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2850,7 +2850,7 @@ unsummed:
 
 // func slideDepthwise7AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise7AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise7AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -3016,7 +3016,7 @@ residualDone:
 
 // func slideForward8x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward8x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward8x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3168,7 +3168,7 @@ unsummed:
 
 // func slideForward8x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward8x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward8x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3404,7 +3404,7 @@ unsummed:
 
 // func slideDepthwise8AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise8AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise8AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -3578,7 +3578,7 @@ residualDone:
 
 // func slideForward9x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward9x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward9x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3738,7 +3738,7 @@ unsummed:
 
 // func slideForward9x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward9x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward9x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3991,7 +3991,7 @@ unsummed:
 
 // func slideDepthwise9AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise9AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise9AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -4173,7 +4173,7 @@ residualDone:
 
 // func slideForward10x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward10x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward10x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4341,7 +4341,7 @@ unsummed:
 
 // func slideForward10x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward10x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward10x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4611,7 +4611,7 @@ unsummed:
 
 // func slideDepthwise10AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise10AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise10AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -4801,7 +4801,7 @@ residualDone:
 
 // func slideForward11x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward11x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward11x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4977,7 +4977,7 @@ unsummed:
 
 // func slideForward11x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward11x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward11x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5264,7 +5264,7 @@ unsummed:
 
 // func slideDepthwise11AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise11AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise11AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -5462,7 +5462,7 @@ residualDone:
 
 // func slideForward12x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward12x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward12x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5646,7 +5646,7 @@ unsummed:
 
 // func slideForward12x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward12x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward12x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5950,7 +5950,7 @@ unsummed:
 
 // func slideDepthwise12AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise12AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise12AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -6156,7 +6156,7 @@ residualDone:
 
 // func slideForward13x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward13x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward13x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -6348,7 +6348,7 @@ unsummed:
 
 // func slideForward13x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward13x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward13x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -6669,7 +6669,7 @@ unsummed:
 
 // func slideDepthwise13AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise13AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise13AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -6883,7 +6883,7 @@ residualDone:
 
 // func slideForward14x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward14x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward14x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -7083,7 +7083,7 @@ unsummed:
 
 // func slideForward14x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideForward14x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideForward14x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -7421,7 +7421,7 @@ unsummed:
 
 // func slideDepthwise14AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideDepthwise14AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwise14AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -7643,7 +7643,7 @@ residualDone:
 
 // func slideGrad16x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad16x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad16x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -7783,7 +7783,7 @@ col:
 
 // func slideGrad8x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad8x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad8x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -7883,7 +7883,7 @@ col:
 
 // func slideGrad8x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad8x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad8x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8016,7 +8016,7 @@ col:
 
 // func slideGrad4x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad4x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad4x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8096,7 +8096,7 @@ col:
 
 // func slideGrad4x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad4x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad4x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8193,7 +8193,7 @@ col:
 
 // func slideGrad3x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad3x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad3x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8268,7 +8268,7 @@ col:
 
 // func slideGrad3x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad3x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad3x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8356,7 +8356,7 @@ col:
 
 // func slideGrad2x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad2x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad2x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8426,7 +8426,7 @@ col:
 
 // func slideGrad2x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad2x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad2x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8505,7 +8505,7 @@ col:
 
 // func slideGrad1x1AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad1x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad1x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8570,7 +8570,7 @@ col:
 
 // func slideGrad1x2AVX512(a slideArgs)
 // dw += Σ dy·x for all taps and groups of channels of one block
-TEXT ·slideGrad1x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideGrad1x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	MOVQ slideArgs_dstCol(AX), R9
@@ -8640,7 +8640,7 @@ col:
 
 // func slideDepthwiseGrad1AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -8715,7 +8715,7 @@ next:
 
 // func slideDepthwiseGrad2AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -8805,7 +8805,7 @@ next:
 
 // func slideDepthwiseGrad3AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad3AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad3AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -8910,7 +8910,7 @@ next:
 
 // func slideDepthwiseGrad4AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad4AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad4AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -9030,7 +9030,7 @@ next:
 
 // func slideDepthwiseGrad5AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad5AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad5AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -9165,7 +9165,7 @@ next:
 
 // func slideDepthwiseGrad6AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad6AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad6AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -9277,7 +9277,7 @@ next:
 
 // func slideDepthwiseGrad7AVX512(a slideArgs)
 // dw += Σ dy·x, lane by lane, for several blocks
-TEXT ·slideDepthwiseGrad7AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideDepthwiseGrad7AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9

@@ -6,7 +6,7 @@
 
 // func slideInteger1AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger1AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideInteger1AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -104,7 +104,7 @@ channel:
 
 // func slideIntegerDepthwise1AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise1AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise1AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -224,7 +224,7 @@ residualDone:
 
 // func slideInteger2AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger2AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideInteger2AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -349,7 +349,7 @@ channel:
 
 // func slideIntegerDepthwise2AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise2AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise2AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -496,7 +496,7 @@ residualDone:
 
 // func slideInteger3AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger3AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideInteger3AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -648,7 +648,7 @@ channel:
 
 // func slideIntegerDepthwise3AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise3AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise3AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -822,7 +822,7 @@ residualDone:
 
 // func slideInteger4AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger4AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideInteger4AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1001,7 +1001,7 @@ channel:
 
 // func slideIntegerDepthwise4AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise4AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise4AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1202,7 +1202,7 @@ residualDone:
 
 // func slideInteger5AVX2(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger5AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideInteger5AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1408,7 +1408,7 @@ channel:
 
 // func slideIntegerDepthwise5AVX2(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise5AVX2(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise5AVX2(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9

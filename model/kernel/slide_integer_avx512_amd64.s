@@ -6,7 +6,7 @@
 
 // func slideInteger1x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger1x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger1x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -86,7 +86,7 @@ channel:
 
 // func slideInteger1x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger1x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger1x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -181,7 +181,7 @@ channel:
 
 // func slideIntegerDepthwise1AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -283,7 +283,7 @@ residualDone:
 
 // func slideInteger2x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger2x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger2x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -374,7 +374,7 @@ channel:
 
 // func slideInteger2x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger2x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger2x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -490,7 +490,7 @@ channel:
 
 // func slideIntegerDepthwise2AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -603,7 +603,7 @@ residualDone:
 
 // func slideInteger3x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger3x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger3x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -705,7 +705,7 @@ channel:
 
 // func slideInteger3x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger3x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger3x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -842,7 +842,7 @@ channel:
 
 // func slideIntegerDepthwise3AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise3AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise3AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -966,7 +966,7 @@ residualDone:
 
 // func slideInteger4x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger4x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger4x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1079,7 +1079,7 @@ channel:
 
 // func slideInteger4x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger4x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger4x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1237,7 +1237,7 @@ channel:
 
 // func slideIntegerDepthwise4AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise4AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise4AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1372,7 +1372,7 @@ residualDone:
 
 // func slideInteger5x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger5x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger5x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1496,7 +1496,7 @@ channel:
 
 // func slideInteger5x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger5x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger5x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1675,7 +1675,7 @@ channel:
 
 // func slideIntegerDepthwise5AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise5AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise5AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -1821,7 +1821,7 @@ residualDone:
 
 // func slideInteger6x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger6x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger6x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -1956,7 +1956,7 @@ channel:
 
 // func slideInteger6x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger6x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger6x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2156,7 +2156,7 @@ channel:
 
 // func slideIntegerDepthwise6AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise6AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise6AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2313,7 +2313,7 @@ residualDone:
 
 // func slideInteger7x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger7x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger7x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2459,7 +2459,7 @@ channel:
 
 // func slideInteger7x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger7x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger7x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -2680,7 +2680,7 @@ channel:
 
 // func slideIntegerDepthwise7AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise7AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise7AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -2848,7 +2848,7 @@ residualDone:
 
 // func slideInteger8x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger8x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger8x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3005,7 +3005,7 @@ channel:
 
 // func slideInteger8x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger8x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger8x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3247,7 +3247,7 @@ channel:
 
 // func slideIntegerDepthwise8AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise8AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise8AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -3426,7 +3426,7 @@ residualDone:
 
 // func slideInteger9x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger9x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger9x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3594,7 +3594,7 @@ channel:
 
 // func slideInteger9x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger9x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger9x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -3857,7 +3857,7 @@ channel:
 
 // func slideIntegerDepthwise9AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise9AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise9AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -4047,7 +4047,7 @@ residualDone:
 
 // func slideInteger10x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger10x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger10x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4226,7 +4226,7 @@ channel:
 
 // func slideInteger10x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger10x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger10x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4510,7 +4510,7 @@ channel:
 
 // func slideIntegerDepthwise10AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise10AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise10AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -4711,7 +4711,7 @@ residualDone:
 
 // func slideInteger11x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger11x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger11x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -4901,7 +4901,7 @@ channel:
 
 // func slideInteger11x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger11x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger11x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5206,7 +5206,7 @@ channel:
 
 // func slideIntegerDepthwise11AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise11AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise11AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -5418,7 +5418,7 @@ residualDone:
 
 // func slideInteger12x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger12x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger12x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5619,7 +5619,7 @@ channel:
 
 // func slideInteger12x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger12x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger12x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -5945,7 +5945,7 @@ channel:
 
 // func slideIntegerDepthwise12AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise12AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise12AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -6168,7 +6168,7 @@ residualDone:
 
 // func slideInteger13x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger13x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger13x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -6380,7 +6380,7 @@ channel:
 
 // func slideInteger13x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger13x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger13x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -6727,7 +6727,7 @@ channel:
 
 // func slideIntegerDepthwise13AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise13AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise13AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9
@@ -6961,7 +6961,7 @@ residualDone:
 
 // func slideInteger14x1AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger14x1AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger14x1AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -7184,7 +7184,7 @@ channel:
 
 // func slideInteger14x2AVX512(a slideArgs)
 // y = epilogue(Σ w·x) for one column of tiles
-TEXT ·slideInteger14x2AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideInteger14x2AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_dst(AX), DI
 	MOVQ slideArgs_srcCol(AX), R8
@@ -7552,7 +7552,7 @@ channel:
 
 // func slideIntegerDepthwise14AVX512(a slideArgs)
 // y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks
-TEXT ·slideIntegerDepthwise14AVX512(SB), NOSPLIT, $0-336
+TEXT ·slideIntegerDepthwise14AVX512(SB), NOSPLIT, $0-352
 	LEAQ a+0(FP), AX
 	MOVQ slideArgs_srcCol(AX), R8
 	LEAQ (R8)(R8*2), R9

@@ -4,7 +4,7 @@ import "fmt"
 
 // Kernels of general convolutions take their arguments by value, a slideArgs,
 // and use its counters and pointers up. The size of a slideArgs:
-const slideSize = 336
+const slideSize = 352
 
 // arg addresses an argument.
 func arg(name string) string { return "slideArgs_" + name + "(AX)" }
@@ -275,12 +275,12 @@ func slideDepthwise(f *file, s slideTile, name string) {
 				f.p("\tVFMADD231PS %s, %s, %s", s.at(first, second, t, i*s.bytes()), w[i], s.acc(t, i))
 			}
 		}
-	}, s.finish)
+	}, s.begin, s.finish)
 }
 
 // depthwise writes a depthwise kernel around products, which adds one tap's
 // products to all accumulators.
-func (s slideTile) depthwise(f *file, name string, products func(first, second run), finish func(f *file)) {
+func (s slideTile) depthwise(f *file, name string, products func(first, second run), begin, finish func(f *file)) {
 	f.slideFn(name, "y = epilogue(Σ w·x), lane by lane, for one column of tiles in several blocks")
 	f.loadArg("srcCol", "R8")
 	f.steps("R8", "R9", "R10")
@@ -289,7 +289,7 @@ func (s slideTile) depthwise(f *file, name string, products func(first, second r
 	f.loadArg("src", "R15")
 	f.loadArg("rows", "R14")
 	f.p("row:")
-	s.begin(f)
+	begin(f)
 	f.p("\tMOVQ R15, SI")
 	f.p("\tMOVQ R15, CX")
 	f.addArg("second", "CX")

@@ -65,19 +65,23 @@ func (s slideTile) finishCodes(f *file) {
 		s.eachOutput(f, "DI", func(acc, at string) { f.p("\tVPMOVDB %s, %s", acc, at) })
 		return
 	}
-	// Two halves of a pixel become 16 bytes: words, then bytes, with the quarters
-	// of the halves in turn, which a permutation puts right.
 	one := slideTile{s.vectors, s.pixels, 1, true}
 	t := 0
 	one.eachOutput(f, "DI", func(_, at string) {
-		a, b := s.acc(t, 0), s.acc(t, 1)
-		f.p("\tVPACKUSDW %s, %s, %s", b, a, a)
-		f.p("\tVPERMQ $0xd8, %s, %s", a, a)
-		f.p("\tVEXTRACTI128 $1, %s, X%d", a, n)
-		f.p("\tVPACKUSWB X%d, X%d, X%d", n, t*s.perPixel, t*s.perPixel)
-		f.p("\tVMOVDQU X%d, %s", t*s.perPixel, at)
+		storeHalves(f, t*s.perPixel, t*s.perPixel+1, n, at)
 		t++
 	})
+}
+
+// storeHalves stores the 16 numbers below 256 of Y registers a and b, halves of a
+// pixel, as bytes. Words come with the quarters of both in turn, which a
+// permutation puts right. Register free is used up.
+func storeHalves(f *file, a, b, free int, at string) {
+	f.p("\tVPACKUSDW Y%d, Y%d, Y%d", b, a, a)
+	f.p("\tVPERMQ $0xd8, Y%d, Y%d", a, a)
+	f.p("\tVEXTRACTI128 $1, Y%d, X%d", a, free)
+	f.p("\tVPACKUSWB X%d, X%d, X%d", free, a, a)
+	f.p("\tVMOVDQU X%d, %s", a, at)
 }
 
 // depthwiseCodes adds one tap's products: a byte of either kind becomes two
@@ -115,7 +119,7 @@ func slideIntegerAVX512(f *file) {
 			s.convolve(f, fmt.Sprintf("slideInteger%dx%dAVX512", pixels, per), 4, "VMOVUPS", s.products4(f), s.finishCodes)
 		}
 		s := slideTile{v, pixels, 1, true}
-		s.depthwise(f, fmt.Sprintf("slideIntegerDepthwise%dAVX512", pixels), s.depthwiseCodes(f), s.finishCodes)
+		s.depthwise(f, fmt.Sprintf("slideIntegerDepthwise%dAVX512", pixels), s.depthwiseCodes(f), s.begin, s.finishCodes)
 	}
 }
 
@@ -128,6 +132,6 @@ func slideIntegerAVX2(f *file) {
 	for pixels := 1; pixels <= 5; pixels++ {
 		s := slideTile{v, pixels, 2, true}
 		s.convolve(f, fmt.Sprintf("slideInteger%dAVX2", pixels), 2, "VPMOVSXBW", s.products2(f), s.finishCodes)
-		s.depthwise(f, fmt.Sprintf("slideIntegerDepthwise%dAVX2", pixels), s.depthwiseCodes(f), s.finishCodes)
+		s.depthwise(f, fmt.Sprintf("slideIntegerDepthwise%dAVX2", pixels), s.depthwiseCodes(f), s.begin, s.finishCodes)
 	}
 }
