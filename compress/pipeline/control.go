@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -32,7 +34,7 @@ const diskPatience = time.Second
 // saves a checkpoint when one is due. An error ends the stage.
 func (r *runner) breathe() error {
 	if r.ctx.Err() != nil {
-		return r.stopNow("signal")
+		return r.stopNow(r.stopper())
 	}
 	c := &r.control
 	if c.asking {
@@ -67,7 +69,7 @@ func (r *runner) breathe() error {
 					return err
 				}
 			case <-r.ctx.Done():
-				return r.stopNow("signal")
+				return r.stopNow(r.stopper())
 			}
 			continue
 		}
@@ -210,6 +212,21 @@ func (r *runner) goOn(source string) {
 	r.hub.Publish(Resumed{GlobalStep: r.steps, Source: source, Seconds: pause.Seconds()})
 }
 
+// A StopCause is the cause with which a run's context is cancelled by something
+// else than a signal, in words for "stopped by …".
+type StopCause string
+
+func (c StopCause) Error() string { return string(c) }
+
+// stopper names what cancelled the run's context.
+func (r *runner) stopper() string {
+	var cause StopCause
+	if errors.As(context.Cause(r.ctx), &cause) {
+		return string(cause)
+	}
+	return "signal"
+}
+
 // stopNow saves the state of the step in progress and ends the run.
 func (r *runner) stopNow(source string) error {
 	if r.control.paused {
@@ -239,7 +256,7 @@ func (r *runner) waitForDisk(err error, again func() error) error {
 	for {
 		select {
 		case <-r.ctx.Done():
-			r.control.reason = fmt.Sprintf("stopped by signal at step %d while the disk was full", r.steps)
+			r.control.reason = fmt.Sprintf("stopped by %s at step %d while the disk was full", r.stopper(), r.steps)
 			return errStoppedNow
 		case command := <-r.hub.Commands():
 			if command.Do == StopNow {

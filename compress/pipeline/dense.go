@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"espalier/configs"
 	"espalier/dataset"
@@ -78,7 +79,7 @@ func (r *runner) denseStage() error {
 	if r.past.step != nil {
 		done = r.reenter(StageDense, 0)
 	} else {
-		done = r.begin(StageDense, 0, r.e.Model.Weights)
+		done = r.begin(StageDense, 0, filepath.Base(r.e.Model.Weights))
 	}
 	if err := r.trainDense(); err != nil {
 		return err

@@ -70,9 +70,12 @@ type Continued struct {
 type DataRead struct {
 	Dataset string `json:"dataset"`
 	// Note must stand beside every accuracy, as "JPEG copy"; mostly empty.
-	Note       string `json:"note,omitempty"`
-	Source     string `json:"source"` // a path, or how the images were drawn
-	Train      int    `json:"train"`  // images
+	Note   string `json:"note,omitempty"`
+	Source string `json:"source"` // a path, or how the images were drawn
+	// Hash is the SHA-256 of all images and labels, in hexadecimal. A run that goes
+	// on wants the same again.
+	Hash       string `json:"sha256,omitempty"`
+	Train      int    `json:"train"` // images
 	Validation int    `json:"validation"`
 	Test       int    `json:"test"`
 }

@@ -52,7 +52,11 @@ func CreateFolder(root, name string, e configs.Experiment, now time.Time) (Folde
 	if err := os.Mkdir(f.Path("checkpoints"), 0o755); err != nil {
 		return "", fmt.Errorf("make run folder: %w", err)
 	}
-	return f, atomicfile.Write(f.Experiment(), func(w io.Writer) error {
+	return f, f.writeExperiment(document)
+}
+
+func (f Folder) writeExperiment(document []byte) error {
+	return atomicfile.Write(f.Experiment(), func(w io.Writer) error {
 		_, err := w.Write(document)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -23,6 +24,7 @@ type Run struct {
 	lock   *Lock
 	server *Server
 	resume bool
+	moved  bool // the images lie elsewhere than the folder's experiment says
 	past   past
 	cut    bool
 }
@@ -49,11 +51,50 @@ func Create(root, name string, e configs.Experiment) (*Run, error) {
 	if err := e.Validate(); err != nil {
 		return nil, fmt.Errorf("experiment %s: %w", e.Name, err)
 	}
+	e, err := resolved(e)
+	if err != nil {
+		return nil, err
+	}
 	folder, err := CreateFolder(root, name, e, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	return openRun(folder, e, false)
+}
+
+// resolved makes the paths of an experiment absolute, so that the run goes on from
+// any working directory.
+func resolved(e configs.Experiment) (configs.Experiment, error) {
+	paths := []*string{&e.Data.Path}
+	if e.Model.Weights != configs.Scratch && e.Model.Weights != configs.Embedded {
+		paths = append(paths, &e.Model.Weights)
+	}
+	for _, path := range paths {
+		if *path == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return e, fmt.Errorf("experiment %s: resolve the path %s: %w", e.Name, *path, err)
+		}
+		*path = absolute
+	}
+	return e, nil
+}
+
+// MoveData lets a run that goes on read its images elsewhere than it began with.
+// Do refuses images that are others, and else keeps the new place.
+func (r *Run) MoveData(path string) error {
+	e := r.Experiment
+	e.Data.Path = path
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	e, err := resolved(e)
+	if err == nil {
+		r.Experiment, r.moved = e, true
+	}
+	return err
 }
 
 // Continue opens a run that was interrupted or stopped, to go on with it. The

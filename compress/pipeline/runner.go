@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -28,6 +30,7 @@ type runner struct {
 	hub    *Hub
 	parts  Parts
 	resume bool
+	moved  bool // see Run
 
 	engine *model.Engine
 	data   *dataset.Data
@@ -59,7 +62,7 @@ func newRunner(ctx context.Context, run *Run, p Parts) *runner {
 		p.CheckpointEvery = time.Minute
 	}
 	return &runner{
-		ctx: ctx, e: run.Experiment, folder: run.Folder, hub: run.Hub, parts: p, resume: run.resume, past: run.past,
+		ctx: ctx, e: run.Experiment, folder: run.Folder, hub: run.Hub, parts: p, resume: run.resume, moved: run.moved, past: run.past,
 		gate:  prune.Gate{MinTop1: run.Experiment.Gate.MinTop1, MaxDrop: run.Experiment.Gate.MaxDrop, Split: run.Experiment.Gate.Split},
 		began: time.Now(), saved: time.Now(),
 	}
@@ -211,11 +214,39 @@ func (r *runner) readData() error {
 		r.net.Mean, r.net.Std = slices.Clone(data.Mean), slices.Clone(data.Std)
 	}
 	data.Mean, data.Std = r.net.Mean, r.net.Std
+	hash := imagesHash(data)
+	if err := r.sameImages(hash, data.Source); err != nil {
+		return err
+	}
 	r.hub.Publish(DataRead{
+		Hash:    hash,
 		Dataset: data.Name, Note: data.Note, Source: data.Source,
 		Train: data.Train.Len(), Validation: data.Validation.Len(), Test: data.Test.Len(),
 	})
 	return nil
+}
+
+// sameImages refuses images that are not those that an interrupted run began
+// with. If they are, and lie elsewhere, it keeps the place.
+func (r *runner) sameImages(hash, source string) error {
+	if before := r.hub.State().Data; before != nil && before.Hash != "" && before.Hash != hash {
+		return fmt.Errorf("read the data: the images in %s are not those that the run began with, from %s: name the place of the same ones with --data", source, before.Source)
+	}
+	if !r.moved {
+		return nil
+	}
+	document, err := r.e.YAML()
+	if err != nil {
+		return err
+	}
+	return r.write(func() error { return r.folder.writeExperiment(document) })
+}
+
+// imagesHash returns the SHA-256 of all images and labels, in hexadecimal.
+func imagesHash(data *dataset.Data) string {
+	h := sha256.New()
+	hashImages(h, data.Train, data.Validation, data.Test)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // begin opens a stage; the function it returns closes it.

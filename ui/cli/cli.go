@@ -20,6 +20,7 @@ const (
 	exitUsage       = 2
 	exitRunFailed   = 3
 	exitInterrupted = 130 // 128 + SIGINT, as shells have it
+	exitClosed      = 141 // 128 + SIGPIPE
 )
 
 // ExitCodes explains them, in every command's help and in docs/scripting.md.
@@ -28,13 +29,17 @@ const ExitCodes = `Exit codes:
   1    a check found that the network does not keep what was asked
   2    wrong usage, or input that cannot be used: a flag, an experiment, a file
   3    a run or a download began and failed: what it finished so far is kept
-  130  interrupted`
+  130  interrupted
+  141  the output was closed, as by | head: a run is saved before`
 
 // errCheckFailed ends a check whose verdict has been printed.
 var errCheckFailed = errors.New("the check failed")
 
 // errInterrupted is wrapped by what ends because somebody asked for it.
 var errInterrupted = errors.New("interrupted")
+
+// errClosedOutput is wrapped by what ends because nobody reads its output.
+var errClosedOutput = errors.New("the output was closed")
 
 // A runError is the failure of something that had begun well.
 type runError struct{ err error }
@@ -46,6 +51,7 @@ func (e runError) Unwrap() error { return e.err }
 // code.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	printFromBackground()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	return execute(ctx, newRoot(), os.Stderr)
 }
@@ -68,6 +74,8 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 		return exitCheckFailed
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
+	case errors.Is(err, errClosedOutput):
+		return exitClosed
 	case errors.As(err, &run):
 		return exitRunFailed
 	}

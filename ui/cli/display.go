@@ -43,8 +43,12 @@ func (f *displayFlags) check() error {
 	return nil
 }
 
-// onScreen reports whether to draw.
+// onScreen reports whether to draw. In the background of a shell that cannot be,
+// whatever is asked for.
 func (f *displayFlags) onScreen(cmd *cobra.Command) bool {
+	if out, ok := cmd.OutOrStdout().(*os.File); ok && inBackground(out) {
+		return false
+	}
 	return f.tui || !f.plain && !f.asJSON && isTerminal(cmd.OutOrStdout())
 }
 
@@ -75,8 +79,11 @@ func (n newer) Since(after int64, limit int) []pipeline.Event {
 func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run, p pipeline.Parts) error {
 	// Signals end the work, but not while the screen is up, which takes them
 	// itself.
-	ctx, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	ctx, end := context.WithCancelCause(context.WithoutCancel(cmd.Context()))
+	stop := func() { end(nil) }
 	defer stop()
+	// Writing to a closed pipe is an error then, not the process's end.
+	signal.Ignore(syscall.SIGPIPE)
 	var (
 		done     pipeline.RunDone
 		err      error
@@ -98,9 +105,16 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run, p pipeline
 	defer undo()
 	if !shown {
 		if failed := f.printUntil(lost, cmd, run.Hub); failed != nil && lost.Err() == nil && !errors.Is(failed, syscall.EIO) {
-			stop()
+			if errors.Is(failed, syscall.EPIPE) {
+				end(pipeline.StopCause("closed output"))
+			} else {
+				stop()
+			}
 			<-computed
 			run.Close()
+			if errors.Is(failed, syscall.EPIPE) {
+				return closedOutput(run.Folder, done)
+			}
 			return runError{fmt.Errorf("run %s: %w", run.Folder.Name(), failed)}
 		}
 		if lost.Err() != nil {
@@ -186,6 +200,15 @@ func terminalLost() (context.Context, context.CancelFunc) {
 // interrupted says how to go on.
 func interrupted(folder pipeline.Folder) error {
 	return fmt.Errorf("the run was %w; go on with: espalier run --resume %s", errInterrupted, folder)
+}
+
+// closedOutput ends a run whose output was closed, as that of "espalier run |
+// head" is.
+func closedOutput(folder pipeline.Folder, done pipeline.RunDone) error {
+	if done.Status == pipeline.StatusDone {
+		return fmt.Errorf("%w; the run is done, and its report is %s", errClosedOutput, folder.Report())
+	}
+	return fmt.Errorf("%w, so the run was saved and stopped; go on with: espalier run --resume %s", errClosedOutput, folder)
 }
 
 // parts are what this program brings to a run.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -245,5 +246,41 @@ func TestDataVanish(t *testing.T) {
 	}
 	if bits(t, run) != want {
 		t.Error("the journal differs from the undisturbed run's")
+	}
+}
+
+// TestClosedOutput closes the pipe that a run prints into, after the first line:
+// the run is saved, says how to go on, and ends with 141.
+func TestClosedOutput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	for _, how := range []string{"--plain", "--json"} {
+		dir := t.TempDir()
+		p := program(t, dir, append(endless[:len(endless):len(endless)], "--plain="+strconv.FormatBool(how == "--plain"), "--json="+strconv.FormatBool(how == "--json"))...)
+		var said strings.Builder
+		p.Stderr = &said
+		out, err := p.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		out.Close()
+		p.Wait()
+		if code := p.ProcessState.ExitCode(); code != exitClosed {
+			t.Errorf("%s: exit code %d, want %d", how, code, exitClosed)
+		}
+		run := onlyRun(t, dir)
+		if !strings.Contains(said.String(), "espalier run --resume") || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%s: %q", how, said.String())
+		}
+		if done := run.Listing().State.Done; done == nil || done.Status != pipeline.StatusStopped || !strings.HasPrefix(done.Reason, "stopped by closed output") {
+			t.Errorf("%s: the run ended with %+v", how, done)
+		}
 	}
 }

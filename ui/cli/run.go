@@ -74,8 +74,9 @@ sizes. EXPERIMENT is a YAML file or one of ` + strings.Join(configs.Presets(), "
 is run. On a terminal it is shown live; elsewhere lines are printed.
 
 Everything goes into a folder of its own under --run-dir. A run that was
-interrupted goes on with --resume, with other --threads if you like. A terminal
-that is lost does not end it.`,
+interrupted goes on with --resume, from any working directory, with other
+--threads if you like, and with --data where its images were moved to. Closing the
+terminal does not stop the run.`,
 		Example: `  espalier run cifar10 --data ~/cifar-10-batches-bin
   espalier run quick --set gate.max_drop=0.02 --seed 7 --plain
   espalier run --resume quick-20261122-140219`,
@@ -120,10 +121,10 @@ func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error 
 	return f.display.compute(cmd, run, parts())
 }
 
-// goOn takes up a run that was interrupted. How it is shown and with how many
-// threads it goes on is free; all else is as it was.
+// goOn takes up a run that was interrupted. How it is shown, with how many threads
+// it goes on and where the same images lie is free; all else is as it was.
 func (f *runFlags) goOn(cmd *cobra.Command) error {
-	for _, flag := range []string{"set", "seed", "kernel", "data", "mean", "std"} {
+	for _, flag := range []string{"set", "seed", "kernel", "mean", "std"} {
 		if cmd.Flags().Changed(flag) {
 			return fmt.Errorf("--%s cannot change a run that has begun: edit its experiment.yaml, or begin another run", flag)
 		}
@@ -138,6 +139,12 @@ func (f *runFlags) goOn(cmd *cobra.Command) error {
 	run, err := pipeline.Continue(folder)
 	if err != nil {
 		return err
+	}
+	if cmd.Flags().Changed("data") {
+		if err := run.MoveData(f.data); err != nil {
+			run.Close()
+			return err
+		}
 	}
 	if cmd.Flags().Changed("threads") {
 		run.Experiment.Engine.Threads = f.threads // which no result depends on

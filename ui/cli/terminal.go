@@ -12,10 +12,11 @@ import (
 )
 
 // isTerminal reports whether a stream is a terminal that can be drawn on: not a
-// pipe or a file, not a CI job's log, and not one that calls itself dumb.
+// pipe or a file, not a CI job's log, not one that calls itself dumb, and not one
+// that the process is in the background of.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	return ok && drawable(term.IsTerminal(int(f.Fd())), os.Getenv("CI"), os.Getenv("TERM"))
+	return ok && !inBackground(f) && drawable(term.IsTerminal(int(f.Fd())), os.Getenv("CI"), os.Getenv("TERM"))
 }
 
 func drawable(terminal bool, ci, name string) bool {

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -306,5 +307,40 @@ func TestAttachedScreen(t *testing.T) {
 	}
 	if l := run.Listing(); l.Status != "live" {
 		t.Errorf("the run is %s", l.Status)
+	}
+}
+
+// TestBackground starts a run as a job in the background of an interactive shell,
+// also on a terminal that stops whoever prints from there: it prints lines to its
+// end.
+func TestBackground(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	for _, how := range []string{"", "--tui"} {
+		dir := t.TempDir()
+		tty, person := terminal(t)
+		args := append(short[:len(short):len(short)], "--plain=false")
+		if how != "" {
+			args = append(args, how)
+		}
+		p := program(t, dir, args...)
+		shell := exec.Command("/bin/bash", "--norc", "-i", "-c", `stty tostop; set -m; "$0" "$@" & wait $!`)
+		shell.Args = append(shell.Args, p.Args...)
+		shell.Dir, shell.Env = p.Dir, append(p.Env, "TERM=xterm-256color")
+		shell.Stdin, shell.Stdout, shell.Stderr = tty, tty, tty
+		shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+		if err := shell.Start(); err != nil {
+			t.Skipf("no interactive shell here: %v", err)
+		}
+		tty.Close()
+		late := time.AfterFunc(time.Minute, func() { syscall.Kill(-shell.Process.Pid, syscall.SIGKILL); person.Close() })
+		seen, _ := io.ReadAll(person)
+		late.Stop()
+		shell.Wait()
+		if text := string(seen); !strings.Contains(text, "run done after") || strings.Contains(text, "\x1b[?1049h") {
+			t.Errorf("%q: the run printed %q", how, text)
+		}
+		person.Close()
 	}
 }
