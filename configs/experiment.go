@@ -66,6 +66,8 @@ type Model struct {
 	Depth    int    `yaml:"depth"`    // 20, 32, 44 or 56
 	Shortcut string `yaml:"shortcut"` // projection or pad
 	Weights  string `yaml:"weights"`  // Embedded, Scratch or the path of a file
+	// Key chooses one of several networks in the file, by where it lies: "ema".
+	Key string `yaml:"key,omitempty"`
 	// Mean and Std are what images are normalised with, as three numbers or by
 	// name: "imagenet". Empty means what the file says, or else the data set's.
 	Mean string `yaml:"mean,omitempty"`

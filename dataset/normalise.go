@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"espalier/internal/normalisation"
 )
 
 // Means and standard deviations that published networks were trained with, per
@@ -45,12 +47,15 @@ func perChannel(what, text string, known map[string][]float32) ([]float32, error
 	ok := len(v) == 1 || len(v) == 3
 	for i := 0; ok && i < len(v); i++ {
 		x, err := strconv.ParseFloat(fields[i], 32)
-		ok = err == nil && x-x == 0 && (what != "std" || x > 0) // finite
+		ok = err == nil && x-x == 0 // finite
 		v[i] = float32(x)
 	}
 	if !ok {
 		names := strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 		return nil, fmt.Errorf("%s %q: want three numbers such as 0.485,0.456,0.406, one for grey images, or one of %s", what, text, names)
+	}
+	if err := normalisation.Check(what, v); err != nil {
+		return nil, fmt.Errorf("%s %q: %w", what, text, err)
 	}
 	return v, nil
 }

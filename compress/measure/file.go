@@ -23,6 +23,8 @@ type File struct {
 	Metadata map[string]string
 	Float    *model.Graph      // nil for a quantized network
 	Integer  *quantize.Network // nil for one in floating point
+	// Notes are sentences about what a reader chose or passed over, for people.
+	Notes []string
 
 	classes   int
 	mean, std []float32 // by channel
@@ -34,8 +36,17 @@ var errNormalisation = errors.New("the file does not say how images were normali
 // Open reads a file of weights: safetensors, a PyTorch checkpoint, or an ONNX
 // file that this program exported. Mean and std are used in place of the file's
 // own where they are given (see dataset.ParseMean); one of both must know them.
-func Open(path, mean, std string) (*File, error) {
-	f, err := read(path)
+// Key chooses among several networks in a file (see weights.Open).
+func Open(path, key, mean, std string) (*File, error) {
+	f, err := read(path, key, func(metadata map[string]string) {
+		// What is given wins, also over what cannot be read.
+		if mean != "" {
+			delete(metadata, weights.MetaMean)
+		}
+		if std != "" {
+			delete(metadata, weights.MetaStd)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -75,21 +86,29 @@ func Open(path, mean, std string) (*File, error) {
 
 // read reads the network in a file: an exported one by its name's ending, since
 // ONNX files have no mark, any other by its content.
-func read(path string) (*File, error) {
+func read(path, key string, given func(metadata map[string]string)) (*File, error) {
 	f := &File{Path: path}
 	var err error
 	if strings.EqualFold(filepath.Ext(path), ".onnx") {
+		if key != "" {
+			return nil, fmt.Errorf("%s is an ONNX file and holds one network: leave out --key", path)
+		}
 		f.Float, f.Integer, f.Metadata, err = onnx.Read(path)
 		return f, err
 	}
-	var tensors []weights.Tensor
-	if tensors, f.Metadata, err = weights.Read(path); err != nil {
+	held, err := weights.Open(path, key)
+	if err != nil {
 		return nil, err
 	}
+	tensors := held.Tensors
+	f.Metadata, f.Notes = held.Metadata, held.Notes
+	given(f.Metadata)
 	if quantize.IsQuantized(f.Metadata) {
 		f.Integer, err = quantize.FromTensors(tensors, f.Metadata)
 	} else {
-		f.Float, err = weights.Network(tensors, f.Metadata)
+		var more []string
+		f.Float, more, err = weights.NotedNetwork(tensors, f.Metadata)
+		f.Notes = append(f.Notes, more...)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("building a network from %s: %w", path, err)

@@ -56,7 +56,7 @@ func TestOpen(t *testing.T) {
 		{bare, "0,0,0", "1,NaN,1", [3]float32{}, [3]float32{}, `--std "1,NaN,1"`},
 		{"missing.safetensors", "", "", [3]float32{}, [3]float32{}, "missing.safetensors"},
 	} {
-		f, err := Open(c.path, c.mean, c.std)
+		f, err := Open(c.path, "", c.mean, c.std)
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("mean %q, std %q: error %v, want one that says %q", c.mean, c.std, err, c.err)
@@ -95,7 +95,7 @@ func TestData(t *testing.T) {
 
 // TestEvaluate compares with the network's own logits, image by image.
 func TestEvaluate(t *testing.T) {
-	f, err := Open(save(t, 10, true, nil), "", "")
+	f, err := Open(save(t, 10, true, nil), "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestEvaluate(t *testing.T) {
 	if _, err := f.Evaluate(ctx, e, d); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: error %v", err)
 	}
-	seven, err := Open(save(t, 7, true, nil), "", "")
+	seven, err := Open(save(t, 7, true, nil), "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestEvaluate(t *testing.T) {
 // A quantized network that was saved and opened again measures the same, and
 // close to the one it was made from.
 func TestQuantize(t *testing.T) {
-	f, err := Open(save(t, 10, true, map[string]string{"dataset": "shapes10"}), "", "")
+	f, err := Open(save(t, 10, true, map[string]string{"dataset": "shapes10"}), "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestQuantize(t *testing.T) {
 	if err := q.Save(path); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(path, "", "")
+	again, err := Open(path, "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestQuantize(t *testing.T) {
 		t.Errorf("%+v after reading, %+v before (error %v)", after, before, err)
 	}
 	// What the commands that read the network itself go by.
-	if other, err := Open(path, "imagenet", "1,1,1"); err != nil || other.Integer.Mean != [3]float32{0.485, 0.456, 0.406} || other.Integer.Std != [3]float32{1, 1, 1} {
+	if other, err := Open(path, "", "imagenet", "1,1,1"); err != nil || other.Integer.Mean != [3]float32{0.485, 0.456, 0.406} || other.Integer.Std != [3]float32{1, 1, 1} {
 		t.Errorf("mean and std given for a quantized network: %+v, error %v", other, err)
 	}
 	for _, images := range []int{0, 51} {

@@ -57,7 +57,7 @@ func (r *runner) weights() (*model.Graph, error) {
 		}
 		return n, nil
 	default:
-		n, _, err := weights.Load(from)
+		n, err := r.loaded(from)
 		if err != nil {
 			return nil, fmt.Errorf("model.weights: %w", err)
 		}
@@ -66,6 +66,27 @@ func (r *runner) weights() (*model.Graph, error) {
 		}
 		return n, nil
 	}
+}
+
+// loaded reads a network from a file. The experiment's normalisation wins over
+// the file's, which need not be readable then.
+func (r *runner) loaded(path string) (*model.Graph, error) {
+	file, err := weights.Open(path, r.e.Model.Key)
+	if err != nil {
+		return nil, err
+	}
+	if r.e.Model.Std != "" {
+		delete(file.Metadata, weights.MetaMean)
+		delete(file.Metadata, weights.MetaStd)
+	}
+	n, notes, err := weights.NotedNetwork(file.Tensors, file.Metadata)
+	if err != nil {
+		return nil, fmt.Errorf("building a network from %s: %w", path, err)
+	}
+	for _, note := range append(file.Notes, notes...) {
+		r.log("info", "%s: %s", path, note)
+	}
+	return n, nil
 }
 
 // denseStage brings the dense network to its best and measures it.

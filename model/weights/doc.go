@@ -4,11 +4,14 @@
 // that gives every tensor's type, shape and place, and the tensors' bytes in
 // little-endian order (https://github.com/huggingface/safetensors, "Format").
 // PyTorch checkpoints (.pt, .pth, .th; zip and legacy format) are read too, by
-// a reader of its own that understands a closed list of pickle opcodes and
-// globals and runs nothing that a file contains.
+// a reader of its own that runs nothing that a file contains: what is no tensor
+// stands for itself and does nothing.
 //
-// Two levels: Load and Save deal in networks and work out the architecture from
-// names and shapes; Read, Parse and Write deal in named tensors of any type,
+// Three steps lead from a file to a network. Open finds the tensors in it, and
+// choose takes those of one network where there are several. Then tidy takes
+// wrappers off their names, skips counters and applies masks, for any network.
+// Last, Network works out the architecture from names and shapes. Read, Parse
+// and Write deal in named tensors of any type,
 // for checkpoints with optimiser state and for quantized networks.
 //
 // Every length that a file states is checked against the bytes that the file

@@ -10,27 +10,29 @@ import (
 	"espalier/model"
 )
 
-// index maps tensors by this project's names: without the "module." of
-// PyTorch's DataParallel, with "fc" for a classifier called "linear" and
-// "downsample" for a projection called "shortcut". Tensors that are no part of
-// a network are left out.
-func index(tensors []Tensor) (map[string]Tensor, error) {
-	byName := map[string]Tensor{}
+// index maps tensors by this project's names, and masks by the layer's: with "fc"
+// for a classifier called "linear" and "downsample" for a projection called
+// "shortcut". The momentum of a training in progress is left out.
+func index(tensors []Tensor) (byName, masks map[string]Tensor, err error) {
+	byName, masks = map[string]Tensor{}, map[string]Tensor{}
 	for _, t := range tensors {
-		name := strings.TrimPrefix(t.Name, "module.")
-		if rest, ok := strings.CutPrefix(name, "linear."); ok {
-			name = "fc." + rest
-		}
-		name = strings.Replace(name, ".shortcut.", ".downsample.", 1)
-		if notes(name) {
+		to, name := byName, t.Name
+		if strings.HasPrefix(name, "velocity.") {
 			continue
 		}
-		if other, ok := byName[name]; ok {
-			return nil, fmt.Errorf("tensors %s and %s both stand for %s", other.Name, t.Name, name)
+		if layer, ok := strings.CutPrefix(name, "mask."); ok {
+			to, name = masks, layer
 		}
-		byName[name] = t
+		if name == "linear" || strings.HasPrefix(name, "linear.") {
+			name = "fc" + strings.TrimPrefix(name, "linear")
+		}
+		name = strings.Replace(name, ".shortcut.", ".downsample.", 1)
+		if other, ok := to[name]; ok {
+			return nil, nil, fmt.Errorf("tensors %s and %s both stand for %s", other.Name, t.Name, name)
+		}
+		to[name] = t
 	}
-	return byName, nil
+	return byName, masks, nil
 }
 
 // Limits that keep a few names in a file from asking for a network that no
@@ -39,12 +41,6 @@ const (
 	maxDepth   = 110 // the deepest that He et al. trained in one go
 	maxClasses = 1000
 )
-
-// notes tells tensors that a checkpoint holds beside the network: momentum and
-// masks of training in progress, and batch norm's counter of steps.
-func notes(name string) bool {
-	return strings.HasPrefix(name, "velocity.") || strings.HasPrefix(name, "mask.") || strings.HasSuffix(name, ".num_batches_tracked")
-}
 
 var blockConv = regexp.MustCompile(`^layer([0-9]+)\.([0-9]+)\.conv1\.weight$`)
 
@@ -65,13 +61,6 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 	if width < model.MinWidth || width > model.MaxWidth || width%model.MinWidth != 0 {
 		return arch, false, fmt.Errorf("tensor %s: shape %v means a width of %d channels, which is %w; the kernels compute multiples of %d up to %d", stem.Name, stem.Shape, width, ErrUnsupported, model.MinWidth, model.MaxWidth)
 	}
-	classifier, ok := byName["fc.weight"]
-	if !ok {
-		return arch, false, missing("fc.weight")
-	}
-	if len(classifier.Shape) != 2 || classifier.Shape[1] != 4*width || classifier.Shape[0] > maxClasses {
-		return arch, false, fmt.Errorf("tensor %s: expected shape [classes %d] with at most %d classes, found %v", classifier.Name, 4*width, maxClasses, classifier.Shape)
-	}
 	var blocks [4]int // by stage, from 1
 	for name := range byName {
 		m := blockConv.FindStringSubmatch(name)
@@ -80,9 +69,16 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 		}
 		stage, _ := strconv.Atoi(m[1])
 		if stage < 1 || stage > 3 {
-			return arch, false, fmt.Errorf("tensor %s: layer%s is %w; a CIFAR ResNet has layer1 to layer3", name, m[1], ErrUnsupported)
+			return arch, false, fmt.Errorf("tensor %s: layer%s is %w; a CIFAR ResNet has layer1 to layer3, ResNet-18 and others have layer4", name, m[1], ErrUnsupported)
 		}
 		blocks[stage]++
+	}
+	classifier, ok := byName["fc.weight"]
+	if !ok {
+		return arch, false, missing("fc.weight")
+	}
+	if len(classifier.Shape) != 2 || classifier.Shape[1] != 4*width || classifier.Shape[0] > maxClasses {
+		return arch, false, fmt.Errorf("tensor %s: expected shape [classes %d] with at most %d classes, found %v", classifier.Name, 4*width, maxClasses, classifier.Shape)
 	}
 	if blocks[1] == 0 || blocks[1] != blocks[2] || blocks[1] != blocks[3] {
 		return arch, false, fmt.Errorf("layer1, layer2 and layer3 have %d, %d and %d blocks; a CIFAR ResNet has as many in each", blocks[1], blocks[2], blocks[3])

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"espalier/internal/normalisation"
 	"espalier/model"
 )
 
@@ -16,13 +17,16 @@ const (
 	MetaDataSeed = "data_seed" // that built-in images were drawn from
 )
 
-// Metadata keys that this package writes and reads itself. Mean and std are
-// three numbers with spaces between, per colour channel on the 0 to 1 scale.
+// Metadata keys of the normalisation: numbers with spaces between, per channel
+// on the 0 to 1 scale.
 const (
-	metaArch = "architecture" // in words, for people; reading relies on the tensors
-	metaMean = "mean"
-	metaStd  = "std"
+	MetaMean = "mean"
+	MetaStd  = "std"
 )
+
+// metaArch is the metadata key of the architecture in words, for people; reading
+// relies on the tensors. A file that has it was written by this program.
+const metaArch = "architecture"
 
 // Save writes a network as safetensors: its tensors under PyTorch's names, and
 // in the metadata the architecture and the normalisation beside what the
@@ -71,18 +75,36 @@ func Metadata(n *model.Graph, extra map[string]string) map[string]string {
 	m := map[string]string{metaArch: n.Name}
 	maps.Copy(m, extra)
 	if n.Std != nil {
-		m[metaMean], m[metaStd] = formatNumbers(n.Mean), formatNumbers(n.Std)
+		m[MetaMean], m[MetaStd] = formatNumbers(n.Mean), formatNumbers(n.Std)
 	}
 	return m
 }
 
 // Network builds a network from a file's tensors. Depth, shortcut and classes
 // follow from names and shapes (see infer); mean and std come from the
-// metadata. Tensors that an optimiser or batch norm's step counter adds are
-// passed over, any other surplus or missing tensor, and one of another shape
-// or with values that are not finite, is an error.
+// metadata. Names lose what wrappers put before them, counters are passed over,
+// masks are kept (see tidy). Any other surplus or missing tensor, and one of
+// another shape or with values that are not finite, is an error.
 func Network(tensors []Tensor, metadata map[string]string) (*model.Graph, error) {
-	byName, err := index(tensors)
+	n, _, err := NotedNetwork(tensors, metadata)
+	return n, err
+}
+
+// NotedNetwork is Network that also returns sentences, without a full stop,
+// about what it changed and passed over.
+func NotedNetwork(tensors []Tensor, metadata map[string]string) (*model.Graph, []string, error) {
+	_, own := metadata[metaArch]
+	tensors, notes, err := tidy(tensors, own)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := build(tensors, metadata)
+	return n, notes, err
+}
+
+// build is Network for tensors whose names are tidy.
+func build(tensors []Tensor, metadata map[string]string) (*model.Graph, error) {
+	byName, masks, err := index(tensors)
 	if err != nil {
 		return nil, err
 	}
@@ -111,10 +133,22 @@ func Network(tensors []Tensor, metadata map[string]string) (*model.Graph, error)
 		name := slices.Min(slices.Collect(maps.Keys(byName)))
 		return nil, fmt.Errorf("tensor %s of shape %v has no place in a %s", name, byName[name].Shape, arch)
 	}
-	if n.Mean, err = numbers(metadata, metaMean, n.Input().Shape.C); err != nil {
+	for _, l := range n.Layers() {
+		mask, ok := masks[l.Name]
+		if !ok {
+			continue
+		}
+		if l.Mask, err = mask.Float32s(); err != nil {
+			return nil, err
+		}
+		if len(l.Mask) != len(l.Weight) {
+			return nil, fmt.Errorf("tensor %s has %d values for %d weights; the file is damaged", mask.Name, len(l.Mask), len(l.Weight))
+		}
+	}
+	if n.Mean, err = numbers(metadata, MetaMean, n.Input().Shape.C); err != nil {
 		return nil, err
 	}
-	if n.Std, err = numbers(metadata, metaStd, n.Input().Shape.C); err != nil {
+	if n.Std, err = numbers(metadata, MetaStd, n.Input().Shape.C); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -162,10 +196,13 @@ func numbers(metadata map[string]string, key string, channels int) (v []float32,
 	}
 	for _, f := range fields {
 		x, err := strconv.ParseFloat(f, 32)
-		if err != nil || x-x != 0 || (key == metaStd && x <= 0) {
-			return nil, fmt.Errorf("metadata %q is %q: want finite numbers, positive for std", key, text)
+		if err != nil || x-x != 0 {
+			return nil, fmt.Errorf("metadata %q is %q: want finite numbers; give --mean and --std", key, text)
 		}
 		v = append(v, float32(x))
+	}
+	if err := normalisation.Check(key, v); err != nil {
+		return nil, fmt.Errorf("metadata %q is %q: %w; give --mean and --std", key, text, err)
 	}
 	return v, nil
 }

@@ -74,11 +74,15 @@ func TestNetworkNames(t *testing.T) {
 	tensors = append(tensors,
 		Tensor{"module.bn1.num_batches_tracked", I64, []int{}, make([]byte, 8)},
 		Tensor{"velocity.conv1.weight", F32, []int{1}, make([]byte, 4)},
-		Tensor{"mask.conv1", F32, []int{1}, make([]byte, 4)})
+		Tensor{"mask.linear", F32, []int{10, 64}, make([]byte, 4*640)})
 	got, err := Network(tensors, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if mask := got.Node("fc").Mask; len(mask) != 640 || mask[3] != 0 {
+		t.Error("the mask of the classifier was not kept")
+	}
+	got.Node("fc").Mask = nil
 	if !reflect.DeepEqual(want, got) {
 		t.Error("another network came back")
 	}
@@ -132,7 +136,8 @@ func TestNetworkRefuses(t *testing.T) {
 		{"classes without memory", replace("fc.weight", float("fc.weight", 1<<40, 0)), []string{"fc.weight", "expected shape"}},
 		{"uneven stages", replace("layer2.2.conv1.weight"), []string{"3, 2 and 3 blocks"}},
 		{"fourth stage", replace("layer2.2.conv1.weight", float("layer4.0.conv1.weight", 0)), []string{"layer4", "unsupported"}},
-		{"twice", replace("fc.bias", float("fc.bias", 10), float("module.fc.bias", 10)), []string{"both stand for fc.bias"}},
+		{"twice", replace("fc.bias", float("fc.bias", 10), float("linear.bias", 10)), []string{"both stand for fc.bias"}},
+		{"a mask of another size", func(all []Tensor) []Tensor { return append(all, float("mask.fc", 3)) }, []string{"mask.fc has 3 values for 640 weights"}},
 		{"deep", func(all []Tensor) []Tensor {
 			for _, stage := range "123" {
 				for b := range 100 {

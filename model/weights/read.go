@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"espalier/internal/filekind"
 	"espalier/internal/pickle"
 )
 
@@ -13,28 +14,86 @@ import (
 // a kind that this package does not read.
 var ErrUnsupported = pickle.ErrUnsupported
 
-// Read returns the tensors and the metadata of a file: safetensors, or a
-// PyTorch checkpoint. The content decides, not the name's ending.
-func Read(path string) ([]Tensor, map[string]string, error) {
+// A File is what a file of weights holds.
+type File struct {
+	Tensors  []Tensor
+	Metadata map[string]string
+	// Notes are sentences without a full stop about what a reader chose or passed
+	// over, for people.
+	Notes []string
+}
+
+// Open reads a file: safetensors, or a PyTorch checkpoint. The content decides,
+// not the name's ending. Where the file holds several networks, key chooses one
+// by where it lies, as "ema" or "checkpoint.model"; without a key the only one is
+// taken.
+func Open(path, key string) (*File, error) {
 	file, err := readAll(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading weights: %w", err)
+		return nil, fmt.Errorf("reading weights: %w", err)
 	}
-	return Parse(path, file)
+	return open(path, key, file)
+}
+
+// Read is Open without a key and without notes.
+func Read(path string) ([]Tensor, map[string]string, error) {
+	f, err := Open(path, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	return f.Tensors, f.Metadata, nil
 }
 
 // Parse is Read for a file that is in memory already; errors call it name. The
 // tensors may share file's bytes.
 func Parse(name string, file []byte) ([]Tensor, map[string]string, error) {
-	parse := parseSafetensors
-	if isTorch(file) {
-		parse = parseTorch
-	}
-	tensors, metadata, err := parse(file)
+	f, err := open(name, "", file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading weights from %s: %w", name, err)
+		return nil, nil, err
 	}
-	return tensors, metadata, nil
+	return f.Tensors, f.Metadata, nil
+}
+
+func open(name, key string, file []byte) (f *File, err error) {
+	switch {
+	case isTorch(file):
+		f, err = parseTorch(file, key)
+	default:
+		if kind := filekind.Of(file); kind != "" {
+			return nil, fmt.Errorf("reading weights from %s: the file is %s; give a .safetensors, .pt, .pth or .th file", name, kind)
+		}
+		f = &File{}
+		if f.Tensors, f.Metadata, err = parseSafetensors(file); err == nil {
+			err = f.narrow(key)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading weights from %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// narrow leaves of a file of several networks the one that key names. Files that
+// this program wrote hold one.
+func (f *File) narrow(key string) error {
+	if _, own := f.Metadata[metaArch]; (own && key == "") || len(f.Tensors) == 0 {
+		return nil
+	}
+	s := state{}
+	for _, t := range f.Tensors {
+		s.entries = append(s.entries, entry{t.Name, t.DType, t.Shape, t})
+	}
+	chosen, notes, err := choose([]state{s}, key)
+	if err != nil {
+		return err
+	}
+	f.Tensors, f.Notes = nil, notes
+	for _, e := range chosen.entries {
+		t := e.value.(Tensor)
+		t.Name = e.name
+		f.Tensors = append(f.Tensors, t)
+	}
+	return nil
 }
 
 // readAll reads a regular file of at most maxFile bytes.

@@ -51,7 +51,7 @@ func TestParseSafetensorsRefuses(t *testing.T) {
 		file []byte
 		want string
 	}{
-		{"empty", nil, "truncated"},
+		{"empty", nil, "empty"},
 		{"short length", []byte{1, 2}, "truncated"},
 		{"huge header", huge, "at most"},
 		{"header longer than file", file(`{}`)[:9], "truncated"},

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"strconv"
 
+	"espalier/internal/numpy"
 	"espalier/internal/pickle"
 )
 
@@ -32,106 +32,55 @@ func isPickle(file []byte) bool {
 		binary.LittleEndian.Uint64(file) > maxHeader
 }
 
-// parseTorch reads a file of torch.save: the tensors of its state dict, under
-// the names there, and as metadata the numbers and short strings beside it.
-func parseTorch(file []byte) ([]Tensor, map[string]string, error) {
+// parseTorch reads a file of torch.save, or of Python's own pickle: the tensors
+// of one of its state dicts, under the names there, and as metadata the numbers
+// and short strings beside it. Key chooses among several; see choose.
+func parseTorch(file []byte, key string) (*File, error) {
 	var root any
 	var err error
 	switch {
 	case isTar(file):
-		return nil, nil, fmt.Errorf("tar files, which PyTorch wrote before 2017, are %w; load the file in PyTorch and save it again", ErrUnsupported)
+		return nil, fmt.Errorf("tar files, which PyTorch wrote before 2017, are %w; load the file in PyTorch and save it again", ErrUnsupported)
 	case bytes.HasPrefix(file, zipMagic):
 		root, err = readTorchZip(file)
 	default:
-		root, err = readTorchLegacy(file)
+		root, err = readTorchLegacy(file, newTorchWorld(len(file)))
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	metadata := map[string]string{}
-	state, err := stateDict(root, metadata, maxNesting)
+	found, err := findStates(root)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	// A file of n bytes holds at most n bytes of weights, but tensors that
-	// share a storage may together be larger.
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no tensors found: the file holds %s; save torch.save(model.state_dict(), FILE)", pickle.TypeName(root))
+	}
+	chosen, notes, err := choose(found, key)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Metadata: chosen.place.metadata(), Notes: notes}
+	// A file of n bytes holds at most n bytes of weights, or more where it is
+	// compressed, and tensors that share a storage may together be larger.
 	budget := int64(1<<20 + 4*len(file))
-	var tensors []Tensor
 	seen := map[string]bool{}
-	for _, p := range state.Pairs {
-		v, ok := p.Value.(*view)
-		if !ok {
-			continue
+	for _, e := range chosen.entries {
+		if seen[e.name] {
+			return nil, fmt.Errorf("tensor %.256s stands there twice; the file is damaged", e.name)
 		}
-		name, ok := p.Key.(string)
-		if !ok || seen[name] {
-			return nil, nil, fmt.Errorf("a tensor's name is %s or stands there twice; the file is damaged", pickle.TypeName(p.Key))
-		}
-		seen[name] = true
-		data, err := v.bytes(&budget)
-		if err != nil {
-			return nil, nil, fmt.Errorf("tensor %s: %w", name, err)
-		}
-		tensors = append(tensors, Tensor{name, v.storage.dtype, v.shape, data})
-	}
-	return tensors, metadata, nil
-}
-
-// maxNesting is how deep the state dict may lie.
-const maxNesting = 4
-
-// stateKeys are the names under which training scripts keep the weights, the
-// most specific first.
-var stateKeys = []string{"state_dict", "model_state_dict", "model", "net"}
-
-// stateDict finds the dict of tensors in what was saved: the innermost under
-// stateKeys, or root itself. Numbers and short strings on the way go into
-// metadata.
-func stateDict(root any, metadata map[string]string, depth int) (*pickle.Dict, error) {
-	d, ok := root.(*pickle.Dict)
-	if !ok {
-		return nil, fmt.Errorf("the file holds %s, and a dict of tensors was expected; save torch.save(model.state_dict(), FILE)", pickle.TypeName(root))
-	}
-	tensors := false
-	byKey := map[string]*pickle.Dict{}
-	for _, p := range d.Pairs {
-		key, ok := p.Key.(string)
-		if !ok {
-			continue
-		}
-		switch v := p.Value.(type) {
+		seen[e.name] = true
+		t := Tensor{Name: e.name, DType: e.dtype, Shape: e.shape}
+		switch v := e.value.(type) {
 		case *view:
-			tensors = true
-		case *pickle.Dict:
-			byKey[key] = v
-		default:
-			if text, ok := scalar(v); ok && key != metaMean && key != metaStd && key != metaArch {
-				metadata[key] = text
-			}
+			t.Data, err = v.bytes(&budget)
+		case *numpy.Array:
+			t.Data = v.Bytes()
 		}
-	}
-	for _, key := range stateKeys {
-		if inner, ok := byKey[key]; ok && depth > 1 {
-			return stateDict(inner, metadata, depth-1)
+		if err != nil {
+			return nil, fmt.Errorf("tensor %.256s: %w", e.name, err)
 		}
+		f.Tensors = append(f.Tensors, t)
 	}
-	if !tensors {
-		return nil, fmt.Errorf("no tensors found, neither at the top nor under state_dict, model_state_dict, model or net; save torch.save(model.state_dict(), FILE)")
-	}
-	return d, nil
-}
-
-// scalar puts a number or a short string into words.
-func scalar(v any) (string, bool) {
-	switch v := v.(type) {
-	case int64:
-		return strconv.FormatInt(v, 10), true
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64), true
-	case bool:
-		return strconv.FormatBool(v), true
-	case string:
-		return v, len(v) <= 1024
-	}
-	return "", false
+	return f, nil
 }

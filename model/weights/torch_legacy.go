@@ -16,9 +16,10 @@ const legacyProtocol = 1001
 // readTorchLegacy reads the format before PyTorch 1.6: five pickles one after
 // another (magic number, protocol, system, object, keys of the storages), then
 // every storage in the order of the keys: its count as a 64-bit integer and
-// its elements.
-func readTorchLegacy(file []byte) (any, error) {
-	w := &torchWorld{storages: map[string]*storage{}, views: true}
+// its elements. A file that begins with another value is a pickle of Python's
+// own, and that value is returned.
+func readTorchLegacy(file []byte, w *torchWorld) (any, error) {
+	w.views = true
 	pos := 0
 	next := func(what string) (any, error) {
 		v, length, err := pickle.Run(file[pos:][:min(len(file)-pos, maxPickle)], w)
@@ -33,7 +34,7 @@ func readTorchLegacy(file []byte) (any, error) {
 		return nil, err
 	}
 	if m, ok := magic.(*big.Int); !ok || m.Cmp(legacyMagic) != 0 {
-		return nil, fmt.Errorf("the file is a pickle, but not one of PyTorch's; save torch.save(model.state_dict(), FILE)")
+		return magic, nil // Python's own pickle of tensors or of arrays
 	}
 	protocol, err := next("protocol")
 	if err != nil {
@@ -79,7 +80,16 @@ func readTorchLegacy(file []byte) (any, error) {
 			return nil, fmt.Errorf("storage %s at offset %d: %d elements, expected %d; the file is damaged", key, pos, count, s.count)
 		}
 		pos += 8
-		size := s.count * int64(s.dtype.Size())
+		elem := int64(s.dtype.Size())
+		if elem == 0 {
+			if elem, ok = otherStorages[global(s.dtype)]; !ok {
+				return nil, fmt.Errorf("storage %s has elements of type %s, which is %w", key, s.dtype, ErrUnsupported)
+			}
+		}
+		if s.count > int64(len(file))/elem {
+			return nil, fmt.Errorf("storage %s at offset %d: %d elements, more than the file holds; the file is truncated", key, pos, s.count)
+		}
+		size := s.count * elem
 		if size > int64(len(file)-pos) {
 			return nil, fmt.Errorf("storage %s at offset %d: %d bytes are wanted and %d are left; the file is truncated", key, pos, size, len(file)-pos)
 		}

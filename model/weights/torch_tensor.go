@@ -10,7 +10,10 @@ type storage struct {
 	key   string
 	dtype DType
 	count int64
-	data  []byte // count elements; nil until the file's storages are read
+	data  []byte // count elements; nil until they are read
+	// load reads data where that is put off until a tensor needs it; nil
+	// otherwise.
+	load func() ([]byte, error)
 
 	// A legacy file may keep only a part of another storage.
 	root  *storage // nil for a storage of its own
@@ -20,6 +23,12 @@ type storage struct {
 // bytes returns the storage's elements.
 func (s *storage) bytes() ([]byte, error) {
 	if s.root == nil {
+		if s.data == nil && s.load != nil {
+			var err error
+			if s.data, err = s.load(); err != nil {
+				return nil, err
+			}
+		}
 		if s.data == nil && s.count > 0 {
 			return nil, fmt.Errorf("storage %s has no data; the file is truncated", s.key)
 		}
@@ -42,6 +51,7 @@ type view struct {
 	offset  int64
 	shape   []int
 	stride  []int64
+	problem error // why the tensor cannot be read, or nil
 }
 
 func (v *view) String() string { return "a tensor" }
@@ -92,6 +102,9 @@ func (v *view) contiguous() bool {
 // bytes returns the tensor's elements in row-major order. A contiguous tensor
 // shares its storage; another is copied, which budget pays for.
 func (v *view) bytes(budget *int64) ([]byte, error) {
+	if v.problem != nil {
+		return nil, v.problem
+	}
 	data, err := v.storage.bytes()
 	if err != nil {
 		return nil, err

@@ -3,8 +3,10 @@ package weights
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"strings"
 
+	"espalier/internal/numpy"
 	"espalier/internal/pickle"
 )
 
@@ -16,13 +18,24 @@ const maxPickle = 16 << 20
 // calls can be repeated at little cost.
 const maxCopied = 1 << 20
 
-// A torchWorld is what the names in a checkpoint's pickles stand for: a closed
-// list of types and functions.
+// A torchWorld is what the names in a checkpoint's pickles stand for: tensors
+// and NumPy's arrays by a closed list of functions, and for everything else
+// objects that hold what the file says and do nothing.
 type torchWorld struct {
+	numpy    numpy.World
 	storages map[string]*storage // by key
 	views    bool                // whether persistent ids have the legacy format's sixth part
 	copied   int                 // items of calls so far
+	depth    int                 // of calls in calls
 }
+
+// newTorchWorld returns the world of a file of so many bytes.
+func newTorchWorld(size int) *torchWorld {
+	return &torchWorld{storages: map[string]*storage{}, numpy: numpy.World{Budget: size}}
+}
+
+// minPickled is fewer bytes than a storage takes in a pickle, its contents apart.
+const minPickled = 64
 
 var _ pickle.World = (*torchWorld)(nil)
 
@@ -30,11 +43,6 @@ var _ pickle.World = (*torchWorld)(nil)
 type global string
 
 func (g global) String() string { return string(g) }
-
-// An instance is of a class that does not matter here.
-type instance struct{ class global }
-
-func (i instance) String() string { return "a " + string(i.class) }
 
 // torchStorages are the classes that name an element type.
 var torchStorages = map[global]DType{
@@ -48,66 +56,141 @@ var torchStorages = map[global]DType{
 	"torch CharStorage":     I8,
 	"torch ByteStorage":     U8,
 	"torch BoolStorage":     Bool,
+
+	"torch.storage UntypedStorage": U8,
 }
 
-// torchGlobals is every other global that a pickle may name, with what calling
-// it makes. Those that make an instance occur beside the weights in
-// checkpoints, and their value does not matter.
+// otherStorages are the bytes of an element of those that are not read. A legacy
+// file has to be read past them.
+var otherStorages = map[global]int64{
+	"torch ComplexFloatStorage":  8,
+	"torch ComplexDoubleStorage": 16,
+	"torch QInt8Storage":         1,
+	"torch QUInt8Storage":        1,
+	"torch QInt32Storage":        4,
+	"torch QUInt4x2Storage":      1,
+	"torch QUInt2x4Storage":      1,
+}
+
+// torchGlobals is every other global that makes something that matters.
 var torchGlobals = map[global]func(*torchWorld, pickle.Tuple) (any, error){
 	"collections OrderedDict":         (*torchWorld).orderedDict,
 	"torch._utils _rebuild_tensor":    (*torchWorld).rebuildTensor,
 	"torch._utils _rebuild_tensor_v2": (*torchWorld).rebuildTensor,
 	"torch._utils _rebuild_parameter": (*torchWorld).rebuildParameter,
-	"torch Size":                      nil,
-	"torch device":                    nil,
-	"numpy dtype":                     nil,
-	"numpy.core.multiarray scalar":    nil,
-	"numpy._core.multiarray scalar":   nil,
-	"_codecs encode":                  nil,
+
+	"torch._utils _rebuild_parameter_with_state": (*torchWorld).rebuildParameter,
 }
 
-// Global refuses what is on neither list.
-func (*torchWorld) Global(module, class string) (any, error) {
-	g := global(module + " " + class)
-	if _, ok := torchStorages[g]; ok {
-		return g, nil
-	}
-	if _, ok := torchGlobals[g]; ok {
-		return g, nil
-	}
-	name := module + "." + class
-	if strings.Contains(name, "_rebuild_qtensor") || strings.HasPrefix(name, "torch.Q") {
-		return nil, fmt.Errorf("%s: quantized PyTorch tensors are %w; save the network in floating point", name, ErrUnsupported)
-	}
-	return nil, fmt.Errorf("%s is %w: nothing but tensors, numbers, strings, lists and dicts is read; save the state dict alone with torch.save(model.state_dict(), FILE)", name, ErrUnsupported)
+func init() { // which call each other
+	torchGlobals["torch._tensor _rebuild_from_type"] = (*torchWorld).rebuildFromType
+	torchGlobals["torch._tensor _rebuild_from_type_v2"] = (*torchWorld).rebuildFromType
+	torchGlobals["torch.storage _load_from_bytes"] = (*torchWorld).loadFromBytes
 }
 
-// Call does what a global does with arguments.
+// Global returns what a name stands for: one of the functions above, one of
+// NumPy's, or the bare name.
+func (w *torchWorld) Global(module, class string) (any, error) {
+	if f, ok := w.numpy.Global(module, class); ok {
+		return f, nil
+	}
+	return global(module + " " + class), nil
+}
+
+// Call does what a global does with arguments. Calling another one makes an
+// object that does nothing.
 func (w *torchWorld) Call(function any, args pickle.Tuple) (any, error) {
+	if v, known, err := w.numpy.Call(function, args); known {
+		return v, err
+	}
 	g, _ := function.(global)
-	f, ok := torchGlobals[g]
-	switch {
-	case !ok:
+	if f, ok := torchGlobals[g]; ok {
+		v, err := f(w, args)
+		if err != nil {
+			_, name, _ := strings.Cut(string(g), " ")
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return v, nil
+	}
+	switch function.(type) {
+	case pickle.None, bool, int64, float64, string, []byte, *big.Int, pickle.Tuple, *pickle.List, *pickle.Dict:
 		return nil, fmt.Errorf("%s is called; the file is damaged", pickle.TypeName(function))
-	case f == nil:
-		return instance{g}, nil
 	}
-	v, err := f(w, args)
-	if err != nil {
-		_, name, _ := strings.Cut(string(g), " ")
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if problem := unreadable(string(g)); problem != nil {
+		return &view{problem: problem}, nil
 	}
-	return v, nil
+	return &pickle.Object{Class: function, Args: args}, nil
 }
 
-// Build drops attributes: an OrderedDict's _metadata, say. Nothing here needs
-// them.
-func (*torchWorld) Build(object, _ any) error {
-	switch object.(type) {
-	case *pickle.Dict, instance:
+// unreadable says why a function makes a tensor that is not read, or nil of one
+// that makes none.
+func unreadable(g string) error {
+	_, name, _ := strings.Cut(g, " ")
+	switch {
+	case strings.HasPrefix(g, "torch._utils _rebuild_qtensor"):
+		return fmt.Errorf("quantized PyTorch tensors are %w; save the network in floating point", ErrUnsupported)
+	case strings.HasPrefix(g, "torch._utils _rebuild_") && strings.Contains(name, "tensor"),
+		strings.HasPrefix(g, "torch._utils _rebuild_wrapper_subclass"):
+		return fmt.Errorf("a tensor of the kind that %s makes is %w; save it as a plain tensor", name, ErrUnsupported)
+	}
+	return nil
+}
+
+// Build gives an object its attributes. Those of dicts and tensors, as an
+// OrderedDict's _metadata, are dropped: nothing here needs them.
+func (w *torchWorld) Build(object, state any) error {
+	if known, err := w.numpy.Build(object, state); known {
+		return err
+	}
+	switch o := object.(type) {
+	case *pickle.Object:
+		o.State = state
+		return nil
+	case *pickle.Dict, *pickle.Set, *view, global:
 		return nil
 	}
 	return fmt.Errorf("attributes are set on %s; the file is damaged", pickle.TypeName(object))
+}
+
+// rebuildFromType takes (function, class, arguments, attributes) of a tensor
+// whose class is another one.
+func (w *torchWorld) rebuildFromType(args pickle.Tuple) (any, error) {
+	if len(args) < 3 {
+		return nil, fmt.Errorf("%d arguments: want a function, a class and arguments", len(args))
+	}
+	of, ok := args[2].(pickle.Tuple)
+	if !ok || w.depth == maxNesting {
+		return nil, fmt.Errorf("the arguments are %s; the file is damaged", pickle.TypeName(args[2]))
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	return w.Call(args[0], of)
+}
+
+// loadFromBytes reads a storage that Python's own pickle keeps as a whole legacy
+// file in bytes.
+func (w *torchWorld) loadFromBytes(args pickle.Tuple) (any, error) {
+	if len(args) != 1 {
+		return nil, fmt.Errorf("%d arguments: want bytes", len(args))
+	}
+	file, ok := args[0].([]byte)
+	if !ok || w.depth > 0 {
+		return nil, fmt.Errorf("the argument is %s; the file is damaged", pickle.TypeName(args[0]))
+	}
+	if w.copied += len(file) / minPickled; w.copied > maxCopied {
+		return nil, fmt.Errorf("more storages than a file may have; save the state dict with torch.save(model.state_dict(), FILE)")
+	}
+	inner := newTorchWorld(len(file))
+	inner.views, inner.depth = true, 1
+	v, err := readTorchLegacy(file, inner)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := v.(*storage)
+	if !ok {
+		return nil, fmt.Errorf("the bytes hold %s: want a storage", pickle.TypeName(v))
+	}
+	return s, nil
 }
 
 // orderedDict takes nothing, or a list of keys with values.
@@ -153,6 +236,10 @@ func (*torchWorld) rebuildTensor(args pickle.Tuple) (any, error) {
 		return nil, fmt.Errorf("arguments are %s, %s, %s and %s: want a storage, an int and two tuples of as many ints, %d at most",
 			pickle.TypeName(args[0]), pickle.TypeName(args[1]), pickle.TypeName(args[2]), pickle.TypeName(args[3]), maxDims)
 	}
+	if s.dtype.Size() == 0 {
+		_, class, _ := strings.Cut(string(s.dtype), " ")
+		return &view{problem: fmt.Errorf("tensors of type %s are %w; save the network in floating point", class, ErrUnsupported)}, nil
+	}
 	v := &view{storage: s, offset: offset, stride: stride}
 	for _, d := range shape {
 		if d > math.MaxInt32 {
@@ -190,17 +277,25 @@ func integers(v any) ([]int64, bool) {
 }
 
 // Persistent understands ("storage", class, key, device, count), to which a
-// legacy file adds None or (view's key, first element, count).
+// legacy file adds None or (view's key, first element, count), and ("module",
+// class, file, source) of a legacy file with a whole network. Others stand for
+// objects that do nothing.
 func (w *torchWorld) Persistent(id any) (any, error) {
 	t, ok := id.(pickle.Tuple)
+	if ok && len(t) > 1 && t[0] == any("module") {
+		return t[1], nil
+	}
 	if !ok || len(t) < 5 || t[0] != any("storage") {
-		return nil, fmt.Errorf("a persistent id that is no storage is %w; save the state dict alone with torch.save(model.state_dict(), FILE)", ErrUnsupported)
+		return &pickle.Object{Class: global("persistent id"), Args: pickle.Tuple{id}}, nil
 	}
 	class, ok1 := t[1].(global)
-	dtype, ok2 := torchStorages[class]
-	key, ok3 := t[2].(string)
-	count, ok4 := t[4].(int64)
-	if !ok1 || !ok2 || !ok3 || !ok4 || count < 0 || count > maxFile/int64(dtype.Size()) {
+	key, ok2 := t[2].(string)
+	count, ok3 := t[4].(int64)
+	dtype, known := torchStorages[class]
+	if !known {
+		dtype = DType(class) // of no size: its tensors are not read
+	}
+	if !ok1 || !ok2 || !ok3 || count < 0 || count > maxFile/int64(max(dtype.Size(), 1)) {
 		return nil, fmt.Errorf("a storage is described by %s, %s and %s; the file is damaged", pickle.TypeName(t[1]), pickle.TypeName(t[2]), pickle.TypeName(t[4]))
 	}
 	s, ok := w.storages[key]

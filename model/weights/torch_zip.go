@@ -11,16 +11,20 @@ import (
 )
 
 // readTorchZip reads the format of PyTorch 1.6 and later: a zip archive with a
-// pickle NAME/data.pkl and one uncompressed file NAME/data/KEY a storage.
+// pickle NAME/data.pkl and one file NAME/data/KEY a storage.
 func readTorchZip(file []byte) (any, error) {
 	archive, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return nil, fmt.Errorf("the zip archive cannot be opened, so the file is truncated or damaged: %w", err)
 	}
-	entries := map[string]*zip.File{} // by the name behind the folder
+	folder, err := torchFolder(archive.File)
+	if err != nil {
+		return nil, err
+	}
+	entries := map[string]*zip.File{} // by the name in the folder
 	for _, f := range archive.File {
-		_, name, ok := strings.Cut(f.Name, "/")
-		if !ok {
+		name, ok := strings.CutPrefix(f.Name, folder)
+		if !ok || strings.HasSuffix(name, "/") || name == "" {
 			continue
 		}
 		if name == "constants.pkl" || strings.HasPrefix(name, "code/") {
@@ -31,10 +35,7 @@ func readTorchZip(file []byte) (any, error) {
 		}
 		entries[name] = f
 	}
-	program, ok := entries["data.pkl"]
-	if !ok {
-		return nil, fmt.Errorf("the zip archive holds no data.pkl, so it is no PyTorch checkpoint")
-	}
+	program := entries["data.pkl"]
 	if order, ok := entries["byteorder"]; ok {
 		text, err := readEntry(order, 16)
 		if err != nil {
@@ -44,42 +45,74 @@ func readTorchZip(file []byte) (any, error) {
 			return nil, fmt.Errorf("byte order %q is %w; save the file on a little-endian machine", text, ErrUnsupported)
 		}
 	}
-	code, err := readEntry(program, min(maxPickle, int64(len(file))))
+	code, err := readEntry(program, min(maxPickle, max(int64(len(file)), leastPickle)))
 	if err != nil {
 		return nil, err
 	}
-	w := &torchWorld{storages: map[string]*storage{}}
+	w := newTorchWorld(len(code))
 	root, _, err := pickle.Run(code, w)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", program.Name, err)
 	}
-	// Entries may name the same bytes of the archive again and again, so their
-	// sum is held to the file's length.
-	left := int64(len(file))
+	// Entries may name the same bytes of the archive again and again, and deflate
+	// packs a thousand bytes into one, so that their sum is held to what weights
+	// may come to.
+	left := leastUnpacked + maxPacked*int64(len(file))
 	for key, s := range w.storages {
 		f, ok := entries["data/"+key]
+		if s.dtype.Size() == 0 {
+			continue // no tensor of this type is read
+		}
 		if !ok {
 			return nil, fmt.Errorf("zip entry data/%s is missing; the file is damaged", key)
 		}
 		size := s.count * int64(s.dtype.Size())
-		if int64(f.UncompressedSize64) != size {
+		if f.UncompressedSize64 != uint64(size) {
 			return nil, fmt.Errorf("zip entry %s has %d bytes, and %d elements of type %s take %d; the file is damaged", f.Name, f.UncompressedSize64, s.count, s.dtype, size)
 		}
-		if s.data, err = readEntry(f, left); err != nil {
-			return nil, err
+		s.load = func() ([]byte, error) {
+			data, err := readEntry(f, left)
+			left -= size
+			return data, err
 		}
-		left -= size
 	}
 	return root, nil
 }
 
-// readEntry reads an uncompressed entry of at most limit bytes and checks its
-// sum. PyTorch never compresses.
-func readEntry(f *zip.File, limit int64) ([]byte, error) {
-	if f.Method != zip.Store {
-		return nil, fmt.Errorf("zip entry %s is compressed, which is %w; PyTorch writes entries as they are", f.Name, ErrUnsupported)
+// What entries may unpack to, for every byte of the file and beyond that.
+const (
+	maxPacked     = 48
+	leastUnpacked = 256 << 10
+	leastPickle   = 32 << 10
+)
+
+// torchFolder returns the folder in an archive, with a slash behind it, in which
+// a checkpoint's files lie.
+func torchFolder(files []*zip.File) (string, error) {
+	folder, found := "", false
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name, "data.pkl")
+		if ok && (name == "" || strings.HasSuffix(name, "/")) && (!found || len(name) < len(folder)) {
+			folder, found = name, true
+		}
 	}
-	if f.UncompressedSize64 > uint64(limit) {
+	if !found {
+		var names []string
+		for _, f := range files[:min(len(files), 3)] {
+			names = append(names, fmt.Sprintf("%.64s", f.Name))
+		}
+		return "", fmt.Errorf("the zip archive holds %s and no data.pkl, so it is no PyTorch checkpoint; if one lies in it, unpack it first", strings.Join(names, ", "))
+	}
+	return folder, nil
+}
+
+// readEntry reads an entry of at most limit bytes and checks its sum. PyTorch
+// never compresses, but tools that pack a file again do.
+func readEntry(f *zip.File, limit int64) ([]byte, error) {
+	if f.Method != zip.Store && f.Method != zip.Deflate {
+		return nil, fmt.Errorf("zip entry %s is compressed with method %d, which is %w; unzip the file and zip it again", f.Name, f.Method, ErrUnsupported)
+	}
+	if limit < 0 || f.UncompressedSize64 > uint64(limit) {
 		return nil, fmt.Errorf("zip entry %s has %d bytes: at most %d are read", f.Name, f.UncompressedSize64, limit)
 	}
 	r, err := f.Open()

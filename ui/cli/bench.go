@@ -22,6 +22,7 @@ type benchFlags struct {
 	algorithm string
 	only      []string
 	seconds   float64
+	key       string
 	asJSON    bool
 }
 
@@ -64,6 +65,7 @@ layers.`,
 	cmd.Flags().StringVar(&f.algorithm, "algorithm", string(model.Auto), "of convolutions: auto, direct or winograd")
 	cmd.Flags().StringSliceVar(&f.only, "only", nil, "measure only these, with commas between: "+strings.Join(bench.Tasks(), ", "))
 	cmd.Flags().Float64Var(&f.seconds, "seconds", 2, "to spend on each row, warm-up apart")
+	cmd.Flags().StringVar(&f.key, "key", "", "which of several networks in a PyTorch checkpoint, as ema or checkpoint.model")
 	addJSON(cmd, &f.asJSON)
 	algorithms := []string{string(model.Auto), string(model.DirectOnly), string(model.WinogradOnly)}
 	cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions(algorithms, cobra.ShellCompDirectiveNoFileComp))
@@ -88,7 +90,7 @@ func (f *benchFlags) options(args []string) (o bench.Options, err error) {
 	}
 	if len(args) == 1 {
 		// Images are random, so how the file's were normalised does not matter.
-		file, err := measure.Open(args[0], "0,0,0", "1,1,1")
+		file, err := measure.Open(args[0], f.key, "0,0,0", "1,1,1")
 		if err != nil {
 			return o, err
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +44,7 @@ type compareFlags struct {
 	engineFlags
 	data, dataset string
 	mean, std     string
+	notes         io.Writer
 	images        int
 	limit         float64
 	asJSON        bool
@@ -57,6 +59,7 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: each file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: each file's)")
 	addJSON(cmd, &f.asJSON)
+	f.notes = stderrOf{cmd}
 	sets := cobra.FixedCompletions([]string{dataset.CIFAR10, dataset.Shapes10}, cobra.ShellCompDirectiveNoFileComp)
 	cmd.RegisterFlagCompletionFunc("dataset", sets)
 }
@@ -71,14 +74,16 @@ func (f *compareFlags) compare(ctx context.Context, pathA, pathB string) (r comp
 		return r, err
 	}
 	defer engine.Close()
-	a, err := measure.Open(pathA, f.mean, f.std)
+	a, err := measure.Open(pathA, "", f.mean, f.std)
 	if err != nil {
 		return r, err
 	}
-	b, err := measure.Open(pathB, f.mean, f.std)
+	b, err := measure.Open(pathB, "", f.mean, f.std)
 	if err != nil {
 		return r, err
 	}
+	sayNotes(f.notes, f.asJSON, pathA, a.Notes)
+	sayNotes(f.notes, f.asJSON, pathB, b.Notes)
 	options, err := a.Data(f.dataset, f.data)
 	if err != nil {
 		return r, err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,10 @@ type fileFlags struct {
 	engineFlags
 	data, dataset string
 	mean, std     string
+	key           string
 	limit         int
 	asJSON        bool
+	notes         io.Writer // for what a reader says beside the answer
 }
 
 func (f *fileFlags) add(cmd *cobra.Command) {
@@ -25,8 +28,10 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "cifar10 or shapes10 (default: the one that the file names, else cifar10)")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
+	cmd.Flags().StringVar(&f.key, "key", "", "which of several networks in a PyTorch checkpoint, as ema or checkpoint.model")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "measure on that many test images, the first ones (0: all)")
 	addJSON(cmd, &f.asJSON)
+	f.notes = stderrOf{cmd}
 	sets := cobra.FixedCompletions([]string{dataset.CIFAR10, dataset.Shapes10}, cobra.ShellCompDirectiveNoFileComp)
 	cmd.RegisterFlagCompletionFunc("dataset", sets)
 }
@@ -83,10 +88,11 @@ func (f *fileFlags) evaluate(ctx context.Context, path string, accept func(*meas
 
 // open reads a file and says which images it is to be measured on.
 func (f *fileFlags) open(path string) (*measure.File, dataset.Options, error) {
-	file, err := measure.Open(path, f.mean, f.std)
+	file, err := measure.Open(path, f.key, f.mean, f.std)
 	if err != nil {
 		return nil, dataset.Options{}, err
 	}
+	sayNotes(f.notes, f.asJSON, path, file.Notes)
 	options, err := file.Data(f.dataset, f.data)
 	options.TestLimit = f.limit
 	return file, options, err

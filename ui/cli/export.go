@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,9 @@ makes the file.`,
 	cmd.Flags().BoolVar(&f.fold, "fold", true, "fold batch norm into the convolutions; an int8 network has none")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
+	cmd.Flags().StringVar(&f.key, "key", "", "which of several networks in a PyTorch checkpoint, as ema or checkpoint.model")
 	addJSON(cmd, &f.asJSON)
+	f.notes = stderrOf{cmd}
 	return cmd
 }
 
@@ -48,6 +51,8 @@ type exportFlags struct {
 	onnx      string
 	fold      bool
 	mean, std string
+	key       string
+	notes     io.Writer
 	asJSON    bool
 }
 
@@ -67,10 +72,14 @@ func (f *exportFlags) export(path string) (e exported, err error) {
 	if f.onnx == "" {
 		return e, errors.New("nothing to write: name the file with --onnx OUT.onnx")
 	}
-	file, err := measure.Open(path, f.mean, f.std)
+	if err := checkOutput(f.onnx, ".onnx", path); err != nil {
+		return e, err
+	}
+	file, err := measure.Open(path, f.key, f.mean, f.std)
 	if err != nil {
 		return e, err
 	}
+	sayNotes(f.notes, f.asJSON, path, file.Notes)
 	m, kind := f.model(file)
 	size, err := m.WriteFile(f.onnx)
 	if err != nil {

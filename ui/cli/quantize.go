@@ -72,6 +72,9 @@ func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Ca
 	if err := c.Validate(); err != nil {
 		return q, err
 	}
+	if err := checkOutput(path, ".safetensors", from, f.data); err != nil {
+		return q, err
+	}
 	engine, err := f.engine()
 	if err != nil {
 		return q, err

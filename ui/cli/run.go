@@ -111,6 +111,14 @@ func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error 
 	if err != nil {
 		return err
 	}
+	if e.Model.Std != "" {
+		if _, err := dataset.ParseMean(e.Model.Mean); err != nil {
+			return fmt.Errorf("model.%w", err)
+		}
+		if _, err := dataset.ParseStd(e.Model.Std); err != nil {
+			return fmt.Errorf("model.%w", err)
+		}
+	}
 	if err := ensureData(cmd, e.Data); err != nil {
 		return err
 	}
