@@ -2,7 +2,7 @@ package model
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"espalier/model/kernel"
 )
@@ -12,18 +12,18 @@ import (
 //
 // Each part of a batch is computed by one worker from the first layer to the
 // last, in groups of images small enough for the cache. A pruned
-// network is computed by sparse convolutions, see inferConv.
+// network is computed by sparse convolutions, see planes.
 type Evaluator struct {
-	net     *Network
-	fused   *Network
-	engine  *Engine
-	batch   int
-	stem    *inferConv
-	blocks  []*inferBlock
-	convs   []*inferConv
-	workers []*inferSpace
-	planar  bool // activations are planes, for sparse convolution
-	group   int  // images that are computed together on planes
+	graph    *Graph
+	folded   *Graph // for inference
+	engine   *Engine
+	batch    int
+	steps    []*inferStep
+	segments []*inferSegment
+	workers  []*inferSpace
+	planar   bool // activations are planes, for sparse convolution
+	planable bool // they may be
+	group    int  // images that are computed together on planes
 
 	n      int // of the call in progress
 	x      []float32
@@ -31,43 +31,23 @@ type Evaluator struct {
 	run    func(worker, part int)
 }
 
-// An inferBlock is a residual block in inference.
-type inferBlock struct {
-	conv1, conv2, down *inferConv
-	pad                *kernel.Sparse // the padding shortcut as a convolution, or nil
-	name               string
-	stage              int
-}
-
-// An inferSpace is one worker's memory: activations of the images in work.
+// An inferSpace is one worker's memory.
 type inferSpace struct {
-	image    []float32 // also an image as planes
-	winograd []float32
-	dense    [2][]float32    // a group of images before and after a dense layer among sparse ones
-	maps     [3][2][]float32 // by stage: a block's shortcut and sum, and what is between its convolutions
-	pooled   []float32
+	arena   []float32 // all of it
+	slots   map[*inferSegment][][]float32
+	scratch []float32    // of kernels
+	dense   [2][]float32 // a group of images before and after a dense layer among sparse ones
+	one     [2][]float32 // a vector as a map of one pixel
 }
 
-// NewEvaluator plans evaluation of g in batches of at most batch images.
+// NewEvaluator plans evaluation of g, a valid graph, in batches of at most batch
+// images.
 func NewEvaluator(g *Graph, e *Engine, batch int) *Evaluator {
-	n, err := NetworkOf(g)
-	if err != nil {
-		panic(err)
-	}
-	v := &Evaluator{net: n, engine: e, batch: batch, fused: n.Fuse()}
-	v.stem = v.conv(v.fused.Stem)
-	for _, b := range v.fused.Blocks {
-		out := &inferBlock{conv1: v.conv(b.Conv1), conv2: v.conv(b.Conv2), name: strings.TrimSuffix(b.Conv1.Name, ".conv1")}
-		if b.Downsample != nil {
-			out.down = v.conv(b.Downsample)
-		} else if b.Conv1.Stride == 2 {
-			out.pad = padPlanes(out.conv1.geometry)
-		}
-		for size := imageSize; size > b.Conv1.Size; size /= 2 {
-			out.stage++
-		}
-		v.blocks = append(v.blocks, out)
-	}
+	v := &Evaluator{graph: g, engine: e, batch: batch, folded: g.ForInference()}
+	v.steps = fuseForInference(v.folded, e)
+	v.segments = schedule(v.steps)
+	place(v.segments)
+	v.planable = !slices.ContainsFunc(v.steps, func(s *inferStep) bool { return !s.planable() })
 	for range e.Threads() {
 		v.workers = append(v.workers, v.space())
 	}
@@ -76,33 +56,67 @@ func NewEvaluator(g *Graph, e *Engine, batch int) *Evaluator {
 	return v
 }
 
-func (v *Evaluator) conv(l *Layer) *inferConv {
-	c := &inferConv{conv: newConv(l, v.engine, false)}
-	v.convs = append(v.convs, c)
-	return c
-}
-
-// pack takes the weights of v.fused into the kernels' layouts.
+// pack takes the weights of v.folded into the kernels' layouts.
 func (v *Evaluator) pack() {
-	v.engine.Each(len(v.convs), func(_, i int) { v.convs[i].pack() })
+	v.engine.Each(len(v.steps), func(_, i int) {
+		switch s := v.steps[i]; {
+		case s.conv != nil:
+			s.conv.pack()
+		case s.linear != nil:
+			s.linear.pack()
+		case s.norm != nil:
+			s.norm.pack()
+		}
+	})
 	v.choosePath()
 }
 
-func (v *Evaluator) space() *inferSpace {
-	s := &inferSpace{image: kernel.Floats(imageLen), pooled: make([]float32, v.fused.Classifier.In)}
-	var winograd, dense, group int
-	for _, c := range v.convs {
-		group = max(group, min(c.group, v.batch))
-		winograd = max(winograd, c.scratchLen())
-		dense = max(dense, c.group*c.geometry.Out.Len())
+// capacity returns how many images' values a segment's memory holds.
+func (v *Evaluator) capacity(g *inferSegment) int {
+	if v.planable { // a group of images goes through the whole network
+		g = v.segments[len(v.segments)-1]
 	}
-	s.winograd = kernel.Floats(winograd)
-	s.dense = [2][]float32{kernel.Floats(dense), kernel.Floats(dense)}
-	for _, b := range v.blocks {
-		for i := range s.maps[b.stage] {
-			if s.maps[b.stage][i] == nil {
-				s.maps[b.stage][i] = kernel.Floats(group * b.conv2.geometry.Out.Len())
+	return min(g.group, max(v.batch, 1))
+}
+
+func (v *Evaluator) space() *inferSpace {
+	s := &inferSpace{slots: map[*inferSegment][][]float32{}}
+	var scratch, dense, one int
+	for _, step := range v.steps {
+		scratch = max(scratch, step.scratchLen())
+		if c := step.conv; c != nil {
+			if v.planable {
+				dense = max(dense, c.group*c.out.Len())
 			}
+			for _, x := range []*inferValue{step.inputs[0], step.output} {
+				if x.vector {
+					one = max(one, x.m.Len())
+				}
+			}
+		}
+		if step.needsOne() {
+			one = max(one, step.inputs[0].m.Len(), step.output.m.Len())
+		}
+	}
+	total := kernel.Round(scratch) + 2*kernel.Round(dense) + 2*kernel.Round(one)
+	for _, g := range v.segments {
+		for _, n := range g.slots {
+			total += kernel.Round(v.capacity(g) * n)
+		}
+	}
+	s.arena = kernel.Floats(total)
+	rest := s.arena
+	next := func(n int) []float32 { // at multiples of 64 bytes, as the arena
+		part := rest[:n:n]
+		rest = rest[kernel.Round(n):]
+		return part
+	}
+	s.scratch = next(scratch)
+	s.dense = [2][]float32{next(dense), next(dense)}
+	s.one = [2][]float32{next(one), next(one)}
+	for _, g := range v.segments {
+		for _, n := range g.slots {
+			s.slots[g] = append(s.slots[g], next(v.capacity(g)*n))
 		}
 	}
 	return s
@@ -110,8 +124,8 @@ func (v *Evaluator) space() *inferSpace {
 
 // Reload takes the network's present weights.
 func (v *Evaluator) Reload() {
-	fresh := v.net.Fuse()
-	from, to := fresh.Tensors(), v.fused.Tensors()
+	fresh := v.graph.ForInference()
+	from, to := fresh.Tensors(), v.folded.Tensors()
 	for i := range to {
 		copy(to[i].Data, from[i].Data)
 	}
@@ -124,38 +138,40 @@ func (v *Evaluator) Reload() {
 func (v *Evaluator) Bytes() int64 {
 	var floats int
 	var lists int64
-	for _, l := range v.fused.Layers() {
-		floats += len(l.Weight) + len(l.Bias)
+	for _, l := range v.folded.Tensors() {
+		floats += len(l.Data)
 	}
-	for _, c := range v.convs {
-		floats += len(c.forward)
-		if c.sparse != nil {
-			lists += c.sparse.Bytes()
-		}
-	}
-	for _, b := range v.blocks {
-		if b.pad != nil {
-			lists += b.pad.Bytes()
+	for _, s := range v.steps {
+		switch {
+		case s.conv != nil:
+			floats += len(s.conv.weights) + len(s.conv.bias)
+			if s.conv.sparse != nil {
+				lists += s.conv.sparse.Bytes()
+			}
+		case s.linear != nil:
+			floats += len(s.linear.weights) + len(s.linear.bias)
+		case s.norm != nil:
+			floats += len(s.norm.scale) + len(s.norm.shift)
+		case s.pad != nil:
+			lists += s.pad.Bytes()
 		}
 	}
 	for _, s := range v.workers {
-		floats += len(s.image) + len(s.winograd) + len(s.dense[0]) + len(s.dense[1]) + len(s.pooled)
-		for _, stage := range s.maps {
-			for _, m := range stage {
-				floats += len(m)
-			}
-		}
+		floats += len(s.arena)
 	}
 	return 4*int64(floats) + lists
 }
 
 // Classes returns the number of logits per image.
-func (v *Evaluator) Classes() int { return v.fused.Classifier.Out }
+func (v *Evaluator) Classes() int { return v.folded.Classes() }
 
-// Logits computes logits [n][classes] of x [n][3][32][32], normalised.
+// pixels returns the floats of one image outside, [c][h][w].
+func (v *Evaluator) pixels() int { return v.folded.Input().Shape.Len() }
+
+// Logits computes logits [n][classes] of x [n][c][h][w], normalised.
 func (v *Evaluator) Logits(logits, x []float32) {
-	n := len(x) / pixels
-	if n > v.batch || len(x) != n*pixels || len(logits) != n*v.Classes() {
+	n := len(x) / v.pixels()
+	if n > v.batch || len(x) != n*v.pixels() || len(logits) != n*v.Classes() {
 		panic(fmt.Sprintf("model: %d logits of %d values in batches of %d", len(logits), len(x), v.batch))
 	}
 	v.n, v.x, v.logits = n, x, logits
@@ -166,24 +182,26 @@ func (v *Evaluator) Logits(logits, x []float32) {
 func (v *Evaluator) part(worker, i int) {
 	s := v.workers[worker]
 	first, end := part(v.n, i)
+	last := len(v.segments) - 1
+	group := v.segments[last].group
 	if v.planar {
-		v.planarPart(s, first, end)
-		return
+		group = v.group
 	}
-	last := len(s.maps) - 1
-	m, fc := v.blocks[len(v.blocks)-1].conv2.geometry.Out, v.fused.Classifier
-	for a := first; a < end; a += v.groupOf(last) {
-		n := min(v.groupOf(last), end-a)
-		v.through(s, last, a, n)
+	y := v.steps[len(v.steps)-1].output
+	for a := first; a < end; a += group {
+		n := min(group, end-a)
+		if v.planar {
+			v.throughPlanes(s, a, n)
+		} else {
+			v.through(s, last, a, n)
+		}
 		for i := range n {
-			v.engine.Kernels.AveragePool(m, s.pooled, images(s.maps[last][0], m.Len(), i, 1))
-			fc.forward(v.logits[(a+i)*fc.Out:][:fc.Out], s.pooled)
+			copy(v.logits[(a+i)*v.Classes():][:v.Classes()], s.at(y, i, 1))
 		}
 	}
 }
 
-// stage returns the blocks of one stage.
-func (v *Evaluator) stage(i int) []*inferBlock {
-	per := len(v.blocks) / 3
-	return v.blocks[i*per : (i+1)*per]
+// at returns a value of n images from image i of the group on.
+func (s *inferSpace) at(v *inferValue, i, n int) []float32 {
+	return images(s.slots[v.segment][v.slot], v.stride(), i, n)
 }

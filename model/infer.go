@@ -2,94 +2,95 @@ package model
 
 import "espalier/model/kernel"
 
-// An inferConv is a convolution in inference.
-type inferConv struct {
-	*conv
-	sparse *kernel.Sparse // nil where it is dense; see planarConv
-}
-
-// groupOf returns how many images the convolutions of a stage take at a time.
-func (v *Evaluator) groupOf(stage int) int {
-	group := 1
-	for _, b := range v.stage(stage) {
-		group = max(group, b.conv2.group)
-	}
-	return group
-}
-
 // through takes n images, from the batch's image first on and at most a group of
-// the stage, through all stages up to one, into the stage's map 0.
-//
-// The stage before works on smaller groups, and what one of them leaves in the
-// cache is taken from there at once.
-func (v *Evaluator) through(s *inferSpace, stage, first, n int) {
-	blocks := v.stage(stage)
-	if stage == 0 {
-		v.input(s, first, n)
-	} else {
-		before := v.groupOf(stage - 1)
+// the segment, through all segments up to one.
+func (v *Evaluator) through(s *inferSpace, segment, first, n int) {
+	g := v.segments[segment]
+	if segment > 0 {
+		before := v.segments[segment-1].group
 		for a := 0; a < n; a += before {
 			m := min(before, n-a)
-			v.through(s, stage-1, first+a, m)
-			v.enter(blocks[0], s, a, m)
+			v.through(s, segment-1, first+a, m)
+			for i := range m {
+				for _, step := range g.entry {
+					v.apply(step, s, i, a+i, 1)
+				}
+			}
 		}
-		v.leave(blocks[0], s, n)
-		blocks = blocks[1:]
 	}
-	for _, b := range blocks {
-		maps := s.maps[stage]
-		v.apply(b.conv1, maps[1], maps[0], n, kernel.Epilogue{Bias: b.conv1.layer.Bias, ReLU: true}, s)
-		v.leave(b, s, n)
+	for _, step := range g.inner {
+		if _, ok := step.unit.Node.Op.(Input); ok {
+			v.input(step, s, first, n)
+			continue
+		}
+		v.apply(step, s, 0, 0, n)
 	}
 }
 
-// input computes the stem's output for n images from the batch's image first
-// on, into map 0 of stage 0.
-func (v *Evaluator) input(s *inferSpace, first, n int) {
-	e := kernel.Epilogue{Bias: v.stem.layer.Bias, ReLU: true}
+// input lays out n images, from the batch's image first on.
+func (v *Evaluator) input(step *inferStep, s *inferSpace, first, n int) {
+	y, k := step.output, v.engine.Kernels
 	for i := range n {
-		v.engine.Kernels.PackImage(s.image, images(v.x, pixels, first+i, 1))
-		v.stem.run(images(s.maps[0][0], v.stem.geometry.Out.Len(), i, 1), s.image, 1, e, s.winograd, nil)
+		x, to := images(v.x, v.pixels(), first+i, 1), s.at(y, i, 1)
+		switch {
+		case y.vector:
+			copy(to, x)
+		case y.image && y.shape.C == 3 && y.shape.H == y.shape.W:
+			k.PackImage(to, x)
+		default:
+			k.PackChannels(y.m, y.shape.C, to, x)
+		}
 	}
 }
 
-// enter computes the shortcut and the first convolution of a stage's first
-// block, whose input, n images of the stage before, has another size. They
-// become images a and up of maps 0 and 1.
-func (v *Evaluator) enter(b *inferBlock, s *inferSpace, a, n int) {
-	maps, in, size := s.maps[b.stage], b.conv1.geometry.In.Len(), b.conv2.geometry.Out.Len()
-	e := kernel.Epilogue{Bias: b.conv1.layer.Bias, ReLU: true}
-	for i := range n {
-		x := images(s.maps[b.stage-1][0], in, i, 1)
-		v.shortcut(b, images(maps[0], size, a+i, 1), x, s)
-		v.apply(b.conv1, images(maps[1], size, a+i, 1), x, 1, e, s)
+// apply computes a step for n images: from image from of its inputs on, as
+// images to and up of its output.
+func (v *Evaluator) apply(step *inferStep, s *inferSpace, from, to, n int) {
+	if step.conv != nil {
+		v.convolve(step, s, from, to, n)
+	} else if step.linear != nil {
+		step.linear.run(s.at(step.output, to, n), s.at(step.inputs[0], from, n), n, step.act.relu)
+	} else {
+		for i := range n {
+			v.operate(step, s, from+i, to+i)
+		}
+	}
+	if a := step.act.after; a != nil {
+		for i := range n {
+			v.activate(*a, step.output, s.at(step.output, to+i, 1))
+		}
 	}
 }
 
-// leave computes a block's second convolution for n images, which adds what is
-// in map 1 to the shortcut in map 0.
-func (v *Evaluator) leave(b *inferBlock, s *inferSpace, n int) {
-	y := s.maps[b.stage][0]
-	v.apply(b.conv2, y, s.maps[b.stage][1], n, kernel.Epilogue{Bias: b.conv2.layer.Bias, Residual: y, ReLU: true}, s)
-}
-
-// shortcut computes y, one image of a block's shortcut where the size changes.
-func (v *Evaluator) shortcut(b *inferBlock, y, x []float32, s *inferSpace) {
-	if b.down == nil {
-		padShortcut(b.conv1.geometry.Out, y, b.conv1.geometry.In, x)
+// activate applies an activation to one image's value, in place.
+func (v *Evaluator) activate(a kernel.Activation, y *inferValue, data []float32) {
+	if y.vector {
+		data = data[:y.shape.C]
+		v.engine.Kernels.ActivateVector(a, data, data)
 		return
 	}
-	v.apply(b.down, y, x, 1, kernel.Epilogue{Bias: b.down.layer.Bias}, s)
+	v.engine.Kernels.Activate(y.m, y.shape.C, a, data, data)
 }
 
-// apply runs c for n images.
-func (v *Evaluator) apply(c *inferConv, y, x []float32, n int, e kernel.Epilogue, s *inferSpace) {
-	out, in, residual := c.geometry.Out.Len(), c.geometry.In.Len(), e.Residual
+// convolve runs a convolution, with the sum behind it.
+func (v *Evaluator) convolve(step *inferStep, s *inferSpace, from, to, n int) {
+	c, x, y := step.conv, step.inputs[0], step.output
+	e := kernel.Epilogue{Bias: c.bias, ReLU: step.act.relu, Max: step.act.max}
 	for i := 0; i < n; i += c.group {
 		m := min(c.group, n-i)
-		if residual != nil {
-			e.Residual = images(residual, out, i, m)
+		if step.residual != nil {
+			e.Residual = s.at(step.residual, from+i, m)
 		}
-		c.run(images(y, out, i, m), images(x, in, i, m), m, e, s.winograd, nil)
+		in, out := s.at(x, from+i, m), s.at(y, to+i, m)
+		if x.vector { // m is 1: such maps are too small for Winograd's algorithm
+			v.engine.Kernels.PackChannels(x.m, x.shape.C, s.one[0], in)
+			in = s.one[0]
+		}
+		if !y.vector {
+			c.run(out, in, m, e, s.scratch)
+			continue
+		}
+		c.run(s.one[1], in, m, e, s.scratch)
+		v.engine.Kernels.UnpackChannels(y.m, y.shape.C, out, s.one[1])
 	}
 }

@@ -11,48 +11,67 @@ import "espalier/model/kernel"
 // a second-level cache of 1 MB, beside the lists. Dense layers take a group of
 // images at a time, and then the whole network does.
 
+// planable reports whether a step can be computed on planes.
+func (s *inferStep) planable() bool {
+	if s.act.after != nil || s.act.max != 0 {
+		return false
+	}
+	switch op := s.unit.Node.Op.(type) {
+	case Input:
+		return s.output.image
+	case Conv:
+		return s.conv != nil && s.conv.direct != nil && !s.output.vector
+	case Linear:
+		return true
+	case GlobalAvgPool:
+		return !s.inputs[0].vector && s.inputs[0].shape.C%kernel.Lanes == 0
+	case PadShortcut:
+		return !s.output.vector && op.Stride <= 2 && s.output.shape.C%kernel.Lanes == 0 && s.inputs[0].shape.C%kernel.Lanes == 0
+	}
+	return false
+}
+
 // choosePath decides, from the present weights, whether activations are planes,
 // and which layers then are sparse, by the times that are typical of the kernels.
 // With direct convolution instead of Winograd's, all of them are.
 func (v *Evaluator) choosePath() {
+	if !v.planable {
+		return
+	}
 	var onBlocks, onPlanes float64
-	dense := make([]bool, len(v.convs)) // on planes
 	v.group = 1
 	t := v.engine.Kernels.Times()
-	for i, c := range v.convs {
-		blocks, planes := 1.0, t.Sparse*density(c.layer.Weight)
+	for _, s := range v.steps {
+		c := s.conv
+		if c == nil {
+			continue
+		}
+		blocks, planes := 1.0, t.Sparse*density(c.node.Weight)
+		c.dense = false
 		if c.winograd != nil {
 			blocks = t.Winograd
-			if dense[i] = t.Winograd+t.Convert < planes; dense[i] {
+			if c.dense = t.Winograd+t.Convert < planes; c.dense {
 				planes = t.Winograd + t.Convert
 				v.group = max(v.group, c.group)
 			}
 		}
-		onBlocks += blocks * float64(c.layer.MACs())
-		onPlanes += planes * float64(c.layer.MACs())
+		onBlocks += blocks * float64(c.node.MACs())
+		onPlanes += planes * float64(c.node.MACs())
 	}
 	if planar := onPlanes < onBlocks; planar != v.planar {
 		v.planar = planar
 		for _, s := range v.workers {
-			s.clear() // the layouts keep their zeros in different places
+			clear(s.arena) // the layouts keep their zeros in different places
 		}
 	}
-	v.engine.Each(len(v.convs), func(_, i int) {
-		c := v.convs[i]
-		c.sparse = nil
-		if v.planar && !dense[i] {
-			c.sparse = kernel.NewSparse(c.geometry, c.layer.Weight)
+	v.engine.Each(len(v.steps), func(_, i int) {
+		if c := v.steps[i].conv; c != nil {
+			c.sparse = nil
+			if v.planar && !c.dense {
+				c.sparse = kernel.NewSparse(*c.direct, c.node.Weight)
+			}
 		}
 	})
-}
-
-func (s *inferSpace) clear() {
-	clear(s.image)
-	for _, stage := range s.maps {
-		for _, m := range stage {
-			clear(m)
-		}
-	}
 }
 
 func density(weight []float32) float64 {
@@ -65,74 +84,84 @@ func density(weight []float32) float64 {
 	return float64(n) / float64(len(weight))
 }
 
-// padPlanes is padShortcut as a 1×1 convolution of the block's first
-// convolution's geometry: the identity, and zeros.
-func padPlanes(g kernel.Conv) *kernel.Sparse {
-	w := make([]float32, g.Out.C*g.In.C)
-	before := (g.Out.C - g.In.C) / 2
-	for c := range g.In.C {
-		w[(c+before)*g.In.C+c] = 1
+// padPlanes is a padding shortcut as a 1×1 convolution: the identity, and zeros.
+// It is nil for strides that sparse convolution does not know.
+func padPlanes(op PadShortcut, in, out Shape) *kernel.Sparse {
+	if op.Stride > 2 {
+		return nil
 	}
-	g.Kernel = 1
-	return kernel.NewSparse(g, w)
+	w := make([]float32, out.C*in.C)
+	for c := range in.C {
+		w[(c+op.Before)*in.C+c] = 1
+	}
+	return kernel.NewSparse(kernel.Conv{In: kernel.Map(in), Out: kernel.Map(out), Kernel: 1, Stride: op.Stride}, w)
 }
 
-// planarPart computes the logits of images [first, end) of the batch.
-func (v *Evaluator) planarPart(s *inferSpace, first, end int) {
-	k, fc := v.engine.Kernels, v.fused.Classifier
-	for a := first; a < end; a += v.group {
-		n := min(v.group, end-a)
-		in, out := v.stem.geometry.In.Planes(), v.stem.geometry.Out.Planes()
+// planes returns a value of n images, from the group's first on.
+func (s *inferSpace) planes(v *inferValue, n int) []float32 {
+	return s.slots[v.segment][v.slot][:n*v.planes()]
+}
+
+// planes returns the floats of one image's value on planes.
+func (v *inferValue) planes() int {
+	if v.vector {
+		return v.stride()
+	}
+	return kernel.Planes{C: v.shape.C, H: v.shape.H, W: v.shape.W}.Len()
+}
+
+// throughPlanes takes n images, from the batch's image first on and at most a
+// group, through the network.
+func (v *Evaluator) throughPlanes(s *inferSpace, first, n int) {
+	for _, g := range v.segments {
+		for _, step := range g.entry {
+			v.applyPlanes(step, s, first, n)
+		}
+		for _, step := range g.inner {
+			v.applyPlanes(step, s, first, n)
+		}
+	}
+}
+
+func (v *Evaluator) applyPlanes(step *inferStep, s *inferSpace, first, n int) {
+	k, y := v.engine.Kernels, s.planes(step.output, n)
+	if _, ok := step.unit.Node.Op.(Input); ok {
+		p := kernel.Planes{C: step.output.shape.C, H: step.output.shape.H, W: step.output.shape.W}
 		for i := range n {
-			k.PackPlanes(in, s.image, images(v.x, pixels, a+i, 1))
-			y := images(s.maps[0][0], out.Len(), i, 1)
-			k.SparseForward(v.stem.sparse, y, s.image, 1, kernel.Epilogue{Bias: v.stem.layer.Bias, ReLU: true})
+			k.PackPlanes(p, images(y, p.Len(), i, 1), images(v.x, v.pixels(), first+i, 1))
 		}
-		for _, b := range v.blocks {
-			v.planarBlock(b, s, n)
-		}
-		last := v.blocks[len(v.blocks)-1]
-		out = last.conv2.geometry.Out.Planes()
-		for i := range n {
-			k.AveragePoolPlanes(out, s.pooled, images(s.maps[last.stage][0], out.Len(), i, 1))
-			fc.forward(v.logits[(a+i)*fc.Out:][:fc.Out], s.pooled)
-		}
-	}
-}
-
-// planarBlock computes one block for n images. Its input is in map 0 of its
-// stage, or of the stage before where the size changes, and so is its output;
-// what is between its convolutions is in map 1.
-func (v *Evaluator) planarBlock(b *inferBlock, s *inferSpace, n int) {
-	out, middle := s.maps[b.stage][0], s.maps[b.stage][1]
-	x := out
-	if b.conv1.geometry.In != b.conv2.geometry.In {
-		x = s.maps[b.stage-1][0]
-		if b.down != nil {
-			v.planarConv(b.down, out, x, n, kernel.Epilogue{Bias: b.down.layer.Bias}, s)
-		} else {
-			v.engine.Kernels.SparseForward(b.pad, out, x, n, kernel.Epilogue{})
-		}
-	}
-	v.planarConv(b.conv1, middle, x, n, kernel.Epilogue{Bias: b.conv1.layer.Bias, ReLU: true}, s)
-	v.planarConv(b.conv2, out, middle, n, kernel.Epilogue{Bias: b.conv2.layer.Bias, Residual: out, ReLU: true}, s)
-}
-
-// planarConv computes one convolution for n images.
-func (v *Evaluator) planarConv(c *inferConv, y, x []float32, n int, e kernel.Epilogue, s *inferSpace) {
-	if c.sparse != nil {
-		v.engine.Kernels.SparseForward(c.sparse, y, x, n, e)
 		return
 	}
-	for i := 0; i < n; i += c.group {
-		v.planarDense(c, y, x, i, min(c.group, n-i), e, s)
+	x := s.planes(step.inputs[0], n)
+	switch {
+	case step.conv != nil:
+		e := kernel.Epilogue{Bias: step.conv.bias, ReLU: step.act.relu}
+		if step.residual != nil {
+			e.Residual = s.planes(step.residual, n)
+		}
+		if step.conv.sparse != nil {
+			k.SparseForward(step.conv.sparse, y, x, n, e)
+			return
+		}
+		for i := 0; i < n; i += step.conv.group {
+			v.planarDense(step.conv, y, x, i, min(step.conv.group, n-i), e, s)
+		}
+	case step.linear != nil:
+		step.linear.run(y, x, n, step.act.relu)
+	case step.pad != nil:
+		k.SparseForward(step.pad, y, x, n, kernel.Epilogue{})
+	default: // the global average pool
+		p := step.inputs[0].m.Planes()
+		for i := range n {
+			k.AveragePoolPlanes(p, images(y, step.output.stride(), i, 1), images(x, p.Len(), i, 1))
+		}
 	}
 }
 
 // planarDense computes a dense convolution of stride 1 from planes to planes,
 // for n images from image a on, at most a group.
 func (v *Evaluator) planarDense(c *inferConv, y, x []float32, a, n int, e kernel.Epilogue, s *inferSpace) {
-	m := c.geometry.Out
+	m := c.out
 	k, planes, size := v.engine.Kernels, m.Planes().Len(), m.Len()
 	from, to := s.dense[0][:n*size], s.dense[1][:n*size]
 	clear(from) // layers of other sizes leave values where the border is
@@ -145,7 +174,7 @@ func (v *Evaluator) planarDense(c *inferConv, y, x []float32, a, n int, e kernel
 	if e.Residual != nil {
 		e.Residual = to
 	}
-	c.run(to, from, n, e, s.winograd, nil)
+	c.run(to, from, n, e, s.scratch)
 	for i := range n {
 		k.MapToPlanes(m, images(y, planes, a+i, 1), images(to, size, i, 1))
 	}

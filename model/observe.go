@@ -8,106 +8,169 @@ import (
 )
 
 // Rows are runs of an activation's values: together each value of the batch
-// once, in an order that is always the same.
+// once, in an order that is always the same. A map's rows hold up to 16 channels
+// of one row of pixels, [W][channels], and come by image, by block of 16
+// channels, and by row; a vector's come by image.
 type Rows = iter.Seq[[]float32]
 
-// Observe computes x [n][3][32][32] in fp32 with batch norm folded and shows
-// the values at every point where an integer network quantizes: "input"; each
-// convolution by its layer's name, after the ReLU where one follows at once;
-// each block's sum after its ReLU, as "layer2.0"; "pool"; and the logits as
-// "fc". Points come in forward order. The rows are only valid during the call
-// of see.
+// Observe computes x [n][c][h][w] in fp32 with batch norm folded and shows the
+// values at every point where an integer network quantizes, by the name of the
+// unit that gives them (see Unit): "input", a convolution's output after the
+// activation that follows at once, a sum's, and so on to the logits. Units that
+// only move values, as max pools, show nothing. Points come in forward order.
+// The rows are only valid during the call of see.
 func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
-	n := len(x) / pixels
-	if n > v.batch || len(x) != n*pixels {
+	n := len(x) / v.pixels()
+	if n > v.batch || len(x) != n*v.pixels() {
 		panic(fmt.Sprintf("model: observing %d values in batches of %d", len(x), v.batch))
 	}
-	see("input", func(yield func([]float32) bool) { yield(x) })
-	o := &observer{v: v, n: n, see: see}
-	image := kernel.Floats(n * imageLen)
-	for i := range n {
-		v.engine.Kernels.PackImage(images(image, imageLen, i, 1), images(x, pixels, i, 1))
-	}
-	a := o.conv(v.stem.conv, image, true)
-	for _, b := range v.blocks {
-		shortcut := a
-		if m := b.conv2.geometry.Out; b.down == nil && m != b.conv1.geometry.In {
-			shortcut = kernel.Floats(n * m.Len())
-			for i := range n {
-				padShortcut(m, images(shortcut, m.Len(), i, 1), b.conv1.geometry.In, images(a, b.conv1.geometry.In.Len(), i, 1))
+	o := newObserver(v, n)
+	for _, u := range o.units {
+		o.step(u, x)
+		if !movesValues(u.Node.Op) {
+			if _, ok := u.Node.Op.(Input); ok {
+				see(u.Name(), func(yield func([]float32) bool) { yield(x) })
+			} else {
+				see(u.Name(), o.rows(u))
 			}
 		}
-		sum := o.conv(b.conv2.conv, o.conv(b.conv1.conv, a, true), false)
-		if b.down != nil {
-			shortcut = o.conv(b.down.conv, a, false)
+		for _, in := range u.Inputs {
+			if o.left[in]--; o.left[in] == 0 {
+				delete(o.values, in)
+			}
 		}
-		a = o.add(b, sum, shortcut)
 	}
-	o.classify(a)
 }
 
-// An observer is one pass of Observe.
+// movesValues reports whether an operator's outputs are some of its inputs, or
+// zeros.
+func movesValues(op Op) bool {
+	switch op.(type) {
+	case MaxPool, Flatten, PadShortcut, Dropout:
+		return true
+	}
+	return false
+}
+
+// An observer is one pass of Observe: the units one after the other, each for
+// the whole batch and without the sums that faster ways take along.
 type observer struct {
-	v   *Evaluator
-	n   int
-	see func(string, Rows)
+	v      *Evaluator
+	n      int
+	units  []*Unit
+	steps  map[*Unit]*inferStep
+	values map[*Unit][]float32 // [n] images each
+	left   map[*Unit]int       // how many units still read a value
+	spaces []*inferSpace       // by worker
 }
 
-// conv computes a convolution and shows it. A 1×1 kernel adds up in PyTorch's
-// order anyway; for 3×3 see orderedConv.
-func (o *observer) conv(c *conv, x []float32, relu bool) []float32 {
-	m := c.geometry.Out
-	y := kernel.Floats(o.n * m.Len())
-	if c.layer.Kernel == 1 {
-		o.v.engine.Each(o.n, func(_, i int) {
-			c.run(images(y, m.Len(), i, 1), images(x, c.inLen(), i, 1), 1, kernel.Epilogue{Bias: c.layer.Bias, ReLU: relu}, nil, nil)
-		})
-	} else {
-		ordered := newOrderedConv(c)
-		spaces := make([]*orderedSpace, o.v.engine.Threads())
-		o.v.engine.Each(o.n, func(worker, i int) {
-			if spaces[worker] == nil {
-				spaces[worker] = ordered.space()
-			}
-			ordered.run(images(y, m.Len(), i, 1), images(x, c.inLen(), i, 1), relu, spaces[worker])
-		})
-	}
-	o.see(c.layer.Name, mapRows(m, y))
-	return y
-}
-
-// add computes relu(sum + shortcut) in sum's place.
-func (o *observer) add(b *inferBlock, sum, shortcut []float32) []float32 {
-	m := b.conv2.geometry.Out
-	for i := range sum {
-		if s := sum[i] + shortcut[i]; s < 0 {
-			sum[i] = 0
-		} else {
-			sum[i] = s
+func newObserver(v *Evaluator, n int) *observer {
+	o := &observer{v: v, n: n, units: v.folded.Units(), steps: map[*Unit]*inferStep{}, values: map[*Unit][]float32{}, left: map[*Unit]int{}}
+	values := map[*Unit]*inferValue{}
+	readers := map[*Unit][]*Unit{}
+	for _, u := range o.units {
+		for _, in := range u.Inputs {
+			readers[in] = append(readers[in], u)
+			o.left[in]++
 		}
 	}
-	o.see(b.name, mapRows(m, sum))
-	return sum
-}
-
-func (o *observer) classify(a []float32) {
-	fc, m := o.v.fused.Classifier, o.v.blocks[len(o.v.blocks)-1].conv2.geometry.Out
-	pooled, logits := make([]float32, o.n*fc.In), make([]float32, o.n*fc.Out)
-	for i := range o.n {
-		o.v.engine.Kernels.AveragePool(m, images(pooled, fc.In, i, 1), images(a, m.Len(), i, 1))
-		fc.forward(images(logits, fc.Out, i, 1), images(pooled, fc.In, i, 1))
+	for _, u := range o.units {
+		s := &inferStep{unit: u, output: newInferValue(u)}
+		for _, in := range u.Inputs {
+			s.inputs = append(s.inputs, values[in])
+		}
+		if _, ok := u.Node.Op.(Input); ok && imageLayout(u, readers) {
+			s.output.image, s.output.m.C = true, u.Node.Shape.C
+		}
+		values[u], o.steps[u] = s.output, s
+		s.how(u, v.engine)
 	}
-	o.see("pool", func(yield func([]float32) bool) { yield(pooled) })
-	o.see("fc", func(yield func([]float32) bool) { yield(logits) })
+	o.spaces = make([]*inferSpace, v.engine.Threads())
+	return o
 }
 
-// mapRows yields the rows of consecutive images of m without their borders.
-func mapRows(m kernel.Map, all []float32) Rows {
+// step computes a unit for the batch.
+func (o *observer) step(u *Unit, x []float32) {
+	s := o.steps[u]
+	y := kernel.Floats(o.n * s.output.stride())
+	o.values[u] = y
+	if s.conv != nil {
+		if s.ordered() {
+			s.conv.bias = padded(s.conv.bias, s.conv.node.Bias)
+			o.ordered(s, y)
+			return
+		}
+		s.conv.pack()
+	}
+	if s.linear != nil {
+		s.linear.pack()
+	}
+	if s.norm != nil {
+		s.norm.pack()
+	}
+	// One image at a time goes through memory of its own, as in Logits.
+	o.v.engine.Each(o.n, func(worker, i int) {
+		space := o.space(worker, s, i, x)
+		if _, ok := u.Node.Op.(Input); ok {
+			w := *o.v
+			w.x = x
+			w.input(s, space, i, 1)
+			return
+		}
+		o.v.apply(s, space, 0, 0, 1)
+	})
+}
+
+// space returns memory in which a step's inputs and output are those of image i.
+func (o *observer) space(worker int, s *inferStep, i int, x []float32) *inferSpace {
+	if o.spaces[worker] == nil {
+		o.spaces[worker] = o.v.space()
+	}
+	own := o.spaces[worker]
+	image := &inferSpace{scratch: own.scratch, dense: own.dense, one: own.one, slots: map[*inferSegment][][]float32{}}
+	add := func(v *inferValue, all []float32) {
+		v.slot = len(image.slots[nil])
+		image.slots[nil] = append(image.slots[nil], images(all, v.stride(), i, 1))
+	}
+	add(s.output, o.values[s.unit])
+	for k, in := range s.unit.Inputs {
+		add(s.inputs[k], o.values[in])
+	}
+	return image
+}
+
+// rows yields a unit's values without borders and channels that fill up a block.
+func (o *observer) rows(u *Unit) Rows {
+	v, all := o.steps[u].output, o.values[u]
+	if v.vector {
+		return func(yield func([]float32) bool) {
+			for i := range o.n {
+				if !yield(all[i*v.stride():][:v.shape.C]) {
+					return
+				}
+			}
+		}
+	}
+	return mapRows(v.m, v.shape.C, all)
+}
+
+// mapRows yields the rows of consecutive images of m, of which c channels are
+// real.
+func mapRows(m kernel.Map, c int, all []float32) Rows {
 	return func(yield func([]float32) bool) {
+		compact := make([]float32, m.W*kernel.Lanes)
 		for plane := 0; plane < len(all); plane += m.Plane() {
+			lanes := min(kernel.Lanes, c-plane%m.Len()/m.Plane()*kernel.Lanes)
 			for y := range m.H {
 				at := plane + m.At(0, y, 0)
-				if !yield(all[at : at+m.W*kernel.Lanes]) {
+				row := all[at : at+m.W*kernel.Lanes]
+				if lanes < kernel.Lanes {
+					for x := range m.W {
+						copy(compact[x*lanes:], row[x*kernel.Lanes:][:lanes])
+					}
+					row = compact[:m.W*lanes]
+				}
+				if !yield(row) {
 					return
 				}
 			}

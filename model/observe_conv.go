@@ -13,7 +13,8 @@ import "espalier/model/kernel"
 // A chain is a 1×1 convolution of a map that has each of the nine taps' pixels
 // as channels of its own.
 type orderedConv struct {
-	layer   *Layer
+	conv    *inferConv
+	k, c    int // output and input channels
 	kernels *kernel.Set
 	in      kernel.Map
 	taps    kernel.Conv // of one chain
@@ -21,18 +22,40 @@ type orderedConv struct {
 	weights [][]float32 // by chain
 }
 
-func newOrderedConv(c *conv) *orderedConv {
-	o := &orderedConv{layer: c.layer, kernels: c.kernels, in: c.geometry.In, lanes: min(c.layer.In, kernel.Lanes)}
+// ordered reports whether a step's convolution is one whose order of sums is
+// known: 3×3 of whole blocks of channels. A 1×1 kernel adds up in PyTorch's order
+// anyway.
+func (s *inferStep) ordered() bool {
+	c := s.conv
+	return c.direct != nil && c.direct.Kernel == 3 && !s.inputs[0].vector && !s.output.vector && s.act.after == nil
+}
+
+// ordered computes a convolution for the batch.
+func (o *observer) ordered(s *inferStep, y []float32) {
+	x := o.values[s.unit.Inputs[0]]
+	ordered := newOrderedConv(s.conv)
+	spaces := make([]*orderedSpace, o.v.engine.Threads())
+	o.v.engine.Each(o.n, func(worker, i int) {
+		if spaces[worker] == nil {
+			spaces[worker] = ordered.space()
+		}
+		ordered.run(images(y, s.output.stride(), i, 1), images(x, s.inputs[0].stride(), i, 1), s.act.relu, spaces[worker])
+	})
+}
+
+func newOrderedConv(c *inferConv) *orderedConv {
+	n := c.node
+	o := &orderedConv{conv: c, k: n.Out(), c: n.In(), kernels: c.kernels, in: c.in, lanes: min(n.In(), kernel.Lanes)}
 	o.taps = kernel.Conv{
-		In:  kernel.Map{C: (9*o.lanes + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes, H: o.in.H, W: o.in.W},
-		Out: c.geometry.Out, Kernel: 1, Stride: c.geometry.Stride,
+		In:  kernel.Map{C: kernel.Round(9 * o.lanes), H: o.in.H, W: o.in.W},
+		Out: c.out, Kernel: 1, Stride: c.direct.Stride,
 	}
-	for first := 0; first < c.layer.In; first += o.lanes {
+	for first := 0; first < o.c; first += o.lanes {
 		oihw := make([]float32, o.taps.PackedLen())
-		for k := range c.layer.Out {
+		for k := range o.k {
 			for i := range o.lanes {
 				for tap := range 9 {
-					oihw[k*o.taps.In.C+tap*o.lanes+i] = c.layer.Weight[(k*c.layer.In+first+i)*9+tap]
+					oihw[k*o.taps.In.C+tap*o.lanes+i] = n.Weight[(k*o.c+first+i)*9+tap]
 				}
 			}
 		}
@@ -63,7 +86,10 @@ func (o *orderedConv) run(y, x []float32, relu bool, s *orderedSpace) {
 func (o *orderedConv) add(y, chain []float32, first, relu bool) {
 	m := o.taps.Out
 	for c := 0; c < m.C; c += kernel.Lanes {
-		bias := o.layer.Bias[c : c+kernel.Lanes]
+		var bias [kernel.Lanes]float32
+		if o.conv.bias != nil {
+			copy(bias[:], o.conv.bias[c:])
+		}
 		for h := range m.H {
 			at := m.At(c, h, 0)
 			sum := y[at : at+m.W*kernel.Lanes]
@@ -88,10 +114,10 @@ func (o *orderedConv) gather(taps, x []float32, chain int) {
 	for tap := range 9 {
 		ky, kx := tap/3, tap%3
 		for h := range m.H {
-			if o.lanes < kernel.Lanes { // an image [34][34][4]
+			if o.lanes < kernel.Lanes { // an image [H+2][W+2][4]
 				for w := range m.W {
 					for c := range o.lanes {
-						taps[m.At(tap*o.lanes+c, h, w)] = x[((h+ky)*(imageSize+2)+w+kx)*4+c]
+						taps[m.At(tap*o.lanes+c, h, w)] = x[((h+ky)*(o.in.W+2)+w+kx)*4+c]
 					}
 				}
 				continue

@@ -17,8 +17,8 @@ func TestOrderedConv(t *testing.T) {
 		}
 		for _, c := range []struct{ in, out, stride, size int }{{3, 16, 1, 32}, {16, 16, 1, 32}, {32, 64, 2, 8}, {64, 64, 1, 8}} {
 			r := rand.New(rand.NewPCG(5, uint64(c.in)))
-			l := convolution("c", "n", c.in, c.out, 3, c.stride, c.size)
-			l.Norm, l.Bias = nil, make([]float32, c.out)
+			b := NewBuilder("one", Shape{c.in, c.size * c.stride, c.size * c.stride})
+			l := b.Bias(b.Add("c", Conv{Out: c.out, Kernel: 3, Stride: c.stride, Padding: Pad2D(1), Groups: 1}, b.Input()))
 			for _, p := range [][]float32{l.Weight, l.Bias} {
 				for i := range p {
 					p[i] = float32(r.NormFloat64())
@@ -30,14 +30,11 @@ func TestOrderedConv(t *testing.T) {
 				x[i] = float32(r.NormFloat64())
 			}
 			e := NewEngine(set, 1, DirectOnly)
-			plan := newConv(l, e, false)
-			packed := kernel.Floats(plan.inLen())
-			if c.in == 3 {
-				set.PackImage(packed, x)
-			} else {
-				plan.geometry.In.Pack(packed, x)
-			}
-			o, m := newOrderedConv(plan), plan.geometry.Out
+			plan := newInferConv(l, e, c.in == 3)
+			plan.pack()
+			packed := kernel.Floats(kernel.Map{C: kernel.Round(c.in), H: side, W: side}.Len())
+			set.PackChannels(plan.in, c.in, packed, x)
+			o, m := newOrderedConv(plan), plan.out
 			y, got := kernel.Floats(m.Len()), make([]float32, c.out*c.size*c.size)
 			o.run(y, packed, true, o.space())
 			m.Unpack(got, y)
@@ -54,17 +51,17 @@ func TestOrderedConv(t *testing.T) {
 
 // inOrder computes one output: for every 16 input channels a chain over rows,
 // columns and channels; the bias after the first.
-func inOrder(l *Layer, x []float32, side, k, h, w int) (sum float32) {
-	for first := 0; first < l.In; first += kernel.Lanes {
+func inOrder(l *Node, x []float32, side, k, h, w int) (sum float32) {
+	for first := 0; first < l.In(); first += kernel.Lanes {
 		var chain float32
 		for ky := range 3 {
 			for kx := range 3 {
-				y, x0 := h*l.Stride+ky-1, w*l.Stride+kx-1
+				y, x0 := h*l.Stride()+ky-1, w*l.Stride()+kx-1
 				if y < 0 || y >= side || x0 < 0 || x0 >= side {
 					continue
 				}
-				for c := first; c < min(first+kernel.Lanes, l.In); c++ {
-					weight := l.Weight[((k*l.In+c)*3+ky)*3+kx]
+				for c := first; c < min(first+kernel.Lanes, l.In()); c++ {
+					weight := l.Weight[((k*l.In()+c)*3+ky)*3+kx]
 					chain = float32(math.FMA(float64(weight), float64(x[(c*side+y)*side+x0]), float64(chain)))
 				}
 			}

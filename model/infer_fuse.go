@@ -1,0 +1,219 @@
+package model
+
+import (
+	"math"
+	"slices"
+
+	"espalier/model/kernel"
+)
+
+// Compilation for inference, the first of three passes: fuse. It turns a graph
+// without dropout, with batch norm folded, into steps. A step computes a unit of
+// the graph (see Unit); a convolution also the sum behind it, where it alone
+// reads the convolution.
+
+// An inferStep is one step of inference.
+type inferStep struct {
+	unit     *Unit // what is computed, its activation apart
+	sum      *Unit // the sum that a convolution's result goes into, or nil
+	inputs   []*inferValue
+	residual *inferValue // what is added for sum
+	output   *inferValue
+
+	// How: one of these, or by the unit's operator.
+	conv   *inferConv
+	linear *inferLinear
+	norm   *inferNorm
+	pad    *kernel.Sparse // the padding shortcut on planes
+	act    activation
+}
+
+// An inferValue is what a step gives.
+type inferValue struct {
+	name    string
+	shape   Shape
+	m       kernel.Map // in memory, unless it is a vector [Round(C)]
+	image   bool       // the network's input as the image, [H+2][W+2][4]
+	vector  bool
+	readers []*inferStep
+
+	segment *inferSegment
+	slot    int // in the segment's memory
+}
+
+// An activation is a step's last operation.
+type activation struct {
+	relu  bool // taken by the kernel before it
+	max   float32
+	after *kernel.Activation // by itself, or nil
+}
+
+// An inferNorm is a batch norm that no convolution takes: y·scale + shift.
+type inferNorm struct {
+	node         *Node
+	scale, shift []float32 // [Round(C)]
+}
+
+func (b *inferNorm) pack() {
+	n, op := b.node, b.node.Op.(BatchNorm)
+	for c := range n.Weight {
+		scale := n.Weight[c] * float32(1/math.Sqrt(float64(n.Var[c])+op.Epsilon))
+		b.scale[c], b.shift[c] = scale, n.Bias[c]-n.Mean[c]*scale
+	}
+}
+
+// fuseForInference lists the steps of a graph in an order in which each comes
+// after its inputs.
+func fuseForInference(g *Graph, e *Engine) []*inferStep {
+	units := g.Units()
+	readers := map[*Unit][]*Unit{}
+	for _, u := range units {
+		for _, in := range u.Inputs {
+			readers[in] = append(readers[in], u)
+		}
+	}
+	sums := map[*Unit]*Unit{} // by convolution
+	for _, u := range units {
+		if _, ok := u.Node.Op.(Add); ok && len(u.Inputs) == 2 {
+			i := slices.IndexFunc(u.Inputs, func(c *Unit) bool { return takesSum(c, readers) })
+			if i >= 0 {
+				sums[u.Inputs[i]] = u
+			}
+		}
+	}
+	var steps []*inferStep
+	values := map[*Unit]*inferValue{}
+	for _, u := range units {
+		if sums[u] != nil {
+			continue // computed at the sum's place
+		}
+		s := &inferStep{unit: u}
+		act := u
+		for _, in := range u.Inputs {
+			if conv := in; sums[conv] == u {
+				s.unit, s.sum = conv, u
+				other := u.Inputs[0]
+				if other == conv {
+					other = u.Inputs[1]
+				}
+				s.residual = values[other]
+			}
+		}
+		for _, in := range s.unit.Inputs {
+			s.inputs = append(s.inputs, values[in])
+		}
+		s.output = newInferValue(u)
+		values[u] = s.output
+		if _, ok := u.Node.Op.(Flatten); ok && s.inputs[0].vector {
+			values[u] = s.inputs[0] // the same numbers
+			continue
+		}
+		if _, ok := u.Node.Op.(Input); ok {
+			s.output.image = imageLayout(u, readers)
+			if s.output.image {
+				s.output.m.C = u.Node.Shape.C
+			}
+		}
+		s.how(act, e)
+		steps = append(steps, s)
+	}
+	for _, s := range steps {
+		for _, v := range s.reads() {
+			v.readers = append(v.readers, s)
+		}
+	}
+	return steps
+}
+
+// takesSum reports whether a unit is a convolution of maps whose kernel can add
+// another map before the activation of the sum.
+func takesSum(u *Unit, readers map[*Unit][]*Unit) bool {
+	_, ok := u.Node.Op.(Conv)
+	return ok && u.Act == nil && u.Norm == nil && len(readers[u]) == 1 && !u.Shape().IsVector()
+}
+
+// imageLayout reports whether the input is only read by convolutions that know
+// the layout of the image.
+func imageLayout(input *Unit, readers map[*Unit][]*Unit) bool {
+	s := input.Node.Shape
+	if s.C > 4 || s.IsVector() {
+		return false
+	}
+	return !slices.ContainsFunc(readers[input], func(u *Unit) bool {
+		op, ok := u.Node.Op.(Conv)
+		return !ok || op.Groups != 1 || u.Shape().IsVector()
+	})
+}
+
+func newInferValue(u *Unit) *inferValue {
+	s := u.Shape()
+	return &inferValue{name: u.Name(), shape: s, vector: s.IsVector(), m: kernel.Map{C: kernel.Round(s.C), H: s.H, W: s.W}}
+}
+
+// reads returns all values that the step reads.
+func (s *inferStep) reads() []*inferValue {
+	if s.residual == nil {
+		return s.inputs
+	}
+	return append(slices.Clip(s.inputs), s.residual)
+}
+
+// how decides what the step is computed with; act is the unit whose activation
+// comes last.
+func (s *inferStep) how(act *Unit, e *Engine) {
+	n := s.unit.Node
+	switch op := n.Op.(type) {
+	case Conv:
+		if s.inputs[0].vector && s.output.vector {
+			s.linear = newInferLinear(n, e)
+		} else {
+			s.conv = newInferConv(n, e, s.inputs[0].image)
+		}
+	case Linear:
+		s.linear = newInferLinear(n, e)
+	case BatchNorm:
+		c := kernel.Round(n.Out())
+		s.norm = &inferNorm{node: n, scale: kernel.Floats(c), shift: kernel.Floats(c)}
+	case PadShortcut:
+		s.pad = padPlanes(op, n.Inputs[0].Shape, n.Shape)
+	}
+	if act.Act != nil {
+		s.act = activationOf(act.Act.Op)
+	} else if IsActivation(n.Op) {
+		s.act = activationOf(n.Op)
+	}
+	// Kernels of convolutions, linear layers and batch norm end with a ReLU, some
+	// with an upper bound too. Sums and products of any kind do not.
+	if a := s.act.after; a != nil && a.Kind == kernel.Clip && a.Min == 0 {
+		unbounded := math.IsInf(float64(a.Max), 1)
+		switch {
+		case s.conv != nil && (unbounded || s.conv.bounded()), (s.linear != nil || s.norm != nil && !s.output.vector) && unbounded:
+			s.act = activation{relu: true}
+			if !unbounded {
+				s.act.max = a.Max
+			}
+		}
+	}
+}
+
+// activationOf returns the kernels' name of an activation.
+func activationOf(op Op) activation {
+	a := kernel.Activation{}
+	switch op := op.(type) {
+	case ReLU:
+		a = kernel.Activation{Kind: kernel.Clip, Max: float32(math.Inf(1))}
+	case Clip:
+		a = kernel.Activation{Kind: kernel.Clip, Min: op.Min, Max: op.Max}
+	case LeakyReLU:
+		a = kernel.Activation{Kind: kernel.LeakyReLU, Slope: op.Slope}
+	case Sigmoid:
+		a.Kind = kernel.Sigmoid
+	case SiLU:
+		a.Kind = kernel.SiLU
+	case HardSigmoid:
+		a.Kind = kernel.HardSigmoid
+	case HardSwish:
+		a.Kind = kernel.HardSwish
+	}
+	return activation{after: &a}
+}
