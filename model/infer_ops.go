@@ -30,14 +30,14 @@ func (v *Evaluator) operate(step *inferStep, s *inferSpace, from, to int) {
 		v.concat(step, s, out, from)
 	case MaxPool, AvgPool:
 		v.pool(step, s, out, in(0))
-	case GlobalAvgPool:
+	case GlobalAvgPool, Flatten:
 		if x.vector {
 			copy(out, in(0))
-			return
+		} else if _, ok := op.(Flatten); ok {
+			k.UnpackChannels(x.m, x.shape.C, out, in(0))
+		} else {
+			k.AveragePool(x.m, out, in(0))
 		}
-		k.AveragePool(x.m, out, in(0))
-	case Flatten:
-		k.UnpackChannels(x.m, x.shape.C, out, in(0))
 	case PadShortcut:
 		v.padShortcut(op, step, s, out, in(0))
 	default: // activations
