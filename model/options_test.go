@@ -16,7 +16,7 @@ func TestOptionsAgreeWithReference(t *testing.T) {
 	start := testNetwork(t, model.Projection)
 	random, _ := batch(8, images)
 	teacher := random[:images*10]
-	x, labels := batch(2, images)
+	x, labels := batch(3, images)
 	for _, c := range []struct {
 		name string
 		sgd  model.SGD
