@@ -10,17 +10,3 @@ func (l *Layer) forward(y, x []float32) {
 		y[o] = sum
 	}
 }
-
-// backward computes dx [In] from dy [Out] and adds to dw [Out][In] and db
-// [Out].
-func (l *Layer) backward(dx, dw, db, x, dy []float32) {
-	clear(dx)
-	for o, d := range dy {
-		db[o] += d
-		row := dw[o*l.In:][:len(x)]
-		for i, w := range l.Weight[o*l.In:][:len(x)] {
-			dx[i] += w * d
-			row[i] += x[i] * d
-		}
-	}
-}

@@ -17,16 +17,3 @@ func padShortcut(out kernel.Map, y []float32, in kernel.Map, x []float32) {
 		}
 	}
 }
-
-// padShortcutGrad adds to dx what padShortcut's gradient is for dy.
-func padShortcutGrad(in kernel.Map, dx []float32, out kernel.Map, dy []float32) {
-	before := (out.C - in.C) / 2
-	for c := range in.C {
-		for h := range out.H {
-			from, to := out.At(c+before, h, 0), in.At(c, 2*h, 0)
-			for w := range out.W {
-				dx[to+2*w*kernel.Lanes] += dy[from+w*kernel.Lanes]
-			}
-		}
-	}
-}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"espalier/model/kernel"
 )
@@ -17,34 +18,31 @@ type SGD struct {
 }
 
 // A Trainer takes training steps on one network. All its memory is planned
-// when it is made; Step allocates nothing.
-//
-// A step is a list of regions. In a region every part of the batch is worked
-// on independently; between regions stand the sums over the whole batch that
-// batch norm needs. Each region prepares its inputs and computes on them image
-// group by image group, so that what one pass writes the next one finds in the
-// cache.
+// when it is made; Step allocates nothing. See trainPlan for how a step is
+// computed.
 type Trainer struct {
 	// Loss is what is trained on; the zero value is the cross-entropy.
 	Loss Loss
 	// Teacher holds the teacher's logits [n][classes] for the images of the next
 	// step. Only a Loss with Distill reads it.
 	Teacher []float32
+	// Seed and Steps, the number of steps taken, decide what dropout drops. Who
+	// continues a training sets both.
+	Seed  uint64
+	Steps int
 
 	graph  *Graph
-	net    *Network
 	engine *Engine
 	sgd    SGD
 	batch  int
+	limit  int // parts of a batch, at most
 
-	stem   *stem
-	blocks []*block
-	head   *head
-
+	plan       *trainPlan
+	head       *trainHead
 	parameters []*parameter
 	pieces     []piece
 	workers    []*workspace
-	regions    []region
+	calls      []trainCall
 
 	// Of the step in progress.
 	n      int // images
@@ -53,42 +51,140 @@ type Trainer struct {
 	lr     float32
 }
 
-// A region is run(worker, item) for each item, then then().
-type region struct {
+// A trainCall is run(worker, item) for each item, then then().
+type trainCall struct {
 	items func() int
 	run   func(worker, item int)
 	then  func()
 }
 
-// A workspace is one worker's memory beside the activations.
+// A workspace is one worker's memory.
 type workspace struct {
-	winograd []float32
-	gradient []float32         // a part's weight gradient in the kernels' layout
-	dy       map[int][]float32 // by map height: one group's gradient, with border
-	middle   map[int][]float32 // likewise: a block's relu(norm(conv1))
-	shortcut []float32         // one image of a shortcut's output
-	sums     []float32
+	maps    [][]float32 // of one group of images, by the plan's spaces
+	scratch []float32   // of one step
+	moved   []float32   // a part's gradients of weights
+	sums    []float32   // of a few images, for batch norm
+	random  rand.PCG
+	span    trainSpan
 }
 
 // NewTrainer plans training of g with batches of at most batch images. Weights
 // whose layer has a mask are held to it.
 func NewTrainer(g *Graph, e *Engine, batch int, o SGD) (*Trainer, error) {
-	n, err := NetworkOf(g)
-	if err != nil {
-		return nil, err
-	}
-	if n.Fused() {
-		return nil, fmt.Errorf("a fused network cannot be trained: its batch norm is gone; load the checkpoint it was fused from")
-	}
 	if batch < 1 {
 		return nil, fmt.Errorf("batch size %d: want at least 1", batch)
 	}
-	t := &Trainer{graph: g, net: n, engine: e, sgd: o, batch: batch}
-	t.plan()
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	t := &Trainer{graph: g, engine: e, sgd: o, batch: batch, head: &trainHead{finite: true}}
+	t.limit = partLimit(g)
+	plan, err := t.planTraining()
+	if err != nil {
+		return nil, err
+	}
+	t.plan = plan
 	t.pieces = pieces(t.parameters)
-	t.schedule()
+	for range e.Threads() {
+		t.workers = append(t.workers, t.workspace())
+	}
+	t.list()
 	t.Masks()
 	return t, nil
+}
+
+// partLimit returns into how many parts a batch is split at most. Every part has a
+// gradient of its own for each weight, of which 2²⁶ floats are held at most.
+func partLimit(g *Graph) int {
+	limit := maxParts
+	for limit > 2 && limit*g.ParameterCount() > 1<<26 {
+		limit /= 2
+	}
+	return limit
+}
+
+// slots returns how many parts a batch may have.
+func (t *Trainer) slots() int { return min(t.limit, (t.batch+7)/8) }
+
+// partSize is that of the package, for at most t.limit parts.
+func (t *Trainer) partSize() int { return 8 * max(1, (t.n+8*t.limit-1)/(8*t.limit)) }
+
+func (t *Trainer) parts() int { return (t.n + t.partSize() - 1) / t.partSize() }
+
+// part returns the images [a, b) of one part of the batch.
+func (t *Trainer) part(i int) (a, b int) {
+	a = i * t.partSize()
+	return a, min(t.n, a+t.partSize())
+}
+
+func (t *Trainer) parameter(tensor Tensor, slots int) *parameter {
+	p := newParameter(tensor, slots)
+	t.parameters = append(t.parameters, p)
+	return p
+}
+
+func (t *Trainer) workspace() *workspace {
+	p := t.plan
+	w := &workspace{scratch: kernel.Floats(p.scratch), moved: kernel.Floats(p.moved), sums: kernel.Floats(p.sums)}
+	for _, s := range p.spaces {
+		w.maps = append(w.maps, kernel.Floats(s.group))
+	}
+	return w
+}
+
+// list makes the calls of a step: weights into the kernels' layouts, the plan's
+// regions, the update.
+func (t *Trainer) list() {
+	p := t.plan
+	t.calls = append(t.calls, trainCall{
+		items: func() int { return len(p.convs) + len(p.linears) },
+		run: func(_, i int) {
+			if i < len(p.convs) {
+				p.convs[i].pack()
+			} else {
+				p.linears[i-len(p.convs)].pack()
+			}
+		},
+	})
+	for _, r := range p.regions {
+		t.calls = append(t.calls, trainCall{
+			items: t.parts,
+			run:   func(worker, part int) { t.run(r, t.workers[worker], part) },
+			then: func() {
+				for _, b := range r.statistics {
+					b.statistics(t.n)
+				}
+				for _, b := range r.gradients {
+					b.gradients(t.n)
+				}
+				if r.loss {
+					t.head.sum(t.parts())
+				}
+			},
+		})
+	}
+	t.calls = append(t.calls, trainCall{
+		items: func() int { return len(t.pieces) },
+		run:   func(_, i int) { t.pieces[i].update(t.engine.Kernels, t.parts(), t.lr, t.sgd) },
+	})
+}
+
+// run takes one part of the batch through a region.
+func (t *Trainer) run(r *trainRegion, w *workspace, part int) {
+	for _, sum := range r.sums {
+		clear(w.moved[sum.at:][:sum.n])
+	}
+	first, end := t.part(part)
+	for ; first < end; first += r.group {
+		n := min(r.group, end-first)
+		w.span = trainSpan{w: w, part: part, first: first, n: n, next: min(r.group, end-first-n)}
+		for i := range r.steps {
+			r.steps[i].run(&w.span)
+		}
+	}
+	for _, sum := range r.sums {
+		sum.finish(part, w.moved[sum.at:][:sum.n])
+	}
 }
 
 // Masks takes the layers' masks anew, after pruning has changed them.
@@ -110,55 +206,71 @@ func (t *Trainer) Velocity() []Tensor {
 		byName[p.Name] = p
 	}
 	var all []Tensor
-	for _, tensor := range t.net.Parameters() {
+	for _, tensor := range t.graph.Parameters() {
 		all = append(all, Tensor{tensor.Name, tensor.Shape, byName[tensor.Name].velocity})
 	}
 	return all
 }
 
-// Step trains on x [n][3][32][32], normalised, with labels [n], n at most the
+// Step trains on x [n][c][h][w], normalised, with labels [n], n at most the
 // planned batch: forward, backward, one update with learning rate lr. It
 // returns the batch's mean loss and the number of images that were
 // classified right, both before the update. If the loss is not finite the
 // parameters are left as they were.
 func (t *Trainer) Step(x []float32, labels []uint16, lr float32) (loss float64, correct int) {
 	n := len(labels)
-	if n < 1 || n > t.batch || len(x) != n*pixels {
+	if n < 1 || n > t.batch || len(x) != n*t.graph.Input().Shape.Len() {
 		panic(fmt.Sprintf("model: step with %d labels and %d values for a batch of %d", n, len(x), t.batch))
 	}
-	if t.Loss.Distill > 0 && len(t.Teacher) != n*t.net.Arch.Classes {
+	if t.Loss.Distill > 0 && len(t.Teacher) != n*t.graph.Classes() {
 		panic(fmt.Sprintf("model: step with %d of the teacher's logits for %d images", len(t.Teacher), n))
 	}
 	t.n, t.input, t.labels, t.lr = n, x, labels, lr
-	for _, r := range t.regions {
-		t.engine.Each(r.items(), r.run)
-		if r.then != nil {
-			r.then()
+	for _, c := range t.calls {
+		t.engine.Each(c.items(), c.run)
+		if c.then != nil {
+			c.then()
 		}
 		if !t.head.finite {
 			break
 		}
 	}
 	t.head.finite = true
+	t.Steps++
 	return t.head.loss / float64(n), t.head.correct
 }
 
-// groups calls run for each group of at most size images of a part: n images
-// from the first on, with next of them in the group after it.
-func (t *Trainer) groups(part, size int, run func(first, n, next int)) {
-	a, b := t.part(part)
-	for ; a < b; a += size {
-		n := min(size, b-a)
-		run(a, n, min(size, b-a-n))
+// Bytes returns the memory that training this network at this batch size
+// takes, planned once and constant from then on.
+func (t *Trainer) Bytes() int64 {
+	p := t.plan
+	floats := len(t.head.scratch)
+	for _, s := range p.spaces {
+		floats += s.batch
 	}
+	for _, p := range t.parameters {
+		floats += len(p.Data) + len(p.velocity) + len(p.gradient)
+	}
+	for _, w := range t.workers {
+		floats += len(w.scratch) + len(w.moved) + len(w.sums)
+		for _, m := range w.maps {
+			floats += len(m)
+		}
+	}
+	bytes := 4 * int64(floats)
+	for _, c := range p.convs {
+		bytes += c.bytes()
+	}
+	for _, l := range p.linears {
+		bytes += l.bytes()
+	}
+	for _, v := range p.values {
+		bytes += int64(len(v.places))
+	}
+	return bytes
 }
-
-func (t *Trainer) part(i int) (a, b int) { return part(t.n, i) }
 
 // images returns n images of size floats each, from the first on.
 func images(all []float32, size, first, n int) []float32 {
 	return all[first*size : (first+n)*size]
 }
-
-// pad returns the floats of batch images of a map.
-func (t *Trainer) activation(m kernel.Map) []float32 { return kernel.Floats(t.batch * m.Len()) }

@@ -1,0 +1,337 @@
+package model_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"espalier/model"
+	"espalier/model/kernel"
+	"espalier/model/reference"
+)
+
+// fill sets a graph's weights and statistics at random.
+func fill(g *model.Graph, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	for _, n := range g.Nodes {
+		scale := 1.0
+		if n.IsLayer() {
+			scale = math.Sqrt(2 / float64(n.Fan()))
+		}
+		for i := range n.Weight {
+			n.Weight[i] = float32(scale * r.NormFloat64())
+			if n.Mean != nil {
+				n.Weight[i] = 0.5 + r.Float32()
+				n.Mean[i], n.Var[i] = float32(r.NormFloat64()/4), 0.5+r.Float32()
+			}
+		}
+		for i := range n.Bias {
+			n.Bias[i] = float32(r.NormFloat64() / 4)
+		}
+	}
+}
+
+// draw returns n random images of a shape and their labels.
+func draw(seed uint64, n int, s model.Shape, classes int) (x []float32, labels []uint8) {
+	r := rand.New(rand.NewPCG(seed, 2))
+	x, labels = make([]float32, n*s.Len()), make([]uint8, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	for i := range labels {
+		labels[i] = uint8(r.IntN(classes))
+	}
+	return x, labels
+}
+
+// holdGradients compares a step of the trainer on every engine with the
+// reference's: the loss, every gradient and the running statistics.
+func holdGradients(t *testing.T, g *model.Graph, n int, keep func(seed uint64, graph *model.Graph) func(m *model.Node, image, index int) bool) {
+	t.Helper()
+	x, labels := draw(3, n, g.Input().Shape, g.Classes())
+	ref := reference.From(g)
+	if keep != nil {
+		ref.Keep = keep(7, g)
+	}
+	wantLoss := ref.Backward(n, wide(x), labels)
+	all := 0.0
+	for _, p := range ref.Parameters() {
+		for _, v := range p.Gradient {
+			all += v * v
+		}
+	}
+	engines(t, 2, func(t *testing.T, e *model.Engine) {
+		net := g.Clone()
+		trainer, err := model.NewTrainer(net, e, n+3, model.SGD{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		trainer.Seed = 7
+		loss, _ := trainer.Step(x, labels, 0.1)
+		if !(math.Abs(loss-wantLoss) <= 2e-5*(1+wantLoss)) {
+			t.Errorf("loss %.9g, want %.9g", loss, wantLoss)
+		}
+		for i, p := range ref.Parameters() {
+			have := trainer.Velocity()[i]
+			if have.Name != p.Name {
+				t.Fatalf("parameter %d is %s, want %s", i, have.Name, p.Name)
+			}
+			var off, size float64
+			for j, want := range p.Gradient {
+				d := float64(have.Data[j]) - want
+				off, size = off+d*d, size+want*want
+			}
+			// Rounding flips a ReLU now and then. A bias before batch norm has no
+			// gradient but rounding errors.
+			if !(math.Sqrt(off) <= 5e-3*math.Sqrt(size)+2e-5*math.Sqrt(all)) {
+				t.Errorf("%s: gradient is off by %.2g of %.2g (all: %.2g)", p.Name, math.Sqrt(off), math.Sqrt(size), math.Sqrt(all))
+			}
+		}
+		for _, tensor := range net.Tensors() {
+			if want, ok := ref.Statistics()[tensor.Name]; ok {
+				for j, v := range tensor.Data {
+					if !(math.Abs(float64(v)-want[j]) <= 1e-4*(1+math.Abs(want[j]))) {
+						t.Errorf("%s[%d] is %g, want %g", tensor.Name, j, v, want[j])
+						break
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestGradientsOfUnits has a row for what stresses the trainer's compiler: every
+// operator, values that several nodes read, sums of all kinds.
+func TestGradientsOfUnits(t *testing.T) {
+	conv := func(out, kernel, stride, groups int) model.Conv {
+		return model.Conv{Out: out, Kernel: kernel, Stride: stride, Padding: model.Pad2D(kernel / 2), Groups: groups}
+	}
+	uneven := model.Padding{Top: 0, Left: 1, Bottom: 2, Right: 1}
+	rows := map[string]func(b *model.Builder, x *model.Node) *model.Node{
+		"bias, no norm": func(b *model.Builder, x *model.Node) *model.Node {
+			return b.Add("relu", model.ReLU{}, b.Bias(b.Add("c", conv(20, 3, 1, 1), x)))
+		},
+		"general conv": func(b *model.Builder, x *model.Node) *model.Node {
+			return b.Norm("n", b.Bias(b.Add("c", model.Conv{Out: 18, Kernel: 3, Stride: 2, Padding: uneven, Groups: 3}, x)))
+		},
+		"5×5 and 7×7": func(b *model.Builder, x *model.Node) *model.Node {
+			return b.Norm("n", b.Add("d", conv(8, 7, 2, 1), b.Add("c", conv(7, 5, 1, 1), x)))
+		},
+		"depthwise": func(b *model.Builder, x *model.Node) *model.Node {
+			return b.Add("relu6", model.Clip{Min: 0, Max: 6}, b.Norm("n", b.Add("c", conv(12, 3, 2, 12), x)))
+		},
+		"norm alone": func(b *model.Builder, x *model.Node) *model.Node {
+			return b.Add("c", conv(8, 1, 1, 1), b.Add("relu", model.ReLU{}, b.Norm("n", x)))
+		},
+		"norm of a sum": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Norm("n1", b.Add("c1", conv(12, 3, 1, 1), x))
+			return b.Norm("n2", b.Add("sum", model.Add{}, x, y))
+		},
+		"sum with one value twice": func(b *model.Builder, x *model.Node) *model.Node {
+			return b.Add("sum", model.Add{}, x, x)
+		},
+		"sum of three": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Norm("n1", b.Add("c1", conv(12, 3, 1, 1), x))
+			z := b.Bias(b.Add("c2", conv(12, 1, 1, 1), x))
+			return b.Add("relu", model.ReLU{}, b.Add("sum", model.Add{}, x, y, z))
+		},
+		"sum of activations": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Add("relu1", model.ReLU{}, b.Norm("n1", b.Add("c1", conv(12, 3, 1, 1), x)))
+			z := b.Add("silu", model.SiLU{}, b.Norm("n2", b.Add("c2", conv(12, 3, 1, 1), x)))
+			return b.Add("relu", model.ReLU{}, b.Add("sum", model.Add{}, y, z))
+		},
+		"sums in a row": func(b *model.Builder, x *model.Node) *model.Node {
+			for i := range 3 {
+				y := b.Norm(fmt.Sprint("n", i), b.Add(fmt.Sprint("c", i), conv(12, 3, 1, 12), x))
+				x = b.Add(fmt.Sprint("sum", i), model.Add{}, y, x)
+			}
+			return x
+		},
+		"sum of a sum": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Norm("n1", b.Add("c1", conv(12, 3, 1, 1), x))
+			z := b.Norm("n2", b.Add("c2", conv(12, 3, 1, 1), x))
+			return b.Add("outer", model.Add{}, b.Add("inner", model.Add{}, x, y), z)
+		},
+		"padding shortcut": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Norm("n", b.Add("c", conv(17, 3, 2, 1), x))
+			return b.Add("sum", model.Add{}, y, b.Add("pad", model.PadShortcut{Stride: 2, Before: 2, After: 3}, x))
+		},
+		"concat": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Add("relu", model.ReLU{}, b.Bias(b.Add("c1", conv(5, 1, 1, 1), x)))
+			z := b.Norm("n", b.Add("c2", conv(9, 3, 1, 1), x))
+			return b.Add("c3", conv(8, 3, 1, 1), b.Add("concat", model.Concat{}, y, x, z))
+		},
+		"dense block": func(b *model.Builder, x *model.Node) *model.Node {
+			for i := range 3 {
+				y := b.Add(fmt.Sprint("relu", i), model.ReLU{}, b.Norm(fmt.Sprint("n", i), x))
+				x = b.Add(fmt.Sprint("concat", i), model.Concat{}, x, b.Add(fmt.Sprint("c", i), conv(6, 3, 1, 1), y))
+			}
+			return b.Add("pool", model.AvgPool{Kernel: 2, Stride: 2}, x)
+		},
+		"gate": func(b *model.Builder, x *model.Node) *model.Node {
+			s := b.Add("silu", model.SiLU{}, b.Bias(b.Add("squeeze", conv(5, 1, 1, 1), b.Add("pool", model.GlobalAvgPool{}, x))))
+			return b.Add("mul", model.Mul{}, x, b.Add("sigmoid", model.Sigmoid{}, b.Bias(b.Add("excite", conv(12, 1, 1, 1), s))))
+		},
+		"product": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Add("hard", model.HardSigmoid{}, b.Add("c", conv(12, 1, 1, 1), x))
+			return b.Add("relu", model.ReLU{}, b.Add("mul", model.Mul{}, y, x))
+		},
+		"activations": func(b *model.Builder, x *model.Node) *model.Node {
+			for i, act := range []model.Op{model.HardSwish{}, model.LeakyReLU{Slope: 0.1}, model.Sigmoid{}, model.SiLU{}, model.HardSigmoid{}, model.Clip{Min: -0.5, Max: 2}} {
+				x = b.Add(fmt.Sprint("act", i), act, b.Norm(fmt.Sprint("n", i), b.Add(fmt.Sprint("c", i), conv(12, 1, 1, 1), x)))
+			}
+			return x
+		},
+		"activations on their own": func(b *model.Builder, x *model.Node) *model.Node {
+			var all []*model.Node
+			for i, act := range []model.Op{model.HardSwish{}, model.LeakyReLU{Slope: 0.1}, model.Sigmoid{}, model.SiLU{}, model.ReLU{}, model.HardSigmoid{}} {
+				all = append(all, b.Add(fmt.Sprint("act", i), act, x))
+			}
+			return b.Add("c", conv(8, 1, 1, 1), b.Add("concat", model.Concat{}, all...))
+		},
+		"max pools": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Add("p1", model.MaxPool{Kernel: 3, Stride: 2, Padding: model.Pad2D(1)}, x)
+			z := b.Add("p2", model.MaxPool{Kernel: 2, Stride: 2, Ceil: true}, x)
+			return b.Add("concat", model.Concat{}, y, z)
+		},
+		"average pools": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Add("p1", model.AvgPool{Kernel: 3, Stride: 2, Padding: model.Pad2D(1)}, x)
+			z := b.Add("p2", model.AvgPool{Kernel: 3, Stride: 2, Padding: model.Pad2D(1), CountPadding: true}, x)
+			return b.Add("concat", model.Concat{}, y, z)
+		},
+		"linear layers": func(b *model.Builder, x *model.Node) *model.Node {
+			x = b.Add("f", model.Flatten{}, b.Add("pool", model.MaxPool{Kernel: 2, Stride: 2}, x))
+			x = b.Add("relu", model.ReLU{}, b.Norm("n", b.Add("fc1", model.Linear{Out: 70}, x)))
+			return b.Add("silu", model.SiLU{}, b.Add("fc2", model.Linear{Out: 21}, x))
+		},
+		"dropout": func(b *model.Builder, x *model.Node) *model.Node {
+			return b.Add("d2", model.Dropout{P: 0}, b.Add("c", conv(8, 3, 1, 1), x))
+		},
+	}
+	for name, describe := range rows {
+		t.Run(name, func(t *testing.T) {
+			for i, in := range []model.Shape{{C: 3, H: 8, W: 8}, {C: 1, H: 9, W: 12}} {
+				b := model.NewBuilder(name, in)
+				x := b.Add("first.relu", model.ReLU{}, b.Norm("first.bn", b.Add("first", conv(12, 3, 1, 1), b.Input())))
+				x = describe(b, x)
+				if !x.Shape.IsVector() {
+					x = b.Add("last.pool", model.GlobalAvgPool{}, x)
+				}
+				b.Add("last", model.Linear{Out: 4}, x)
+				g, err := b.Graph()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if i == 1 && testing.Short() {
+					continue
+				}
+				fill(g, uint64(i))
+				holdGradients(t, g, 9, nil)
+			}
+		})
+	}
+}
+
+// randomGraph draws a network of a few nodes with everything that graphs may
+// have.
+func randomGraph(t *testing.T, seed uint64) *model.Graph {
+	r := rand.New(rand.NewPCG(seed, 3))
+	b := model.NewBuilder(fmt.Sprint("random ", seed), model.Shape{C: []int{1, 3, 5}[r.IntN(3)], H: 6 + r.IntN(5), W: 6 + r.IntN(5)})
+	read := map[*model.Node]bool{}
+	all := []*model.Node{b.Input()}
+	add := func(op model.Op, in ...*model.Node) *model.Node {
+		for _, x := range in {
+			read[x] = true
+		}
+		n := b.Add(fmt.Sprint("n", len(all)), op, in...)
+		all = append(all, n)
+		return n
+	}
+	act := func() model.Op {
+		return []model.Op{model.ReLU{}, model.Clip{Min: 0, Max: 6}, model.LeakyReLU{Slope: 0.2}, model.SiLU{}, model.HardSwish{}, model.Sigmoid{}}[r.IntN(6)]
+	}
+	conv := func(x *model.Node, out, groups int) *model.Node {
+		k := []int{1, 3, 5}[r.IntN(3)]
+		n := add(model.Conv{Out: out, Kernel: k, Stride: 1, Padding: model.Pad2D(k / 2), Groups: groups}, x)
+		if r.IntN(2) == 0 {
+			b.Bias(n)
+		}
+		return n
+	}
+	x := conv(b.Input(), 8, 1)
+	for range 8 {
+		from := all[1+r.IntN(len(all)-1)]
+		if r.IntN(2) == 0 {
+			from = all[len(all)-1]
+		}
+		c := from.Shape.C
+		switch r.IntN(10) {
+		case 0, 1:
+			x = add(act(), add(model.BatchNorm{Epsilon: 1e-3, Momentum: 0.2}, conv(from, 4+r.IntN(30), 1)))
+		case 2:
+			x = add(model.BatchNorm{Epsilon: 1e-5, Momentum: 0.1}, conv(from, c, c))
+		case 3:
+			x = add(act(), from)
+		case 4:
+			x = add(model.BatchNorm{Epsilon: 1e-5, Momentum: 0.1}, from)
+		case 5, 6, 7:
+			var same, near []*model.Node
+			for _, n := range all[1:] {
+				if n.Shape == from.Shape && r.IntN(2) == 0 {
+					same = append(same, n)
+				} else if n.Shape.H == from.Shape.H && n.Shape.W == from.Shape.W && n.Shape.C < 40 && r.IntN(3) == 0 {
+					near = append(near, n)
+				}
+			}
+			switch {
+			case len(same) > 0 && r.IntN(4) == 0:
+				x = add(model.Mul{}, from, add(model.HardSigmoid{}, same[0]))
+			case len(same) > 0:
+				x = add(model.Add{}, append(same, from)...)
+				if r.IntN(2) == 0 {
+					x = add(model.ReLU{}, x)
+				}
+			default:
+				x = add(model.Concat{}, append(near, from)...)
+			}
+		case 8:
+			if from.Shape.H >= 5 && from.Shape.W >= 5 {
+				x = add([]model.Op{
+					model.MaxPool{Kernel: 2, Stride: 2, Ceil: true},
+					model.AvgPool{Kernel: 3, Stride: 2, Padding: model.Pad2D(1)},
+					model.PadShortcut{Stride: 2, Before: 1, After: 1},
+				}[r.IntN(3)], from)
+			}
+		case 9:
+			s := conv(add(model.GlobalAvgPool{}, from), c, 1)
+			x = add(model.Mul{}, from, add(model.Sigmoid{}, s))
+		}
+	}
+	var heads []*model.Node
+	for _, n := range all {
+		if !read[n] {
+			heads = append(heads, add([]model.Op{model.GlobalAvgPool{}, model.Flatten{}}[r.IntN(2)], n))
+		}
+	}
+	add(model.Linear{Out: 5}, add(model.ReLU{}, add(model.Linear{Out: 10}, add(model.Concat{}, heads...))))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(seed, err)
+	}
+	fill(g, seed)
+	return g
+}
+
+// TestGradientsOfRandomGraphs trains whatever can be drawn.
+func TestGradientsOfRandomGraphs(t *testing.T) {
+	n := uint64(40)
+	if testing.Short() {
+		n = 8
+	}
+	for seed := range n {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { holdGradients(t, randomGraph(t, seed), 11, nil) })
+	}
+}
+
+var _ = kernel.All
