@@ -257,6 +257,19 @@ func TestStepAllocatesNothing(t *testing.T) {
 			t.Errorf("a step allocates %g times", n)
 		}
 	})
+	for seed := range uint64(6) {
+		g := randomGraph(t, seed)
+		x, labels := draw(1, 9, g.Input().Shape, g.Classes())
+		e := model.NewEngine(kernel.All()[0], 2, model.Auto)
+		trainer, err := model.NewTrainer(g, e, 9, model.SGD{Momentum: 0.9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(2, func() { trainer.Step(x, labels, 0.01) }); n != 0 {
+			t.Errorf("%s: a step allocates %g times", g.Name, n)
+		}
+		e.Close()
+	}
 }
 
 func TestLossThatIsNotFiniteChangesNoWeight(t *testing.T) {

@@ -57,7 +57,9 @@ func TestOptionsAgreeWithReference(t *testing.T) {
 					for j, before := range start.Parameters()[i].Data {
 						have[j], moved[j] = p.Data[j]-before, want[p.Name][j]-float64(before)
 					}
-					if d := distance(have, moved); !(d < 1e-2) {
+					// Rounding flips a ReLU or two in five images. An option that is not
+					// followed moves parameters by tenths.
+					if d := distance(have, moved); !(d < 3e-2) {
 						t.Errorf("%s moved elsewhere: off by %.2g", p.Name, d)
 					}
 				}

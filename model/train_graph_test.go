@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"espalier/model"
@@ -33,27 +35,26 @@ func fill(g *model.Graph, seed uint64) {
 }
 
 // draw returns n random images of a shape and their labels.
-func draw(seed uint64, n int, s model.Shape, classes int) (x []float32, labels []uint8) {
+func draw(seed uint64, n int, s model.Shape, classes int) (x []float32, labels []uint16) {
 	r := rand.New(rand.NewPCG(seed, 2))
-	x, labels = make([]float32, n*s.Len()), make([]uint8, n)
+	x, labels = make([]float32, n*s.Len()), make([]uint16, n)
 	for i := range x {
 		x[i] = float32(r.NormFloat64())
 	}
 	for i := range labels {
-		labels[i] = uint8(r.IntN(classes))
+		labels[i] = uint16(r.IntN(classes))
 	}
 	return x, labels
 }
 
 // holdGradients compares a step of the trainer on every engine with the
 // reference's: the loss, every gradient and the running statistics.
-func holdGradients(t *testing.T, g *model.Graph, n int, keep func(seed uint64, graph *model.Graph) func(m *model.Node, image, index int) bool) {
+func holdGradients(t *testing.T, g *model.Graph, n int) {
 	t.Helper()
 	x, labels := draw(3, n, g.Input().Shape, g.Classes())
+	others, their := draw(4, n+3, g.Input().Shape, g.Classes())
 	ref := reference.From(g)
-	if keep != nil {
-		ref.Keep = keep(7, g)
-	}
+	ref.Backward(n+3, wide(others), their)
 	wantLoss := ref.Backward(n, wide(x), labels)
 	all := 0.0
 	for _, p := range ref.Parameters() {
@@ -67,8 +68,8 @@ func holdGradients(t *testing.T, g *model.Graph, n int, keep func(seed uint64, g
 		if err != nil {
 			t.Fatal(err)
 		}
-		trainer.Seed = 7
-		loss, _ := trainer.Step(x, labels, 0.1)
+		trainer.Step(others, their, 0) // what it leaves in memory must not matter
+		loss, _ := trainer.Step(x, labels, 0)
 		if !(math.Abs(loss-wantLoss) <= 2e-5*(1+wantLoss)) {
 			t.Errorf("loss %.9g, want %.9g", loss, wantLoss)
 		}
@@ -141,6 +142,11 @@ func TestGradientsOfUnits(t *testing.T) {
 			z := b.Add("silu", model.SiLU{}, b.Norm("n2", b.Add("c2", conv(12, 3, 1, 1), x)))
 			return b.Add("relu", model.ReLU{}, b.Add("sum", model.Add{}, y, z))
 		},
+		"sum of a norm and an activation": func(b *model.Builder, x *model.Node) *model.Node {
+			y := b.Add("relu1", model.ReLU{}, b.Norm("n1", b.Add("c1", conv(12, 3, 1, 1), x)))
+			z := b.Norm("n2", b.Add("c2", conv(12, 3, 1, 1), x))
+			return b.Add("sum", model.Add{}, y, z)
+		},
 		"sums in a row": func(b *model.Builder, x *model.Node) *model.Node {
 			for i := range 3 {
 				y := b.Norm(fmt.Sprint("n", i), b.Add(fmt.Sprint("c", i), conv(12, 3, 1, 12), x))
@@ -205,9 +211,6 @@ func TestGradientsOfUnits(t *testing.T) {
 			x = b.Add("relu", model.ReLU{}, b.Norm("n", b.Add("fc1", model.Linear{Out: 70}, x)))
 			return b.Add("silu", model.SiLU{}, b.Add("fc2", model.Linear{Out: 21}, x))
 		},
-		"dropout": func(b *model.Builder, x *model.Node) *model.Node {
-			return b.Add("d2", model.Dropout{P: 0}, b.Add("c", conv(8, 3, 1, 1), x))
-		},
 	}
 	for name, describe := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -227,7 +230,7 @@ func TestGradientsOfUnits(t *testing.T) {
 					continue
 				}
 				fill(g, uint64(i))
-				holdGradients(t, g, 9, nil)
+				holdGradients(t, g, 9)
 			}
 		})
 	}
@@ -330,8 +333,211 @@ func TestGradientsOfRandomGraphs(t *testing.T) {
 		n = 8
 	}
 	for seed := range n {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { holdGradients(t, randomGraph(t, seed), 11, nil) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { holdGradients(t, randomGraph(t, seed), 11) })
 	}
 }
 
-var _ = kernel.All
+// TestDropoutIsThatOfAnyThreadsAndGoesOn: what is dropped follows from the seed,
+// the step, the node and the image alone.
+func TestDropoutIsThatOfAnyThreadsAndGoesOn(t *testing.T) {
+	b := model.NewBuilder("dropout", model.Shape{C: 3, H: 8, W: 8})
+	x := b.Add("d1", model.Dropout{P: 0.25}, b.Norm("n", b.Add("c", conv(20, 3, 1), b.Input())))
+	b.Add("fc", model.Linear{Out: 4}, b.Add("d2", model.Dropout{P: 0.5}, b.Add("pool", model.GlobalAvgPool{}, x)))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(g, 1)
+	images, labels := draw(2, 21, g.Input().Shape, 4)
+	// train takes steps first to end−1 of a training.
+	train := func(net *model.Graph, velocity []model.Tensor, threads, first, end int, seed uint64) []model.Tensor {
+		e := model.NewEngine(kernel.All()[0], threads, model.Auto)
+		defer e.Close()
+		trainer, err := model.NewTrainer(net, e, 21, model.SGD{Momentum: 0.9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		trainer.Seed, trainer.Steps = seed, first
+		for i, v := range velocity {
+			copy(trainer.Velocity()[i].Data, v.Data)
+		}
+		for range end - first {
+			trainer.Step(images, labels, 0.1)
+		}
+		return trainer.Velocity()
+	}
+	one, two, other := g.Clone(), g.Clone(), g.Clone()
+	train(one, nil, 1, 0, 4, 7)
+	train(two, train(two, nil, 2, 0, 2, 7), 3, 2, 4, 7)
+	train(other, nil, 1, 0, 4, 8)
+	same := func(a, b *model.Graph) bool {
+		for i, tensor := range a.Tensors() {
+			if !slices.Equal(tensor.Data, b.Tensors()[i].Data) {
+				return false
+			}
+		}
+		return true
+	}
+	if !same(one, two) {
+		t.Error("a training that was interrupted, with other threads, has other weights")
+	}
+	if same(one, other) {
+		t.Error("another seed drops the same")
+	}
+}
+
+// TestDropoutHasItsShare trains a network that is one gain for each value: those
+// that were dropped have no gradient, the others have one over what is kept.
+func TestDropoutHasItsShare(t *testing.T) {
+	b := model.NewBuilder("dropout", model.Shape{C: 16, H: 16, W: 16})
+	x := b.Add("drop", model.Dropout{P: 0.3}, b.Norm("n", b.Input()))
+	b.Add("fc", model.Linear{Out: 2}, b.Add("f", model.Flatten{}, x))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(g, 1)
+	e := model.NewEngine(kernel.All()[0], 1, model.Auto)
+	defer e.Close()
+	trainer, err := model.NewTrainer(g, e, 1, model.SGD{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, labels := draw(2, 1, g.Input().Shape, 2)
+	trainer.Step(images, labels, 0)
+	dropped, n := 0, 16*16*16
+	for _, v := range trainer.Velocity()[2].Data[:n] { // of the first logit's weights: value × gradient
+		if v == 0 {
+			dropped++
+		}
+	}
+	if share := float64(dropped) / float64(n); math.Abs(share-0.3) > 0.03 {
+		t.Errorf("%.3f of the values were dropped, want 0.3", share)
+	}
+}
+
+// TestDropoutScalesAsReference finds out which values were dropped from the
+// gradients of a layer that reads them, and gives the same to the reference.
+func TestDropoutScalesAsReference(t *testing.T) {
+	b := model.NewBuilder("dropout", model.Shape{C: 3, H: 4, W: 4})
+	x := b.Add("drop", model.Dropout{P: 0.4}, b.Add("relu", model.LeakyReLU{Slope: 0.5}, b.Bias(b.Add("c", conv(20, 3, 1), b.Input()))))
+	b.Add("fc", model.Linear{Out: 2}, b.Add("f", model.Flatten{}, x))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(g, 1)
+	images, labels := draw(2, 1, g.Input().Shape, 2)
+	e := model.NewEngine(kernel.All()[0], 1, model.Auto)
+	defer e.Close()
+	trainer, err := model.NewTrainer(g.Clone(), e, 1, model.SGD{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loss, _ := trainer.Step(images, labels, 0)
+	gradient := trainer.Velocity()[2].Data
+	ref := reference.From(g)
+	ref.Keep = func(_ *model.Node, _, index int) bool { return gradient[index] != 0 }
+	if want := ref.Backward(1, wide(images), labels); math.Abs(loss-want) > 1e-5 {
+		t.Errorf("loss %g, want %g", loss, want)
+	}
+	for i, p := range ref.Parameters() {
+		if d := distance(trainer.Velocity()[i].Data, p.Gradient); !(d < 1e-4) {
+			t.Errorf("%s: gradient is off by %.2g", p.Name, d)
+		}
+	}
+}
+
+// TestThreadsDoNotChangeABitOfRandomGraphs trains with one, two and three threads.
+func TestThreadsDoNotChangeABitOfRandomGraphs(t *testing.T) {
+	for seed := uint64(100); seed < 106; seed++ {
+		start := randomGraph(t, seed)
+		x, labels := draw(seed, 27, start.Input().Shape, start.Classes())
+		var want []model.Tensor
+		for threads := 1; threads <= 3; threads++ {
+			e := model.NewEngine(kernel.All()[0], threads, model.Auto)
+			g := start.Clone()
+			trainer, err := model.NewTrainer(g, e, 40, model.SGD{Momentum: 0.9})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				trainer.Step(x, labels, 0.01)
+			}
+			e.Close()
+			have := append(g.Tensors(), trainer.Velocity()...)
+			if threads == 1 {
+				want = have
+			}
+			for i, tensor := range have {
+				for j, v := range tensor.Data {
+					if math.Float32bits(v) != math.Float32bits(want[i].Data[j]) {
+						t.Fatalf("%s: %s[%d]: %g with one thread, %g with %d", g.Name, tensor.Name, j, want[i].Data[j], v, threads)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestPlanIsWhatRuns looks for a few things in the printed plan: the regions that
+// batch norm makes, who shares one, and what is computed again.
+func TestPlanIsWhatRuns(t *testing.T) {
+	g, err := model.ResNet(model.Arch{Depth: 8, Shortcut: model.Projection, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := model.NewEngine(kernel.All()[0], 2, model.Auto)
+	defer e.Close()
+	trainer, err := model.NewTrainer(g, e, 32, model.SGD{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := trainer.Plan()
+	for _, want := range []string{
+		"a training step on 32 images of resnet8 projection: 15 regions\n",
+		fmt.Sprintf("memory: %.2f MB in all", float64(trainer.Bytes())/1e6),
+		"region 2, 1 image at a time\n  value of layer1.0.conv1\n  winograd 3×3/1 16×32×32→16×32×32 layer1.0.conv2\n  then the statistics of layer1.0.bn2\n",
+		"  direct 3×3/2 16×32×32→32×16×16 layer2.0.conv1\n  direct 1×1/2 16×32×32→32×16×16 layer2.0.downsample.0\n  then the statistics of layer2.0.bn1\n  then the statistics of layer2.0.downsample.1\n",
+		"  loss\n",
+		"  then the gradients of layer3.0.bn2\n  then the gradients of layer3.0.downsample.1\n",
+		"value of layer1.0.conv1                  16×32×32     worker",
+		"value of layer1.0                        16×32×32     batch ",
+	} {
+		if !strings.Contains(plan, want) {
+			t.Errorf("the plan lacks %q:\n%s", want, plan)
+			break
+		}
+	}
+}
+
+// TestNewTrainerSaysWhatCannotBe.
+func TestNewTrainerSaysWhatCannotBe(t *testing.T) {
+	e := model.NewEngine(kernel.All()[0], 1, model.Auto)
+	defer e.Close()
+	describe := func(op model.Op) *model.Graph {
+		b := model.NewBuilder("test", model.Shape{C: 3, H: 20, W: 20})
+		b.Add("f", model.Flatten{}, b.Add("op", op, b.Add("c", conv(4, 3, 1), b.Input())))
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	broken := describe(model.ReLU{})
+	broken.Nodes[1].Weight = nil
+	for _, c := range []struct {
+		g     *model.Graph
+		batch int
+		want  string
+	}{
+		{describe(model.ReLU{}), 0, "batch size 0"},
+		{describe(model.MaxPool{Kernel: 20, Stride: 1}), 1, "node op: a max pool of 20 pixels"},
+		{describe(model.LeakyReLU{Slope: -1}), 1, "node op: a leaky ReLU with a slope of -1"},
+		{broken, 1, "node c (conv): weight has 0 values"},
+	} {
+		if _, err := model.NewTrainer(c.g, e, c.batch, model.SGD{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("have %v, want %q", err, c.want)
+		}
+	}
+}

@@ -26,9 +26,9 @@ type trainPlan struct {
 	spaces  []mapSpace
 	convs   []*trainConv
 	linears []*trainLinear
-	scratch int   // floats
-	sums    int   // floats of a batch norm's sums of a few images
-	moved   int   // floats of the largest weight gradients of one region
+	scratch int // floats
+	sums    int // floats of a batch norm's sums of a few images
+	moved   int // floats of the largest weight gradients of one region
 }
 
 // A trainRegion is a list of steps, which one worker takes for a group of images,
@@ -107,8 +107,8 @@ func (b *trainBuffer) ahead(s *trainSpan, i, n int) []float32 {
 type mapSpace struct {
 	h, w  int
 	image bool
-	batch int   // floats
-	group int   // floats of each worker
+	batch int // floats
+	group int // floats of each worker
 	whole []float32
 }
 
@@ -233,6 +233,9 @@ func (t *Trainer) describe(p *trainPlan, v *trainValue) error {
 	}
 	if v.norm != nil || v.bias != nil {
 		p.sums = max(p.sums, 2*v.m.C)
+	}
+	if op, ok := v.unit.Output().Op.(LeakyReLU); ok && op.Slope < 0 {
+		return fmt.Errorf("node %s: a leaky ReLU with a slope of %v cannot be trained: use a slope of at least 0", v.unit.Output().Name, op.Slope)
 	}
 	if v.unit.Act != nil {
 		v.act = activationKernel(v.unit.Act.Op)
