@@ -7794,3 +7794,57 @@ residualDone:
 	JNZ out
 	VZEROUPPER
 	RET
+
+// func addCodesAVX512(a addCodesArgs)
+// dst = out(a + b)
+TEXT ·addCodesAVX512(SB), NOSPLIT, $0-88
+	LEAQ a+0(FP), AX
+	MOVQ 0(AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), R8
+	VPBROADCASTD 56(AX), Z24
+	VPBROADCASTD 60(AX), Z25
+	VPBROADCASTD 64(AX), Z26
+	VPBROADCASTD 68(AX), Z27
+	VPBROADCASTD 72(AX), Z28
+	VPBROADCASTD 76(AX), Z29
+	VPBROADCASTD 80(AX), Z30
+	VPBROADCASTD 84(AX), Z31
+block:
+	MOVQ addCodesArgs_rows(AX), R9
+row:
+	MOVQ addCodesArgs_cols(AX), R10
+pixel:
+	VPMOVZXBD 0(SI), Z0
+	VPMOVZXBD 0(DX), Z2
+	VPSUBD Z27, Z0, Z0
+	VPSUBD Z28, Z2, Z2
+	VCVTDQ2PS Z0, Z0
+	VCVTDQ2PS Z2, Z2
+	VMULPS Z24, Z0, Z0
+	VMULPS Z25, Z2, Z2
+	VADDPS Z2, Z0, Z0
+	VMULPS Z26, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPADDD Z29, Z0, Z0
+	VPMAXSD Z30, Z0, Z0
+	VPMINSD Z31, Z0, Z0
+	VPMOVDB Z0, (DI)
+	ADDQ $16, DI
+	ADDQ $16, SI
+	ADDQ $16, DX
+	DECQ R10
+	JNZ pixel
+	ADDQ $32, DI // the border
+	ADDQ $32, SI // the border
+	ADDQ $32, DX // the border
+	DECQ R9
+	JNZ row
+	ADDQ addCodesArgs_border(AX), DI
+	ADDQ addCodesArgs_border(AX), SI
+	ADDQ addCodesArgs_border(AX), DX
+	DECQ R8
+	JNZ block
+	VZEROUPPER
+	RET

@@ -21,6 +21,8 @@ var generators = map[string]func(*file){
 	"sparse_avx2_amd64.s":          sparseAVX2,
 	"slide_avx512_amd64.s":         slideAVX512,
 	"slide_avx2_amd64.s":           slideAVX2,
+	"activation_avx512_amd64.s":    activationAVX512,
+	"activation_avx2_amd64.s":      activationAVX2,
 	"pool_avx512_amd64.s":          maxPoolAVX512,
 	"pool_avx2_amd64.s":            maxPoolAVX2,
 	"slide_integer_avx512_amd64.s": slideIntegerAVX512,

@@ -121,6 +121,7 @@ func slideIntegerAVX512(f *file) {
 		s := slideTile{v, pixels, 1, true}
 		s.depthwise(f, fmt.Sprintf("slideIntegerDepthwise%dAVX512", pixels), s.depthwiseCodes(f), s.begin, s.finishCodes)
 	}
+	addCodes(f, v)
 }
 
 // slideIntegerAVX2 writes the kernels for processors without VPDPBUSD, whose
@@ -134,4 +135,5 @@ func slideIntegerAVX2(f *file) {
 		s.convolve(f, fmt.Sprintf("slideInteger%dAVX2", pixels), 2, "VPMOVSXBW", s.products2(f), s.finishCodes)
 		s.depthwise(f, fmt.Sprintf("slideIntegerDepthwise%dAVX2", pixels), s.depthwiseCodes(f), s.begin, s.finishCodes)
 	}
+	addCodes(f, v)
 }
