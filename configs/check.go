@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -30,6 +31,11 @@ func (c *checker) check(n ast.Node, t reflect.Type, key string) error {
 	if _, list := n.(*ast.SequenceNode); t == reflect.TypeFor[Epochs]() && !list {
 		t = t.Elem()
 	}
+	if text := strings.TrimLeft(n.GetToken().Value, "+-"); t.Kind() != reflect.String && n.Type() == ast.IntegerType && len(text) > 1 && strings.Trim(text, "0123456789_") == "" && text[0] == '0' {
+		// Octal to YAML 1.1, ten to YAML 1.2.
+		decimal := cmp.Or(strings.TrimLeft(text, "0_"), "0")
+		return fmt.Errorf("%s: %s is %q: write %s, or 0o%[4]s for octal", place(c.origin, start(n)), key, n.GetToken().Value, decimal)
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		return c.mapping(n, t, key)
@@ -45,8 +51,14 @@ func (c *checker) check(n ast.Node, t reflect.Type, key string) error {
 		}
 		return nil
 	case reflect.String:
-		switch n.(type) {
-		case *ast.StringNode, *ast.LiteralNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		switch n := n.(type) {
+		case *ast.StringNode, *ast.LiteralNode, *ast.BoolNode:
+			return nil
+		case *ast.IntegerNode, *ast.FloatNode:
+			// A number would lose its spelling: 010 would become 8.
+			if text := n.GetToken().Value; fmt.Sprint(n.(ast.ScalarNode).GetValue()) != text {
+				return fmt.Errorf("%s: %s is %q, which YAML reads as a number: put it in quotes", place(c.origin, start(n)), key, text)
+			}
 			return nil
 		}
 		return c.wrong(n, key, "text")

@@ -40,8 +40,20 @@ func Preset(name string) ([]byte, bool) {
 }
 
 // Load reads an experiment by the name of a preset or of a file, and applies
-// overrides of the form key=value, as prune.edge_share=0.2, in their order.
+// overrides of the form key=value, as prune.edge_share=0.2, in their order. Its paths become absolute, with ~ and
+// environment variables filled in.
 func Load(name string, overrides []string) (Experiment, error) {
+	e, err := load(name, overrides)
+	if err != nil {
+		return Experiment{}, err
+	}
+	if err := e.resolve(); err != nil {
+		return Experiment{}, err
+	}
+	return e, nil
+}
+
+func load(name string, overrides []string) (Experiment, error) {
 	if document, ok := Preset(name); ok {
 		return Decode(name, document, overrides)
 	}
@@ -115,6 +127,10 @@ func override(e *Experiment, set string, places map[string]string) error {
 func decode(e *Experiment, origin string, document []byte, places map[string]string) error {
 	if len(document) > maxDocument {
 		return fmt.Errorf("%s: %d bytes are more than the %d of any experiment", origin, len(document), maxDocument)
+	}
+	document, err := plainText(document)
+	if err != nil {
+		return fmt.Errorf("%s: %w", origin, err)
 	}
 	file, err := parser.ParseBytes(document, 0)
 	if err != nil {
