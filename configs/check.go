@@ -28,7 +28,7 @@ func (c *checker) experiment(body ast.Node) error {
 // of the node, as prune.targets[1].
 func (c *checker) check(n ast.Node, t reflect.Type, key string) error {
 	c.places[key] = place(c.origin, start(n))
-	if _, list := n.(*ast.SequenceNode); t == reflect.TypeFor[Epochs]() && !list {
+	if _, list := n.(*ast.SequenceNode); (t == reflect.TypeFor[Epochs]() || t == reflect.TypeFor[Size]()) && !list {
 		t = t.Elem()
 	}
 	if text := strings.TrimLeft(n.GetToken().Value, "+-"); t.Kind() != reflect.String && n.Type() == ast.IntegerType && len(text) > 1 && strings.Trim(text, "0123456789_") == "" && text[0] == '0' {

@@ -89,6 +89,7 @@ func Decode(file string, document []byte, overrides []string) (Experiment, error
 			return Experiment{}, err
 		}
 	}
+	e.Data.holdOut(places)
 	if err := e.Validate(); err != nil {
 		var value *ValueError
 		if errors.As(err, &value) {
@@ -97,6 +98,19 @@ func Decode(file string, document []byte, overrides []string) (Experiment, error
 		return Experiment{}, err
 	}
 	return e, nil
+}
+
+// holdOut gives sets of unknown size a share for validation, where neither the
+// document nor an override says how many images are held out.
+func (d *Data) holdOut(places map[string]string) {
+	_, number := places["data.validation"]
+	_, share := places["data.validation_share"]
+	switch {
+	case !number && share:
+		d.Validation = 0
+	case !number && (d.Set == Folder || d.Set == NPZ):
+		d.Validation, d.ValidationShare = 0, 0.1
+	}
 }
 
 // override decodes key=value as the one-key document that it stands for, so

@@ -32,28 +32,61 @@ type Experiment struct {
 
 // The data sets.
 const (
-	CIFAR10  = "cifar10"
-	Shapes10 = "shapes10"
+	CIFAR10      = "cifar10"
+	CIFAR100     = "cifar100"
+	MNIST        = "mnist"
+	FashionMNIST = "fashion-mnist"
+	Folder       = "folder"
+	NPZ          = "npz"
+	Shapes10     = "shapes10"
 )
+
+// Sets returns the names of the data sets.
+func Sets() []string { return []string{CIFAR10, CIFAR100, MNIST, FashionMNIST, Folder, NPZ, Shapes10} }
 
 // Data chooses the images. Validation images are held out of the training
 // part; calibration images come from what remains of it.
 type Data struct {
-	Set string `yaml:"set"` // CIFAR10 or Shapes10
-	// Path is CIFAR-10's folder or archive; empty looks where the commands'
-	// help says.
+	Set string `yaml:"set"` // one of Sets
+	// Path is the folder, archive or file of the set; empty looks for CIFAR and
+	// MNIST where the commands' help says.
 	Path string `yaml:"path"`
-	Seed uint64 `yaml:"seed"` // of the images that Shapes10 draws
+	// Seed is that of the images that Shapes10 draws, and of the choice of test
+	// images in a Folder that has no test part.
+	Seed uint64 `yaml:"seed"`
+	// Labels of CIFAR100 are Fine, as they are if empty, or Coarse.
+	Labels string `yaml:"labels,omitempty"`
+	// Size and Channels, 3 or 1 for grey, are what the pictures of a Folder become;
+	// empty is 32 and 3.
+	Size     Size `yaml:"size,omitempty"`
+	Channels int  `yaml:"channels,omitempty"`
+	// Memory is what images may take, in GiB; 0 is 4.
+	Memory float64 `yaml:"memory,omitempty"`
 	// Train and Test limit the images to train and to test with, Validation
 	// apart; 0 takes all there are.
-	Train      int  `yaml:"train"`
-	Test       int  `yaml:"test"`
-	Validation int  `yaml:"validation"`
-	Augment    bool `yaml:"augment"` // random crop and flip while training
+	Train      int `yaml:"train"`
+	Test       int `yaml:"test"`
+	Validation int `yaml:"validation"`
+	// ValidationShare holds out a share of the training part instead of a number: a
+	// tenth of a Folder or an NPZ, unless the document says otherwise.
+	ValidationShare float64 `yaml:"validation_share,omitempty"`
+	Augment         bool    `yaml:"augment"` // random crop and flip while training
+	// Flip switches random flips on or off within Augment; empty is on, but for
+	// MNIST, whose digits have a right way round.
+	Flip string `yaml:"flip,omitempty"` // true or false
 	// Cutout also greys a square of so many pixels a side at a random place
 	// (DeVries and Taylor 2017, arXiv 1708.04552); 0 is off.
 	Cutout int `yaml:"cutout"`
 }
+
+// The labels of CIFAR100.
+const (
+	Fine   = "fine"
+	Coarse = "coarse"
+)
+
+// Flips reports whether images are mirrored while training.
+func (d Data) Flips() bool { return d.Flip == "true" || d.Flip == "" && d.Set != MNIST }
 
 // Where a network's first weights come from, unless Model.Weights is a file.
 const (

@@ -19,11 +19,12 @@ func (e *ValueError) Error() string { return e.Key + " " + e.Problem }
 // on the data, as the number of validation images, is checked when it is read.
 func (e Experiment) Validate() error {
 	rules := []func() *ValueError{
-		func() *ValueError { return oneOf("data.set", e.Data.Set, CIFAR10, Shapes10) },
+		func() *ValueError { return oneOf("data.set", e.Data.Set, Sets()...) },
 		func() *ValueError { return atLeast("data.train", e.Data.Train, 0) },
 		func() *ValueError { return atLeast("data.test", e.Data.Test, 0) },
 		func() *ValueError { return atLeast("data.validation", e.Data.Validation, 0) },
 		e.path,
+		e.images,
 		e.cutout,
 		e.network,
 		func() *ValueError { return e.training("dense", e.Dense, 1) },
@@ -55,6 +56,59 @@ func (e Experiment) Validate() error {
 func (e Experiment) path() *ValueError {
 	if e.Data.Path != "" && e.Data.Set == Shapes10 {
 		return bad("data.path", "is %q: %s is drawn by the program and has no path; leave it out", e.Data.Path, Shapes10)
+	}
+	if e.Data.Path == "" && (e.Data.Set == Folder || e.Data.Set == NPZ) {
+		return bad("data.path", "is empty: name the %s of images", map[string]string{Folder: "folder", NPZ: ".npz file"}[e.Data.Set])
+	}
+	return nil
+}
+
+// images checks what only some data sets have.
+func (e Experiment) images() *ValueError {
+	d := e.Data
+	only := func(key, set string) *ValueError {
+		return bad(key, "is for data.set %s, and data.set is %s: leave it out", set, d.Set)
+	}
+	if d.Labels != "" {
+		if d.Set != CIFAR100 {
+			return only("data.labels", CIFAR100)
+		}
+		if err := oneOf("data.labels", d.Labels, Fine, Coarse); err != nil {
+			return err
+		}
+	}
+	if len(d.Size) > 0 {
+		if d.Set != Folder {
+			return only("data.size", Folder)
+		}
+		if len(d.Size) > 2 {
+			return bad("data.size", "has %d numbers: want a height and a width, or one number for both", len(d.Size))
+		}
+		for _, side := range d.Size {
+			if side < 8 || side > 224 {
+				return bad("data.size", "is %v: want 8 to 224 pixels", []int(d.Size))
+			}
+		}
+	}
+	if d.Channels != 0 {
+		if d.Set != Folder {
+			return only("data.channels", Folder)
+		}
+		if d.Channels != 1 && d.Channels != 3 {
+			return bad("data.channels", "is %d: want 3, or 1 for grey", d.Channels)
+		}
+	}
+	if !(d.Memory >= 0 && d.Memory <= 1<<20) {
+		return bad("data.memory", "is %v: want a number of GiB", d.Memory)
+	}
+	if !(d.ValidationShare >= 0 && d.ValidationShare < 1) {
+		return bad("data.validation_share", "is %v: want 0 or more and less than 1", d.ValidationShare)
+	}
+	if d.ValidationShare > 0 && d.Validation > 0 {
+		return bad("data.validation_share", "is %v and data.validation %d: give one of them", d.ValidationShare, d.Validation)
+	}
+	if d.Flip != "" {
+		return oneOf("data.flip", d.Flip, "true", "false")
 	}
 	return nil
 }
@@ -187,7 +241,7 @@ func (e Experiment) schedule() *ValueError {
 
 func (e Experiment) gate() *ValueError {
 	limited := e.Gate.MinTop1 > 0 || e.Gate.MaxDrop > 0
-	if limited && e.Gate.Split == Validation && e.Data.Validation == 0 {
+	if limited && e.Gate.Split == Validation && e.Data.Validation == 0 && e.Data.ValidationShare == 0 {
 		return bad("gate.split", "is %s, but data.validation holds no images out: hold some out or take %s", Validation, Test)
 	}
 	return nil

@@ -17,22 +17,22 @@ import (
 const maxUnpacked = 1 << 30
 
 // readArchive reads the files of an archive, which may have either layout.
-func readArchive(name string, testOnly bool) (*layout, map[string]*Split, error) {
+func readArchive(layouts []*layout, name string, testOnly bool) (*layout, map[string]*Split, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading CIFAR-10: %w", err)
+		return nil, nil, fmt.Errorf("reading %w", err)
 	}
 	defer f.Close()
-	return readArchiveFrom(f, name, testOnly)
+	return readArchiveFrom(layouts, f, name, testOnly)
 }
 
 // readArchiveFrom reads an archive, named name in errors.
-func readArchiveFrom(r io.Reader, name string, testOnly bool) (*layout, map[string]*Split, error) {
+func readArchiveFrom(layouts []*layout, r io.Reader, name string, testOnly bool) (*layout, map[string]*Split, error) {
 	parts := make(map[string]*Split)
 	var of *layout
-	err := walkArchive(r, name, func(l *layout, file string, content io.Reader) (more bool, err error) {
+	err := walkArchive(layouts, r, name, func(l *layout, file string, content io.Reader) (more bool, err error) {
 		if of != nil && of != l {
-			return false, fmt.Errorf("reading CIFAR-10: %s holds both %s and %s: use an archive with one of them", name, of.folder, l.folder)
+			return false, fmt.Errorf("reading %s holds both %s and %s: use an archive with one of them", name, of.folder, l.folder)
 		}
 		of = l
 		wanted := l.files(testOnly)
@@ -40,7 +40,7 @@ func readArchiveFrom(r io.Reader, name string, testOnly bool) (*layout, map[stri
 			return true, nil
 		}
 		if parts[file] != nil {
-			return false, fmt.Errorf("reading CIFAR-10: %s holds %s twice: get it again", name, file)
+			return false, fmt.Errorf("reading %s holds %s twice: get it again", name, file)
 		}
 		if parts[file], err = l.read(content, name+":"+l.folder+"/"+file, 0); err != nil {
 			return false, err
@@ -51,12 +51,12 @@ func readArchiveFrom(r io.Reader, name string, testOnly bool) (*layout, map[stri
 		return nil, nil, err
 	}
 	if of == nil {
-		return nil, nil, fmt.Errorf("reading CIFAR-10: %s holds neither %s nor %s: name the archive %s or %s, or a folder",
+		return nil, nil, fmt.Errorf("reading %s holds neither %s nor %s: name the archive %s or %s, or a folder",
 			name, layouts[0].folder, layouts[1].folder, layouts[0].archive, layouts[1].archive)
 	}
 	for _, file := range of.files(testOnly) {
 		if parts[file] == nil {
-			return nil, nil, fmt.Errorf("reading CIFAR-10: %s:%s/%s is missing: get the archive again", name, of.folder, file)
+			return nil, nil, fmt.Errorf("reading %s:%s/%s is missing: get the archive again", name, of.folder, file)
 		}
 	}
 	return of, parts, nil
@@ -64,10 +64,10 @@ func readArchiveFrom(r io.Reader, name string, testOnly bool) (*layout, map[stri
 
 // walkArchive calls see with the batches, and the other regular files, of
 // every folder that belongs to a layout, until see wants no more.
-func walkArchive(r io.Reader, name string, see func(l *layout, file string, content io.Reader) (more bool, err error)) error {
+func walkArchive(layouts []*layout, r io.Reader, name string, see func(l *layout, file string, content io.Reader) (more bool, err error)) error {
 	packed := &counter{r: r}
 	wrap := func(err error) error {
-		return fmt.Errorf("reading CIFAR-10: %s, offset %d: %w: the archive is damaged or truncated, get it again", name, packed.n, err)
+		return fmt.Errorf("reading %s, offset %d: %w: the archive is damaged or truncated, get it again", name, packed.n, err)
 	}
 	gz, err := gzip.NewReader(bufio.NewReaderSize(packed, 1<<16))
 	if err != nil {

@@ -79,8 +79,9 @@ func CacheDir() (string, error) {
 	return filepath.Join(dir, "espalier"), nil
 }
 
-func openCIFAR10(o Options) (*Data, error) {
-	l, path, err := find(o.Path)
+func openCIFAR(o Options) (*Data, error) {
+	of := published(o)
+	l, path, err := of.find(o.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -88,57 +89,78 @@ func openCIFAR10(o Options) (*Data, error) {
 	if l != nil {
 		parts, err = readFolder(l, path, o.TestOnly)
 	} else {
-		l, parts, err = readArchive(path, o.TestOnly)
+		l, parts, err = readArchive(of.layouts, path, o.TestOnly)
 	}
 	if err != nil {
 		return nil, err
 	}
 	d := &Data{
-		Name:    CIFAR10,
+		Name:    o.Set,
 		Source:  path,
 		Shape:   cifarShape,
-		Classes: slices.Clone(cifarClasses),
+		Classes: slices.Clone(of.classes),
 		Train:   &Split{},
 		Test:    parts[l.test],
 	}
 	if !o.TestOnly {
 		d.Train = join(parts, l.train)
 	}
-	d.Note = note(d, o.TestOnly)
+	if o.Set == CIFAR10 {
+		d.Note = note(d, o.TestOnly)
+	}
 	return d, nil
 }
 
-// find looks for CIFAR-10. It returns the layout and folder of the files, or
+// A publication is CIFAR-10, or CIFAR-100 with one of its two kinds of labels.
+type publication struct {
+	name    string
+	classes []string
+	layouts []*layout
+	fetch   string // what else to do where it is missing
+}
+
+func published(o Options) publication {
+	if o.Set == CIFAR100 {
+		return cifar100(o.Coarse)
+	}
+	return publication{"CIFAR-10", cifarClasses, layouts, "run 'espalier fetch' to download it, or "}
+}
+
+// find looks for the files. It returns the layout and folder of the files, or
 // no layout and the path of an archive.
-func find(path string) (*layout, string, error) {
+func (p publication) find(path string) (*layout, string, error) {
 	if path != "" {
-		l, found, err := findIn(path)
+		l, found, err := findIn(p.layouts, path)
 		if err == nil && found == "" {
 			err = fmt.Errorf("%w in %s: name a folder that holds %s or %s, the files in it, or the archive %s or %s",
-				ErrMissing, path, layouts[0].folder, layouts[1].folder, layouts[0].archive, layouts[1].archive)
+				p.missing(), path, p.layouts[0].folder, p.layouts[1].folder, p.layouts[0].archive, p.layouts[1].archive)
 		}
 		return l, found, err
 	}
-	cache, err := CacheDir()
+	places, err := places("")
 	if err != nil {
 		return nil, "", err
 	}
-	places := []string{cache}
-	if env := os.Getenv(EnvData); env != "" {
-		places = []string{env, cache}
-	}
 	for _, place := range places {
-		if l, found, err := findIn(place); err != nil || found != "" {
+		if l, found, err := findIn(p.layouts, place); err != nil || found != "" {
 			return l, found, err
 		}
 	}
-	return nil, "", fmt.Errorf("%w in %s: run 'espalier fetch' to download it, or put the folder %s or the archive %s into %s",
-		ErrMissing, strings.Join(places, " or "), layouts[0].folder, layouts[0].archive, cache)
+	return nil, "", fmt.Errorf("%w in %s: %sput the folder %s or the archive %s into %s",
+		p.missing(), strings.Join(places, " or "), p.fetch, p.layouts[0].folder, p.layouts[0].archive, places[len(places)-1])
+}
+
+// missing is ErrMissing for CIFAR-10, which can be fetched.
+func (p publication) missing() error {
+	if p.fetch != "" {
+		return ErrMissing
+	}
+	return fmt.Errorf("%s %w", p.name, errNotThere)
 }
 
 // findIn looks at one place: an archive, a folder of batches, or a folder that
 // holds one of these. It returns no path where there is nothing.
-func findIn(place string) (*layout, string, error) {
+func findIn(layouts []*layout, place string) (*layout, string, error) {
 	info, err := os.Stat(place)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
@@ -187,16 +209,16 @@ func readFolder(l *layout, dir string, testOnly bool) (map[string]*Split, error)
 func readFile(l *layout, path string) (*Split, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading CIFAR-10: %s is missing: the folder needs %s to %s and %s, so fetch or copy it again",
+		return nil, fmt.Errorf("reading %s is missing: the folder needs %s to %s and %s, so fetch or copy it again",
 			path, l.train[0], l.train[len(l.train)-1], l.test)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading CIFAR-10: %w", err)
+		return nil, fmt.Errorf("reading %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("reading CIFAR-10: %w", err)
+		return nil, fmt.Errorf("reading %w", err)
 	}
 	return l.read(f, path, info.Size())
 }

@@ -348,7 +348,7 @@ func FuzzArchive(f *testing.F) {
 			var parts map[string]*Split
 			var err error
 			// A byte of gzip can stand for a thousand.
-			allocation.Limit(t, len(b), 8<<10, 2<<20, func() { l, parts, err = readArchiveFrom(bytes.NewReader(b), "a", true) })
+			allocation.Limit(t, len(b), 8<<10, 2<<20, func() { l, parts, err = readArchiveFrom(layouts, bytes.NewReader(b), "a", true) })
 			if err == nil && parts[l.test].Len() == 0 {
 				t.Error("no error and no images")
 			}

@@ -1,17 +1,19 @@
-// Package dataset holds labelled 32×32 RGB images and turns them into batches.
+// Package dataset holds labelled images and turns them into batches.
 //
-// There are two data sets. "cifar10" is read from the official binary files or
-// from torchvision's pickles, each as a folder or inside the official archive,
-// and can be fetched. "shapes10" is drawn by the program from a seed.
+// The sets are "cifar10" and "cifar100" (the official binary files or
+// torchvision's pickles, as a folder or an archive), "mnist" and "fashion-mnist"
+// (idx files, also with gzip), "folder" (pictures in a folder for each class),
+// "npz" (NumPy arrays), and "shapes10", which the program draws from a seed.
 //
-// Images are bytes in planes, [3][32][32] for R, G and B, row-major, as
-// CIFAR-10's files have them. A Loader normalises them to float32 and
-// augments them. Every random choice is a pure function of (seed, purpose,
-// epoch, index), so that any batch can be made again at any time.
+// Images are bytes in planes, [channels][height][width], row-major. A Loader
+// normalises them to float32 and augments them. Every random choice is a pure
+// function of (seed, purpose, epoch, index), so that any batch can be made again
+// at any time.
 package dataset
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Names of the data sets.
@@ -27,7 +29,7 @@ const (
 
 // Data is a data set in memory.
 type Data struct {
-	Name string // CIFAR10 or Shapes10
+	Name string // as Options.Set
 	// Note is what every reader of a result must know about these images, as
 	// "JPEG copy"; empty for the original files.
 	Note    string
@@ -41,6 +43,10 @@ type Data struct {
 	// Mean and Std [channels] are those of the training part, on the 0 to 1
 	// scale. Both are nil where no training part was read.
 	Mean, Std []float32
+
+	// Warnings are sentences that whoever uses the images should read: which
+	// files were left out, and why.
+	Warnings []string
 }
 
 // A Split is a list of labelled images.
@@ -61,68 +67,163 @@ func (s *Split) Image(i int) []uint8 {
 
 // Options says which images to open.
 type Options struct {
-	Set string // CIFAR10 or Shapes10
-	// Path is the folder or archive of CIFAR-10. Where it is empty, the folder
-	// in the environment variable ESPALIER_DATA and then CacheDir are searched.
+	Set string // one of the names above
+	// Path is the file or folder that holds the images. Where it is empty, the
+	// folder in the environment variable ESPALIER_DATA and then CacheDir are
+	// searched for CIFAR or MNIST; other sets need a path.
 	Path string
 	// Validation images are held out of training: the last ones of every class,
 	// in proportion, whatever the seed, so that a network trained in an earlier
-	// run has not seen them either.
-	Validation int
-	// Seed is what shapes10 is drawn from.
+	// run has not seen them either. ValidationShare instead holds out a share of
+	// the training images, 0 to 1, at least one image if it is not 0.
+	Validation      int
+	ValidationShare float64
+	// Seed is what shapes10 is drawn from, and what divides a folder without a
+	// test part.
 	Seed uint64
 	// TrainLimit and TestLimit keep that many images, the first ones; 0 keeps
 	// all. TrainLimit counts after Validation was held out.
 	TrainLimit, TestLimit int
 	// TestOnly reads or draws the test part and nothing else. Mean and Std are
-	// then unknown, and the caller sets them from the network's file.
+	// then those that are published for the set, or unknown, and the caller sets
+	// them from the network's file.
 	TestOnly bool
+	// Coarse takes the 20 coarse labels of CIFAR-100 instead of the 100 fine ones.
+	Coarse bool
+	// Height, Width and Channels are what the pictures of a folder become; 0 is 32
+	// pixels and 3 channels. One channel is grey.
+	Height, Width, Channels int
+	// Memory bounds the bytes that all images of a set take; 0 is DefaultMemory.
+	Memory int64
+	// Progress, if not nil, is called now and then, from any goroutine but never
+	// from two at once, with the pictures that a folder has decoded.
+	Progress func(done, total int)
 }
 
-// Open reads or draws the images that o asks for. It fails with an *ErrMissing
-// where CIFAR-10 was not found.
+// DefaultMemory is how many bytes the images of a set may take: 4 GiB.
+const DefaultMemory = 4 << 30
+
+// Sets returns the names of the data sets.
+func Sets() []string { return []string{CIFAR10, CIFAR100, MNIST, FashionMNIST, Folder, NPZ, Shapes10} }
+
+// Open reads or draws the images that o asks for. It fails with an ErrMissing
+// where CIFAR or MNIST was not found.
 func Open(o Options) (*Data, error) {
 	if o.Validation < 0 || o.TrainLimit < 0 || o.TestLimit < 0 {
 		return nil, fmt.Errorf("opening %s: %d validation images, limits of %d training and %d test images: none may be negative",
 			o.Set, o.Validation, o.TrainLimit, o.TestLimit)
+	}
+	if o.Memory == 0 {
+		o.Memory = DefaultMemory
 	}
 	var (
 		d   *Data
 		err error
 	)
 	switch o.Set {
-	case CIFAR10:
-		d, err = openCIFAR10(o)
+	case CIFAR10, CIFAR100:
+		d, err = openCIFAR(o)
+	case MNIST, FashionMNIST:
+		d, err = openMNIST(o)
+	case NPZ:
+		d, err = openNPZ(o)
+	case Folder:
+		d, err = openFolder(o)
 	case Shapes10:
 		d = openShapes10(o)
 	default:
-		return nil, fmt.Errorf("data set %q: want %q or %q", o.Set, CIFAR10, Shapes10)
+		return nil, fmt.Errorf("data set %q: want one of %q", o.Set, Sets())
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := d.divide(o); err != nil {
-		return nil, fmt.Errorf("dividing %s (%s): %w", d.Name, d.Source, err)
+	if err := d.check(); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", d.Source, err)
 	}
-	if d.Train.Len() > 0 {
+	if o.Set != Folder { // which decodes only what it needs
+		if err := d.divide(o); err != nil {
+			return nil, fmt.Errorf("dividing %s (%s): %w", d.Name, d.Source, err)
+		}
+	}
+	if err := d.guard(); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", d.Source, err)
+	}
+	if mean, known := means[o.Set]; known && o.Set != CIFAR10 {
+		d.Mean, d.Std = slices.Clone(mean), slices.Clone(stds[o.Set])
+	} else if d.Train.Len() > 0 {
 		d.Mean, d.Std = d.Train.Statistics()
 	}
 	return d, nil
 }
 
+// The smallest and largest images and numbers of classes.
+const (
+	minSide, maxSide       = 8, 224
+	minClasses, maxClasses = 2, 1000
+)
+
+// check returns an error where images or classes are more or fewer than a
+// network may have.
+func (d *Data) check() error {
+	if err := d.Shape.check(); err != nil {
+		return err
+	}
+	if n := len(d.Classes); n < minClasses || n > maxClasses {
+		return fmt.Errorf("%d classes: want %d to %d", n, minClasses, maxClasses)
+	}
+	return nil
+}
+
 // divide holds the validation part out of the training images and applies the
 // limits.
 func (d *Data) divide(o Options) error {
-	d.Validation = &Split{}
-	if !o.TestOnly {
-		if n := d.Train.Len(); o.Validation >= n {
-			return fmt.Errorf("%d validation images do not fit into %d training images: hold out fewer", o.Validation, n)
-		}
-		if o.Validation > 0 {
-			d.Train, d.Validation = d.Train.partition(firstOfClass(d.Train.Labels, len(d.Classes), d.Train.Len()-o.Validation))
-		}
-		d.Train = d.Train.first(o.TrainLimit)
+	train, validation, err := o.divide(d.Train.Labels, len(d.Classes))
+	if err != nil {
+		return err
 	}
-	d.Test = d.Test.first(o.TestLimit)
+	d.Train, d.Validation = d.Train.pick(train), d.Train.pick(validation)
+	d.Test = d.Test.pick(first(d.Test.Len(), o.TestLimit))
 	return nil
+}
+
+// divide returns which of the training images with these labels are to train
+// with and which are held out, both in their old order.
+func (o Options) divide(labels []uint16, classes int) (train, validation []int32, err error) {
+	n := len(labels)
+	if o.TestOnly {
+		return nil, nil, nil
+	}
+	held := o.Validation
+	if o.ValidationShare > 0 {
+		held = max(1, int(o.ValidationShare*float64(n)))
+	}
+	if held >= n {
+		return nil, nil, fmt.Errorf("%d validation images do not fit into %d training images: hold out fewer", held, n)
+	}
+	if held == 0 {
+		return first(n, o.TrainLimit), nil, nil
+	}
+	for i, chosen := range firstOfClass(labels, classes, n-held) {
+		if chosen {
+			train = append(train, int32(i))
+		} else {
+			validation = append(validation, int32(i))
+		}
+	}
+	if o.TrainLimit > 0 {
+		train = train[:min(o.TrainLimit, len(train))]
+	}
+	return train, validation, nil
+}
+
+// first returns 0 to n−1, or to limit−1 if that is less and not 0.
+func first(n, limit int) []int32 {
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	all := make([]int32, n)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	return all
 }

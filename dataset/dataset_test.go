@@ -17,7 +17,7 @@ func TestOpenRefusesWhatCannotBe(t *testing.T) {
 		options Options
 		want    string
 	}{
-		{Options{Set: "mnist"}, `"mnist"`},
+		{Options{Set: "imagenet"}, `"imagenet"`},
 		{Options{Set: CIFAR10, Path: folder, Validation: 20}, "20 validation images do not fit into 20"},
 		{Options{Set: Shapes10, Validation: -1}, "negative"},
 		{Options{Set: Shapes10, TrainLimit: -1}, "negative"},

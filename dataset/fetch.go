@@ -107,7 +107,7 @@ func unpack(ctx context.Context, archive, folder string) (err error) {
 	}()
 	l := layouts[0]
 	missing := l.files(false)
-	err = walkArchive(f, archive, func(of *layout, name string, content io.Reader) (bool, error) {
+	err = walkArchive(layouts, f, archive, func(of *layout, name string, content io.Reader) (bool, error) {
 		limit := int64(maxBatch)
 		at := slices.Index(missing, name)
 		switch {

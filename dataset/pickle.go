@@ -21,10 +21,15 @@ const maxPickle = 320 << 20
 // "labels" is a list, a tuple or an array of n integers. Other entries are
 // skipped.
 func readPickle(r io.Reader, file string, size int64) (*Split, error) {
+	return readPickled(r, file, size, "labels", len(cifarClasses))
+}
+
+// readPickled is readPickle for any name of the entry with the labels.
+func readPickled(r io.Reader, file string, size int64, entry string, classes int) (*Split, error) {
 	var buf bytes.Buffer
 	buf.Grow(int(min(size, maxPickle)) + bytes.MinRead)
 	if n, err := buf.ReadFrom(io.LimitReader(r, maxPickle+1)); err != nil {
-		return nil, fmt.Errorf("reading CIFAR-10: %s, offset %d: %w", file, n, err)
+		return nil, fmt.Errorf("reading %s, offset %d: %w", file, n, err)
 	} else if n > maxPickle {
 		return nil, &FormatError{file, maxPickle, fmt.Sprintf("the file is larger than %d MiB: split it", maxPickle>>20)}
 	}
@@ -34,15 +39,15 @@ func readPickle(r io.Reader, file string, size int64) (*Split, error) {
 		where := err.(*pickle.Error)
 		return nil, &FormatError{file, int64(where.Offset), where.Err.Error()}
 	}
-	s, problem := batch(top)
+	s, problem := batch(top, entry, classes)
 	if problem != "" {
-		return nil, &FormatError{file, int64(length), problem + ": a batch of CIFAR-10 is a dict with \"data\", uint8 [n][3072], and n \"labels\" from 0 to 9"}
+		return nil, &FormatError{file, int64(length), fmt.Sprintf("%s: a batch of CIFAR-%d is a dict with \"data\", uint8 [n][3072], and n %q from 0 to %d", problem, cifarNumber(entry), entry, classes-1)}
 	}
 	return s, nil
 }
 
 // batch makes a split of an unpickled dict, or says what is wrong with it.
-func batch(top any) (s *Split, problem string) {
+func batch(top any, entry string, classes int) (s *Split, problem string) {
 	entries := asDict(top)
 	if entries == nil {
 		return nil, "the file holds " + pickle.TypeName(top)
@@ -59,14 +64,14 @@ func batch(top any) (s *Split, problem string) {
 	if problem != "" {
 		return nil, problem
 	}
-	value, ok = entries.Get("labels")
+	value, ok = entries.Get(entry)
 	if !ok {
-		if _, ok := entries.Get("fine_labels"); ok {
+		if _, ok := entries.Get("fine_labels"); ok && entry == "labels" {
 			return nil, `the dict has "fine_labels" and is CIFAR-100's`
 		}
-		return nil, `the dict has no "labels"`
+		return nil, fmt.Sprintf("the dict has no %q", entry)
 	}
-	labels, problem := labelsOf(value)
+	labels, problem := labelsOf(value, classes)
 	if problem != "" {
 		return nil, problem
 	}
@@ -122,7 +127,7 @@ func planes(in []uint8) []uint8 {
 }
 
 // labelsOf returns the labels in a list, a tuple or an array.
-func labelsOf(v any) (labels []uint16, problem string) {
+func labelsOf(v any, classes int) (labels []uint16, problem string) {
 	var items []any
 	switch v := v.(type) {
 	case *pickle.List:
@@ -138,7 +143,7 @@ func labelsOf(v any) (labels []uint16, problem string) {
 			if !ok {
 				return nil, fmt.Sprintf(`"labels" has elements of type %s`, v.Type)
 			}
-			if labels, problem = withLabel(labels, label); problem != "" {
+			if labels, problem = withLabel(labels, label, classes); problem != "" {
 				return nil, problem
 			}
 		}
@@ -154,16 +159,16 @@ func labelsOf(v any) (labels []uint16, problem string) {
 		if !ok {
 			return nil, fmt.Sprintf("the label of image %d is %s", i, pickle.TypeName(item))
 		}
-		if labels, problem = withLabel(labels, label); problem != "" {
+		if labels, problem = withLabel(labels, label, classes); problem != "" {
 			return nil, problem
 		}
 	}
 	return labels, ""
 }
 
-// withLabel appends a label that is one of the ten.
-func withLabel(labels []uint16, label int64) ([]uint16, string) {
-	if label < 0 || label >= int64(len(cifarClasses)) {
+// withLabel appends a label that is one of the classes'.
+func withLabel(labels []uint16, label int64, classes int) ([]uint16, string) {
+	if label < 0 || label >= int64(classes) {
 		return nil, fmt.Sprintf("the label of image %d is %d", len(labels), label)
 	}
 	return append(labels, uint16(label)), ""
@@ -203,4 +208,12 @@ func (w *batchWorld) Build(object, state any) error {
 
 func (*batchWorld) Persistent(any) (any, error) {
 	return nil, errors.New("a persistent id, as PyTorch's files have: the file is no batch of CIFAR-10")
+}
+
+// cifarNumber tells which CIFAR has an entry of that name.
+func cifarNumber(entry string) int {
+	if entry == "labels" {
+		return 10
+	}
+	return 100
 }

@@ -12,6 +12,7 @@ const (
 	augmentation
 	calibration
 	cutting
+	splitting
 )
 
 // stream sets g to the start of the random stream of one purpose, epoch and

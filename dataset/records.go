@@ -13,7 +13,7 @@ type FormatError struct {
 }
 
 func (e *FormatError) Error() string {
-	return fmt.Sprintf("reading CIFAR-10: %s, offset %d: %s", e.File, e.Offset, e.Problem)
+	return fmt.Sprintf("reading %s, offset %d: %s", e.File, e.Offset, e.Problem)
 }
 
 // A record of the binary layout is a byte of label and an image. A file of
@@ -25,32 +25,43 @@ const (
 
 // readRecords reads a file of the binary layout.
 func readRecords(r io.Reader, file string, size int64) (*Split, error) {
-	s := newSplit(cifarShape, int(min(size/recordBytes, maxRecords)))
-	buf := make([]byte, 64*recordBytes)
+	return labelled{bytes: 1, classes: len(cifarClasses)}.readRecords(r, file, size)
+}
+
+// labelled says how many bytes of label a record begins with, which of them counts,
+// and how many classes there are.
+type labelled struct{ bytes, at, classes int }
+
+// readRecords reads a file of such records.
+func (l labelled) readRecords(r io.Reader, file string, size int64) (*Split, error) {
+	length := l.bytes + cifarBytes
+	s := newSplit(cifarShape, int(min(size/int64(length), maxRecords)))
+	buf := make([]byte, 64*length)
 	for offset := int64(0); ; {
 		n, err := fill(r, buf)
 		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("reading CIFAR-10: %s, offset %d: %w", file, offset+int64(n), err)
+			return nil, fmt.Errorf("reading %s, offset %d: %w", file, offset+int64(n), err)
 		}
-		for at := 0; at+recordBytes <= n; at += recordBytes {
-			record := buf[at : at+recordBytes]
-			if int(record[0]) >= len(cifarClasses) {
+		for at := 0; at+length <= n; at += length {
+			record := buf[at : at+length]
+			label := record[l.at]
+			if int(label) >= l.classes {
 				return nil, &FormatError{file, offset + int64(at), fmt.Sprintf(
-					"the label of record %d is %d instead of 0 to 9: the file is damaged or holds no CIFAR-10, get it again", s.Len(), record[0])}
+					"the label of record %d is %d instead of 0 to %d: the file is damaged or of another data set, get it again", s.Len(), label, l.classes-1)}
 			}
 			if s.Len() == maxRecords {
 				return nil, &FormatError{file, offset + int64(at), fmt.Sprintf("more than %d records: split the file", maxRecords)}
 			}
-			s.Labels = append(s.Labels, uint16(record[0]))
-			s.Images = append(s.Images, record[1:]...)
+			s.Labels = append(s.Labels, uint16(label))
+			s.Images = append(s.Images, record[l.bytes:]...)
 		}
 		offset += int64(n)
 		if err == nil {
 			continue
 		}
-		if rest := offset % recordBytes; rest != 0 {
+		if rest := offset % int64(length); rest != 0 {
 			return nil, &FormatError{file, offset, fmt.Sprintf(
-				"the file ends %d bytes into record %d of %d bytes: it is truncated, get it again", rest, s.Len(), recordBytes)}
+				"the file ends %d bytes into record %d of %d bytes: it is truncated, get it again", rest, s.Len(), length)}
 		}
 		if s.Len() == 0 {
 			return nil, &FormatError{file, 0, "the file is empty: get it again"}

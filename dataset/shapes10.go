@@ -79,7 +79,7 @@ func drawShapes(seed uint64, p purpose, n, first, last int) *Split {
 		Images: make([]uint8, (first+last)*3*plane),
 		Labels: make([]uint16, first+last),
 	}
-	spread(first+last, func() func(int) {
+	spread(first+last, 64, func() func(int) {
 		painter := newPainter()
 		return func(at int) {
 			i := at

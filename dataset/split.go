@@ -1,9 +1,6 @@
 package dataset
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // firstOfClass chooses n of the images with these labels: the first ones of
 // every class, each class getting its share of n.
@@ -43,38 +40,18 @@ func shares(weights []int, n int) []int {
 	return parts
 }
 
-// partition returns copies of the images that were chosen and of the others,
-// both in their old order.
-func (s *Split) partition(chosen []bool) (in, out *Split) {
-	n := 0
-	for _, c := range chosen {
-		if c {
-			n++
-		}
-	}
-	in, out = newSplit(s.Shape, n), newSplit(s.Shape, len(chosen)-n)
-	for i, c := range chosen {
-		to := out
-		if c {
-			to = in
-		}
-		to.Images = append(to.Images, s.Image(i)...)
-		to.Labels = append(to.Labels, s.Labels[i])
-	}
-	return in, out
-}
-
-// first returns a copy of the first n images of s, or s where n is 0 or s has
-// no more.
-func (s *Split) first(n int) *Split {
-	if n == 0 || n >= s.Len() {
+// pick returns a copy of the images with these numbers, or s itself where that
+// is all of it.
+func (s *Split) pick(numbers []int32) *Split {
+	if len(numbers) == s.Len() {
 		return s
 	}
-	return &Split{
-		Shape:  s.Shape,
-		Images: slices.Clone(s.Images[:n*s.Shape.Len()]),
-		Labels: slices.Clone(s.Labels[:n]),
+	p := newSplit(s.Shape, len(numbers))
+	for _, i := range numbers {
+		p.Images = append(p.Images, s.Image(int(i))...)
+		p.Labels = append(p.Labels, s.Labels[i])
 	}
+	return p
 }
 
 // newSplit returns an empty split with room for n images.

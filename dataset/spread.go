@@ -9,11 +9,10 @@ import (
 )
 
 // spread calls do for every i from 0 to n−1, by as many goroutines as Go may
-// use processors; each gets its do from one call of worker. A panic in one of
+// use processors, chunk numbers at a time; each gets its do from one call of worker. A panic in one of
 // them, which would end the program without its caller's knowing, is raised
 // again in the caller's.
-func spread(n int, worker func() (do func(i int))) {
-	const chunk = 64
+func spread(n, chunk int, worker func() (do func(i int))) {
 	var (
 		next   atomic.Int64
 		wg     sync.WaitGroup
@@ -29,7 +28,7 @@ func spread(n int, worker func() (do func(i int))) {
 			}()
 			do := worker()
 			for {
-				from := int(next.Add(chunk)) - chunk
+				from := int(next.Add(int64(chunk))) - chunk
 				for i := from; i < min(from+chunk, n); i++ {
 					do(i)
 				}

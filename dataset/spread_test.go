@@ -9,7 +9,7 @@ import (
 func TestSpread(t *testing.T) {
 	for _, n := range []int{0, 1, 63, 64, 65, 1000} {
 		times := make([]atomic.Int32, n)
-		spread(n, func() func(int) { return func(i int) { times[i].Add(1) } })
+		spread(n, 64, func() func(int) { return func(i int) { times[i].Add(1) } })
 		for i := range times {
 			if times[i].Load() != 1 {
 				t.Fatalf("%d of %d was done %d times", i, n, times[i].Load())
@@ -25,7 +25,7 @@ func TestSpreadPanics(t *testing.T) {
 			t.Errorf("the panic says %q", text)
 		}
 	}()
-	spread(200, func() func(int) {
+	spread(200, 64, func() func(int) {
 		return func(i int) {
 			if i == 100 {
 				panic("oh dear")

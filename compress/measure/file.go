@@ -125,10 +125,17 @@ func (f *File) MustBeInteger() error {
 }
 
 // Data says which images the file's network was made for, and how to open
-// them: the data set from set or else from the file's metadata, the folder or
-// archive from path.
+// them: the data set from set, or else the one at path, or else from the file's
+// metadata. The pictures of a folder become images of the network's input size.
 func (f *File) Data(set, path string) (dataset.Options, error) {
-	o := dataset.Options{Set: set, Path: path, Seed: configs.Defaults().Data.Seed}
+	in := f.shape()
+	o := dataset.Options{
+		Set: set, Path: path, Seed: configs.Defaults().Data.Seed,
+		Height: in.H, Width: in.W, Channels: in.C, Coarse: f.classes == 20,
+	}
+	if o.Set == "" && path != "" {
+		o.Set = dataset.Recognise(path)
+	}
 	if o.Set == "" {
 		o.Set = f.Metadata[weights.MetaDataset]
 	}

@@ -195,7 +195,7 @@ func (r *runner) metadata(extra map[string]string) map[string]string {
 		weights.MetaDataset: r.e.Data.Set, "experiment": r.e.Name, "seed": fmt.Sprint(r.e.Seed), "run": r.folder.Name(),
 		"kernel": r.engine.Kernels.Name, "steps": fmt.Sprint(r.steps), "espalier": r.parts.Version,
 	}
-	if r.e.Data.Set == configs.Shapes10 {
+	if set := r.e.Data.Set; set == configs.Shapes10 || set == configs.Folder {
 		m[weights.MetaDataSeed] = fmt.Sprint(r.e.Data.Seed)
 	}
 	if r.data.Note != "" {

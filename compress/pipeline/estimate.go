@@ -31,11 +31,12 @@ type estimate struct {
 // newEstimate adds up the work of a whole experiment.
 func newEstimate(e configs.Experiment) *estimate {
 	s := &estimate{}
-	train, test := expectedTrain(e), map[string]int{configs.CIFAR10: 10000, configs.Shapes10: 4000}[e.Data.Set]
+	train := expectedTrain(e)
+	all, test := expectedImages(e.Data.Set)
 	if e.Data.Test > 0 {
 		test = min(test, e.Data.Test)
 	}
-	validation := float64(e.Data.Validation)
+	validation := float64(e.Data.Validation) + e.Data.ValidationShare*float64(all)
 	training := func(epochs float64) {
 		s.total[trainWork] += epochs * float64(train)
 		s.total[inferWork] += math.Ceil(epochs) * validation

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,11 +35,13 @@ type runner struct {
 
 	engine *model.Engine
 	data   *dataset.Data
-	net    *model.Graph
-	eval   *model.Evaluator // of net; reload it when weights have changed
-	recipe quantize.Recipe
-	gate   prune.Gate
-	past   past // what an interrupted run has behind it
+	// classes is how many the data has.
+	classes int
+	net     *model.Graph
+	eval    *model.Evaluator // of net; reload it when weights have changed
+	recipe  quantize.Recipe
+	gate    prune.Gate
+	past    past // what an interrupted run has behind it
 
 	control  control
 	estimate *estimate
@@ -89,6 +92,11 @@ func (r *runner) run() error {
 		return r.refuse(err)
 	}
 	if r.net = r.past.net; r.net == nil {
+		_, classes, err := dataset.Describe(r.dataOptions())
+		if err != nil {
+			return r.refuse(fmt.Errorf("look at the data: %w", err))
+		}
+		r.classes = len(classes)
 		if r.net, err = r.source(); err != nil {
 			return r.refuse(err)
 		}
@@ -141,7 +149,7 @@ func (r *runner) refuse(err error) error {
 
 // arch is the architecture that the experiment names.
 func (r *runner) arch() model.Arch {
-	return model.Arch{Depth: r.e.Model.Depth, Shortcut: model.Shortcut(r.e.Model.Shortcut), Classes: 10}
+	return model.Arch{Depth: r.e.Model.Depth, Shortcut: model.Shortcut(r.e.Model.Shortcut), Classes: cmp.Or(r.classes, 10)}
 }
 
 // started describes the run to whoever watches it.
@@ -170,11 +178,26 @@ func (r *runner) started() RunStarted {
 // expectedTrain returns the number of training images that a whole data set
 // leaves, before it is read.
 func expectedTrain(e configs.Experiment) int {
-	n := map[string]int{configs.CIFAR10: 50000, configs.Shapes10: 20000}[e.Data.Set] - e.Data.Validation
+	n, _ := expectedImages(e.Data.Set)
+	n -= e.Data.Validation + int(e.Data.ValidationShare*float64(n))
 	if e.Data.Train > 0 {
 		n = min(n, e.Data.Train)
 	}
 	return max(n, 1)
+}
+
+// expectedImages returns how many training and test images a whole data set has,
+// before it is read; of one that is anybody's, a guess.
+func expectedImages(set string) (train, test int) {
+	switch set {
+	case configs.CIFAR10, configs.CIFAR100:
+		return 50000, 10000
+	case configs.MNIST, configs.FashionMNIST:
+		return 60000, 10000
+	case configs.Shapes10:
+		return 20000, 4000
+	}
+	return 10000, 2000
 }
 
 // capSizes replaces the sizes beyond n by n itself.
@@ -188,18 +211,36 @@ func capSizes(sizes []int, n int) []int {
 	return capped
 }
 
+// dataOptions says which images the experiment wants.
+func (r *runner) dataOptions() dataset.Options {
+	d := r.e.Data
+	height, width := d.Size.Pixels()
+	return dataset.Options{
+		Set: d.Set, Path: d.Path, Seed: d.Seed, Validation: d.Validation, ValidationShare: d.ValidationShare,
+		TrainLimit: d.Train, TestLimit: d.Test, Coarse: d.Labels == configs.Coarse,
+		Height: height, Width: width, Channels: d.Channels, Memory: int64(d.Memory * (1 << 30)),
+	}
+}
+
 // readData opens the data set.
 func (r *runner) readData() error {
 	defer r.begin(StageData, 0, r.e.Data.Set)()
-	data, err := r.parts.Open(dataset.Options{
-		Set: r.e.Data.Set, Path: r.e.Data.Path, Seed: r.e.Data.Seed, Validation: r.e.Data.Validation,
-		TrainLimit: r.e.Data.Train, TestLimit: r.e.Data.Test,
-	})
+	options := r.dataOptions()
+	options.Progress = func(done, total int) {
+		r.hub.Publish(Progress{
+			Stage: StageData, Done: done, Total: total, Unit: "images",
+			Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
+		})
+	}
+	data, err := r.parts.Open(options)
 	if err != nil {
 		return fmt.Errorf("read the data: %w", err)
 	}
 	if data.Train.Len() == 0 || data.Test.Len() == 0 {
 		return fmt.Errorf("read the data: %s has %d training and %d test images; an experiment needs both", data.Source, data.Train.Len(), data.Test.Len())
+	}
+	for _, text := range data.Warnings {
+		r.log("warn", "%s", text)
 	}
 	in := r.net.Input().Shape
 	if err := data.Fits(dataset.Shape{H: in.H, W: in.W, C: in.C}, r.net.Classes()); err != nil {

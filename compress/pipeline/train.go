@@ -90,7 +90,7 @@ func (r *runner) plan(stage string, round int, settings configs.Training, epochs
 	t := &training{
 		stage: stage, round: round, settings: settings, trainer: trainer, buffers: statistics(r.net),
 		loader: r.data.NewLoader(r.data.Train, dataset.LoaderOptions{
-			Batch: settings.Batch, Shuffle: true, Augment: r.e.Data.Augment, Cutout: r.e.Data.Cutout, Seed: r.stream(stage, round),
+			Batch: settings.Batch, Shuffle: true, Augment: r.e.Data.Augment, NoFlip: !r.e.Data.Flips(), Cutout: r.e.Data.Cutout, Seed: r.stream(stage, round),
 		}),
 		x: make([]float32, settings.Batch*r.data.Shape.Len()), labels: make([]uint16, settings.Batch),
 		began: time.Now(),

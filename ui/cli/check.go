@@ -68,7 +68,7 @@ func (f *fileFlags) check(cmd *cobra.Command, path string, p measure.Promise, ac
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	r, err := f.evaluate(cmd.Context(), path, accept)
+	r, err := f.evaluate(cmd, path, accept)
 	if err != nil {
 		return err
 	}

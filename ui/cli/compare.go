@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +28,7 @@ first layer whose signal-to-noise ratio is below --min-snr.`,
 		Args:              two("A", "B"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := f.compare(cmd.Context(), args[0], args[1])
+			r, err := f.compare(cmd, args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -54,18 +54,18 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	f.engineFlags.add(cmd)
 	cmd.Flags().IntVar(&f.images, "images", 100, "test images to run, the first ones")
 	cmd.Flags().Float64Var(&f.limit, "min-snr", 20, "signal-to-noise ratio below which a layer disagrees, in dB")
-	cmd.Flags().StringVar(&f.data, "data", "", "folder or archive of CIFAR-10 (default: $"+dataset.EnvData+", then the user's cache)")
-	cmd.Flags().StringVar(&f.dataset, "dataset", "", "cifar10 or shapes10 (default: the one that A names, else cifar10)")
+	cmd.Flags().StringVar(&f.data, "data", "", dataHelp)
+	cmd.Flags().StringVar(&f.dataset, "dataset", "", "one of "+strings.Join(dataset.Sets(), ", ")+" (default: the one at --data, else the one that A names, else cifar10)")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: each file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: each file's)")
 	addJSON(cmd, &f.asJSON)
 	f.notes = stderrOf{cmd}
-	sets := cobra.FixedCompletions([]string{dataset.CIFAR10, dataset.Shapes10}, cobra.ShellCompDirectiveNoFileComp)
+	sets := cobra.FixedCompletions(dataset.Sets(), cobra.ShellCompDirectiveNoFileComp)
 	cmd.RegisterFlagCompletionFunc("dataset", sets)
 }
 
 // compare opens both files and the images.
-func (f *compareFlags) compare(ctx context.Context, pathA, pathB string) (r compare.Result, err error) {
+func (f *compareFlags) compare(cmd *cobra.Command, pathA, pathB string) (r compare.Result, err error) {
 	if f.images < 1 {
 		return r, fmt.Errorf("--images %d: want at least one", f.images)
 	}
@@ -89,11 +89,11 @@ func (f *compareFlags) compare(ctx context.Context, pathA, pathB string) (r comp
 		return r, err
 	}
 	options.TestOnly, options.TestLimit = true, f.images
-	images, err := dataset.Open(options)
+	images, err := openImages(cmd, options, f.data != "" && f.dataset == "")
 	if err != nil {
 		return r, err
 	}
-	return compare.Files(ctx, engine, a, b, images, f.limit)
+	return compare.Files(cmd.Context(), engine, a, b, images, f.limit)
 }
 
 // two wants exactly two arguments.

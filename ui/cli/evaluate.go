@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"context"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,15 +24,15 @@ type fileFlags struct {
 
 func (f *fileFlags) add(cmd *cobra.Command) {
 	f.engineFlags.add(cmd)
-	cmd.Flags().StringVar(&f.data, "data", "", "folder or archive of CIFAR-10 (default: $"+dataset.EnvData+", then the user's cache)")
-	cmd.Flags().StringVar(&f.dataset, "dataset", "", "cifar10 or shapes10 (default: the one that the file names, else cifar10)")
+	cmd.Flags().StringVar(&f.data, "data", "", dataHelp)
+	cmd.Flags().StringVar(&f.dataset, "dataset", "", "one of "+strings.Join(dataset.Sets(), ", ")+" (default: the one at --data, else the one that the file names, else cifar10)")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.key, "key", "", "which of several networks in a PyTorch checkpoint, as ema or checkpoint.model")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "measure on that many test images, the first ones (0: all)")
 	addJSON(cmd, &f.asJSON)
 	f.notes = stderrOf{cmd}
-	sets := cobra.FixedCompletions([]string{dataset.CIFAR10, dataset.Shapes10}, cobra.ShellCompDirectiveNoFileComp)
+	sets := cobra.FixedCompletions(dataset.Sets(), cobra.ShellCompDirectiveNoFileComp)
 	cmd.RegisterFlagCompletionFunc("dataset", sets)
 }
 
@@ -50,7 +50,7 @@ worked out from its tensors. Only the test part of the data set is read.`,
 		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := f.evaluate(cmd.Context(), args[0], nil)
+			r, err := f.evaluate(cmd, args[0], nil)
 			if err != nil {
 				return err
 			}
@@ -63,7 +63,7 @@ worked out from its tensors. Only the test part of the data set is read.`,
 
 // evaluate opens a file and the test images it was made for and measures it.
 // Accept, if not nil, may refuse the file before that.
-func (f *fileFlags) evaluate(ctx context.Context, path string, accept func(*measure.File) error) (r measure.Result, err error) {
+func (f *fileFlags) evaluate(cmd *cobra.Command, path string, accept func(*measure.File) error) (r measure.Result, err error) {
 	engine, err := f.engine() // before images are read: a wrong flag should not take seconds
 	if err != nil {
 		return r, err
@@ -79,11 +79,11 @@ func (f *fileFlags) evaluate(ctx context.Context, path string, accept func(*meas
 		}
 	}
 	options.TestOnly = true
-	images, err := dataset.Open(options)
+	images, err := openImages(cmd, options, f.data != "" && f.dataset == "")
 	if err != nil {
 		return r, err
 	}
-	return file.Evaluate(ctx, engine, images)
+	return file.Evaluate(cmd.Context(), engine, images)
 }
 
 // open reads a file and says which images it is to be measured on.

@@ -9,7 +9,6 @@ import (
 
 	"espalier/compress/measure"
 	"espalier/compress/quantize"
-	"espalier/dataset"
 )
 
 func newQuantize() *cobra.Command {
@@ -84,7 +83,7 @@ func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Ca
 	if err != nil {
 		return q, err
 	}
-	images, err := dataset.Open(options)
+	images, err := openImages(cmd, options, f.data != "" && f.dataset == "")
 	if err != nil {
 		return q, err
 	}

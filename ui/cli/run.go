@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,7 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of every random choice (default: the experiment's)")
 	cmd.Flags().IntVar(&f.threads, "threads", 0, "number of threads; results do not depend on it (0: all cores)")
 	cmd.Flags().StringVar(&f.kernel, "kernel", "auto", "instruction set: auto, avx512, avx2 or go")
-	cmd.Flags().StringVar(&f.data, "data", "", "folder or archive of CIFAR-10 (default: $"+dataset.EnvData+", then the user's cache)")
+	cmd.Flags().StringVar(&f.data, "data", "", dataHelp)
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: that of model.weights)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: that of model.weights)")
 	addRunDir(cmd, &f.runDir)
@@ -107,7 +108,12 @@ terminal does not stop the run.`,
 // begin starts a run of the named experiment; first are overrides that the
 // user's may override again.
 func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error {
-	e, err := configs.Load(name, append(first, f.overrides(cmd)...))
+	overrides := append(first, f.overrides(cmd)...)
+	e, err := configs.Load(name, overrides)
+	if set := f.recognised(cmd); set != "" && (err != nil || e.Data.Set != set) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s holds %s: data.set becomes %s\n", f.data, set, set)
+		e, err = configs.Load(name, append([]string{"data.set=" + set}, overrides...))
+	}
 	if err != nil {
 		return err
 	}
@@ -127,6 +133,15 @@ func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error 
 		return err
 	}
 	return f.display.compute(cmd, run, parts())
+}
+
+// recognised tells which data set --data names, where --set does not name one.
+func (f *runFlags) recognised(cmd *cobra.Command) string {
+	named := slices.ContainsFunc(f.set, func(s string) bool { return strings.HasPrefix(s, "data.set=") })
+	if !cmd.Flags().Changed("data") || named {
+		return ""
+	}
+	return dataset.Recognise(f.data)
 }
 
 // goOn takes up a run that was interrupted. How it is shown, with how many threads

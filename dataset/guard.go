@@ -1,0 +1,63 @@
+package dataset
+
+import (
+	"bytes"
+	"fmt"
+	"hash/maphash"
+)
+
+// guard keeps test and validation images out of training: a training image that
+// has the very pixels of one of these is left out and counted, since accuracy on
+// images that a network was trained with flatters it. Published sets stay as they
+// are published, and shapes10 as it is drawn; there, too, such images are counted.
+func (d *Data) guard() error {
+	if d.Train.Len() == 0 {
+		return nil
+	}
+	copies := d.Train.shared(d.Validation, d.Test)
+	if len(copies) == 0 {
+		return nil
+	}
+	if d.Name != Folder && d.Name != NPZ {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%d training images of %s have the very pixels of a validation or test image; they are published so and stay", len(copies), d.Name))
+		return nil
+	}
+	if len(copies) == d.Train.Len() {
+		return fmt.Errorf("every training image is a validation or test image too: give other images to test with")
+	}
+	skip := make(map[int32]bool, len(copies))
+	for _, i := range copies {
+		skip[i] = true
+	}
+	var keep []int32
+	for i := range int32(d.Train.Len()) {
+		if !skip[i] {
+			keep = append(keep, i)
+		}
+	}
+	d.Train = d.Train.pick(keep)
+	d.Warnings = append(d.Warnings, fmt.Sprintf("%d training images were left out, as they have the very pixels of a validation or test image", len(copies)))
+	return nil
+}
+
+// shared returns the numbers of the images of s that are in one of the others.
+func (s *Split) shared(others ...*Split) (numbers []int32) {
+	seed := maphash.MakeSeed() // the answer does not depend on it: equal hashes are compared
+	seen := make(map[uint64][][]uint8)
+	for _, o := range others {
+		for i := range o.Len() {
+			h := maphash.Bytes(seed, o.Image(i))
+			seen[h] = append(seen[h], o.Image(i))
+		}
+	}
+	for i := range s.Len() {
+		image := s.Image(i)
+		for _, other := range seen[maphash.Bytes(seed, image)] {
+			if bytes.Equal(image, other) {
+				numbers = append(numbers, int32(i))
+				break
+			}
+		}
+	}
+	return numbers
+}
