@@ -92,12 +92,16 @@ func (r *runner) run() error {
 		return r.refuse(err)
 	}
 	if r.net = r.past.net; r.net == nil {
-		_, classes, err := dataset.Describe(r.dataOptions())
+		shape, classes, err := dataset.Describe(r.dataOptions())
 		if err != nil {
 			return r.refuse(fmt.Errorf("look at the data: %w", err))
 		}
 		r.classes = len(classes)
 		if r.net, err = r.source(); err != nil {
+			return r.refuse(err)
+		}
+		// Said before pictures are decoded, which may take minutes.
+		if err := r.fits(&dataset.Data{Name: r.e.Data.Set, Shape: shape, Classes: classes}); err != nil {
 			return r.refuse(err)
 		}
 	}
@@ -222,6 +226,15 @@ func (r *runner) dataOptions() dataset.Options {
 	}
 }
 
+// fits returns an error where the network has no use for the data.
+func (r *runner) fits(d *dataset.Data) error {
+	in := r.net.Input().Shape
+	if err := d.Fits(dataset.Shape{H: in.H, W: in.W, C: in.C}, r.net.Classes()); err != nil {
+		return fmt.Errorf("read the data: %w", err)
+	}
+	return nil
+}
+
 // readData opens the data set.
 func (r *runner) readData() error {
 	defer r.begin(StageData, 0, r.e.Data.Set)()
@@ -242,9 +255,8 @@ func (r *runner) readData() error {
 	for _, text := range data.Warnings {
 		r.log("warn", "%s", text)
 	}
-	in := r.net.Input().Shape
-	if err := data.Fits(dataset.Shape{H: in.H, W: in.W, C: in.C}, r.net.Classes()); err != nil {
-		return fmt.Errorf("read the data: %w", err)
+	if err := r.fits(data); err != nil {
+		return err
 	}
 	r.data = data
 	// A network keeps the normalisation that it was trained with.

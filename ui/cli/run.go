@@ -175,12 +175,18 @@ func (f *runFlags) goOn(cmd *cobra.Command) error {
 	return f.display.compute(cmd, run, parts())
 }
 
-// ensureData looks whether CIFAR-10 is there before a run folder is made for
-// an experiment that needs it, and offers to download it where no place was
-// named.
+// ensureData looks whether the images are there before a run folder is made for
+// an experiment that needs them, and offers to download CIFAR-10 where no place
+// was named.
 func ensureData(cmd *cobra.Command, d configs.Data) error {
-	if d.Set != configs.CIFAR10 {
-		return nil
+	switch d.Set {
+	case configs.CIFAR10:
+	case configs.CIFAR100:
+		_, err := dataset.Open(dataset.Options{Set: d.Set, Path: d.Path, TestLimit: 1, TestOnly: true})
+		return err
+	default:
+		_, _, err := dataset.Describe(dataset.Options{Set: d.Set, Path: d.Path, Seed: d.Seed})
+		return err
 	}
 	look := func() error {
 		_, err := dataset.Open(dataset.Options{Set: d.Set, Path: d.Path, TestLimit: 1, TestOnly: true})
