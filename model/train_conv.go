@@ -29,7 +29,7 @@ type trainConv struct {
 func newTrainConv(n *Node, e *Engine, image, dataGrad bool) *trainConv {
 	op, x := n.Op.(Conv), n.Inputs[0].Shape
 	c := &trainConv{node: n, kernels: e.Kernels, group: 1}
-	w := kernel.Window{Kernel: op.Kernel, Stride: op.Stride, Top: op.Padding.Top, Left: op.Padding.Left, Bottom: op.Padding.Bottom, Right: op.Padding.Right}
+	w := windowOf(op.Kernel, op.Stride, op.Padding)
 	var size, transposed int
 	if isDepthwise(n) {
 		d := kernel.NewDepthwise(x.C, x.H, x.W, w)

@@ -144,7 +144,7 @@ func (c *scheduler) derive(v *trainValue, r int, b, from *trainBuffer) {
 	if op, ok := v.unit.Node.Op.(PadShortcut); ok {
 		c.emit(r, 1, "padding shortcut "+v.name(), func(s *trainSpan) {
 			for i := range s.n {
-				shortcut(op, v.in[0], v, b.of(s, i, 1), from.of(s, i, 1))
+				shortcutPixels(op, v.in[0].unit.Shape(), v.in[0].m, m, b.of(s, i, 1), from.of(s, i, 1))
 			}
 		}, from, b)
 		return

@@ -541,3 +541,42 @@ func TestNewTrainerSaysWhatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// TestAStepAfterOneThatWasNotFinite: what such a step leaves in the trainer's
+// memory must not reach the next one.
+func TestAStepAfterOneThatWasNotFinite(t *testing.T) {
+	for seed := range uint64(12) {
+		start := randomGraph(t, seed)
+		x, labels := draw(seed, 9, start.Input().Shape, start.Classes())
+		broken := slices.Clone(x)
+		for i := range broken {
+			broken[i] = float32(math.NaN())
+		}
+		e := model.NewEngine(kernel.All()[0], 1, model.Auto)
+		var results [][]model.Tensor
+		for _, first := range [][]float32{nil, broken} {
+			g := start.Clone()
+			trainer, err := model.NewTrainer(g, e, 9, model.SGD{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first != nil {
+				if loss, _ := trainer.Step(first, labels, 0.1); !math.IsNaN(loss) {
+					t.Errorf("%s: loss %g of images that are NaN", g.Name, loss)
+				}
+				for i, tensor := range g.Tensors() { // running statistics
+					copy(tensor.Data, start.Tensors()[i].Data)
+				}
+			}
+			trainer.Step(x, labels, 0.1)
+			results = append(results, append(g.Tensors(), trainer.Velocity()...))
+		}
+		e.Close()
+		for i, tensor := range results[1] {
+			if !slices.Equal(tensor.Data, results[0][i].Data) {
+				t.Errorf("%s: %s is another one after a step that was not finite", start.Name, tensor.Name)
+				break
+			}
+		}
+	}
+}

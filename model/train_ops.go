@@ -103,14 +103,11 @@ func clearTail(v *trainValue, x []float32) {
 
 // poolOf returns the geometry of a unit's pool over a window.
 func poolOf(v *trainValue) kernel.Pool {
-	window := func(size, stride int, p Padding) kernel.Window {
-		return kernel.Window{Kernel: size, Stride: stride, Top: p.Top, Left: p.Left, Bottom: p.Bottom, Right: p.Right}
-	}
 	switch op := v.unit.Node.Op.(type) {
 	case MaxPool:
-		return kernel.NewPool(v.in[0].m, window(op.Kernel, op.Stride, op.Padding), op.Ceil)
+		return kernel.NewPool(v.in[0].m, windowOf(op.Kernel, op.Stride, op.Padding), op.Ceil)
 	case AvgPool:
-		return kernel.NewPool(v.in[0].m, window(op.Kernel, op.Stride, op.Padding), op.Ceil)
+		return kernel.NewPool(v.in[0].m, windowOf(op.Kernel, op.Stride, op.Padding), op.Ceil)
 	}
 	panic("model: not a pool over a window: " + v.name())
 }
@@ -160,24 +157,13 @@ func (v *trainValue) placesOf(s *trainSpan, i int, p kernel.Pool) []uint8 {
 	return v.places[(s.first+i)*p.ArgLen():][:p.ArgLen()]
 }
 
-// shortcut computes the parameter-free shortcut of He et al. 2015 (option A) for
-// one image: y takes every stride-th pixel of x, between channels of zeros.
-func shortcut(op PadShortcut, in, out *trainValue, y, x []float32) {
-	clear(y)
-	eachPixel(op, in, out, func(to, from int) { y[to] = x[from] })
-}
-
-// shortcutGrad adds the gradient of shortcut's x to dx.
+// shortcutGrad adds the gradient of shortcutPixels' x to dx.
 func shortcutGrad(op PadShortcut, in, out *trainValue, dx, dy []float32) {
-	eachPixel(op, in, out, func(to, from int) { dx[from] += dy[to] })
-}
-
-func eachPixel(op PadShortcut, in, out *trainValue, visit func(to, from int)) {
 	for c := range in.unit.Shape().C {
 		for h := range out.m.H {
-			to, from := out.m.At(c+op.Before, h, 0), in.m.At(c, op.Stride*h, 0)
+			from, to := out.m.At(c+op.Before, h, 0), in.m.At(c, op.Stride*h, 0)
 			for w := range out.m.W {
-				visit(to+w*kernel.Lanes, from+op.Stride*w*kernel.Lanes)
+				dx[to+op.Stride*w*kernel.Lanes] += dy[from+w*kernel.Lanes]
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"math"
 
 	"espalier/model/kernel"
 )
@@ -238,9 +237,9 @@ func (t *Trainer) describe(p *trainPlan, v *trainValue) error {
 		return fmt.Errorf("node %s: a leaky ReLU with a slope of %v cannot be trained: use a slope of at least 0", v.unit.Output().Name, op.Slope)
 	}
 	if v.unit.Act != nil {
-		v.act = activationKernel(v.unit.Act.Op)
+		v.act = activationOf(v.unit.Act.Op).after
 	} else if IsActivation(n.Op) {
-		v.act = activationKernel(n.Op)
+		v.act = activationOf(n.Op).after
 	}
 	if v.act != nil {
 		_, v.relu = v.unit.Output().Op.(ReLU)
@@ -265,25 +264,4 @@ func (v *trainValue) keepsY() bool {
 		return true
 	}
 	return v.unit.Act != nil && v.norm == nil && v.act.NeedsInput()
-}
-
-// activationKernel returns the kernels' name for an operator.
-func activationKernel(op Op) *kernel.Activation {
-	switch op := op.(type) {
-	case ReLU:
-		return &kernel.Activation{Kind: kernel.Clip, Max: float32(math.Inf(1))}
-	case Clip:
-		return &kernel.Activation{Kind: kernel.Clip, Min: op.Min, Max: op.Max}
-	case LeakyReLU:
-		return &kernel.Activation{Kind: kernel.LeakyReLU, Slope: op.Slope}
-	case Sigmoid:
-		return &kernel.Activation{Kind: kernel.Sigmoid}
-	case SiLU:
-		return &kernel.Activation{Kind: kernel.SiLU}
-	case HardSigmoid:
-		return &kernel.Activation{Kind: kernel.HardSigmoid}
-	case HardSwish:
-		return &kernel.Activation{Kind: kernel.HardSwish}
-	}
-	panic("model: no activation " + OpName(op))
 }

@@ -235,6 +235,7 @@ func (r *runner) restore(t *training) error {
 		}
 	}
 	t.step, t.tally = s.step, s.tally
+	t.trainer.Steps = s.step
 	r.past.step, r.past.velocity, r.past.average = nil, nil, nil
 	return nil
 }

@@ -84,6 +84,7 @@ func (r *runner) plan(stage string, round int, settings configs.Training, epochs
 		return nil, err
 	}
 	trainer.Loss.LabelSmoothing = settings.LabelSmoothing
+	trainer.Seed = r.stream("dropout "+stage, round)
 	if bytes := trainer.Bytes(); bytes != r.hub.State().Planned {
 		r.hub.Publish(Planned{Stage: stage, Round: round, Bytes: bytes})
 	}
