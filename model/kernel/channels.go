@@ -5,7 +5,8 @@ import "fmt"
 // Operations on the channels of maps: gates, products, concatenation.
 
 // ScaleChannels multiplies every channel of one image by its gate: y = x·gate.
-// It is also the gradient of x, from dy.
+// It is also the gradient of x, from dy. A gate is a depthwise convolution with
+// one tap.
 //
 //	y, x   laid out as m; y may be x
 //	gate   [m.C]
@@ -14,7 +15,7 @@ func (s *Set) ScaleChannels(m Map, y, x, gate []float32) {
 	need("y", y, m.Len())
 	need("x", x, m.Len())
 	need("gate", gate, m.C)
-	s.channels.scale(m, y, x, gate)
+	m.pointwise().slides(x, nil, func(sl slide, _ int, x []float32) { s.slide.depthwise(sl, y, x, gate, Epilogue{}) })
 }
 
 // ScaleChannelsGrad adds the gradient of the gate, Σ dy·x over one image's
@@ -26,7 +27,12 @@ func (s *Set) ScaleChannelsGrad(m Map, dgate, dy, x []float32) {
 	need("dgate", dgate, m.C)
 	need("dy", dy, m.Len())
 	need("x", x, m.Len())
-	s.channels.scaleGrad(m, dgate, dy, x)
+	m.pointwise().slides(x, nil, func(sl slide, _ int, x []float32) { s.slide.depthwiseGrad(sl, dgate, x, dy) })
+}
+
+// pointwise returns the depthwise convolution with one tap for each channel.
+func (m Map) pointwise() Depthwise {
+	return Depthwise{In: m, Out: m, Channels: m.C, Window: Square(1, 1, 0)}
 }
 
 // Multiply computes y = a·b, pixel by pixel; add adds the product to y.
@@ -100,44 +106,5 @@ func eachRun(d Map, to int, m Map, from, n int, move func(at, of, lanes, pixels 
 			move(d.At(to, y, 0), m.At(from, y, 0), lanes, m.W)
 		}
 		to, from, n = to+lanes, from+lanes, n-lanes
-	}
-}
-
-// channelFuncs are the inner functions of gates.
-type channelFuncs struct {
-	scale     func(m Map, y, x, gate []float32)
-	scaleGrad func(m Map, dgate, dy, x []float32)
-}
-
-func channelsGo() channelFuncs { return channelFuncs{scale: scaleGo, scaleGrad: scaleGradGo} }
-
-func scaleGo(m Map, y, x, gate []float32) {
-	m.rows(func(block, from, to int) {
-		gate := (*pixel)(gate[block*Lanes:])
-		for ; from < to; from += Lanes {
-			y, x := (*pixel)(y[from:]), (*pixel)(x[from:])
-			for i, v := range x {
-				y[i] = v * gate[i]
-			}
-		}
-	})
-}
-
-func scaleGradGo(m Map, dgate, dy, x []float32) {
-	for b := range m.C / Lanes {
-		var sum mapSum
-		for y := range m.H {
-			at := m.At(b*Lanes, y, 0)
-			for range m.W {
-				product := pixel(dy[at:])
-				for i, v := range (*pixel)(x[at:]) {
-					product[i] = float32(product[i] * v)
-				}
-				sum.add(&product)
-				at += Lanes
-			}
-			sum.endRow()
-		}
-		addGo(dgate[b*Lanes:][:Lanes], sum.slice())
 	}
 }

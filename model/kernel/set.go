@@ -18,7 +18,6 @@ type Set struct {
 	slide        slideFuncs
 	pool         poolFuncs
 	activation   activationFuncs
-	channels     channelFuncs
 	codes        codeFuncs
 	integerSlide integerSlideFuncs
 	peak         peakFuncs
@@ -56,7 +55,6 @@ func goSet() *Set {
 		slide:        slideGo(),
 		pool:         poolGo(),
 		activation:   activationGo(),
-		channels:     channelsGo(),
 		codes:        codesGo(),
 		integerSlide: integerSlideGo(),
 		peak:         peakGo(),

@@ -168,15 +168,17 @@ func (k *slideAsm) runForward(s slide, y, x, w []float32, e Epilogue) {
 			if e.Sums != nil {
 				a.sums = unsafe.Pointer(&e.Sums[o*2*Lanes])
 			}
-			for r := 0; r < t.rows; r += rows {
-				a.rows = min(rows, t.rows-r)
-				at := t.at + o*s.dstPlane + r*t.dstRow
-				a.dst = unsafe.Pointer(&y[at])
-				a.src = unsafe.Pointer(&x[t.offset+r*t.srcRow])
-				if e.Residual != nil {
-					a.residual = unsafe.Pointer(&e.Residual[at])
+			for i := range max(1, s.images) { // weights stay in the cache meanwhile
+				for r := 0; r < t.rows; r += rows {
+					a.rows = min(rows, t.rows-r)
+					at := t.at + i*s.dstImage + o*s.dstPlane + r*t.dstRow
+					a.dst = unsafe.Pointer(&y[at])
+					a.src = unsafe.Pointer(&x[t.offset+i*s.srcImage+r*t.srcRow])
+					if e.Residual != nil {
+						a.residual = unsafe.Pointer(&e.Residual[at])
+					}
+					k.forward[a.outs][t.pixels](a)
 				}
-				k.forward[a.outs][t.pixels](a)
 			}
 		}
 	})
@@ -246,23 +248,32 @@ func (k *slideAsm) runWeightGrad(s slide, dw, x, dy []float32) {
 		a.rows = min(most, s.rows-r)
 		for o := 0; o < s.outs; o += a.outs {
 			a.outs = min(k.outs, s.outs-o)
-			a.dst = unsafe.Pointer(&dy[s.dst+o*s.dstPlane+r*s.dstRow])
-			kernels := &k.grad[a.outs]
 			for b := range s.blocks {
-				left := s.inBlock(b)
-				from := s.src + b*s.srcPlane + r*s.srcRow
-				at := s.weight + o*s.wOut + b*s.wBlock
-				for group := len(kernels) - 1; left > 0; group-- {
-					if kernels[group] == nil || group > left {
-						continue
-					}
-					a.groups = left / group
-					a.src, a.weights = unsafe.Pointer(&x[from]), unsafe.Pointer(&dw[at])
-					kernels[group](a)
-					n := a.groups * group
-					left, from, at = left-n, from+n, at+n*s.wChannel
+				for i := range max(1, s.images) { // gradients stay in the cache meanwhile
+					a.dst = unsafe.Pointer(&dy[s.dst+i*s.dstImage+o*s.dstPlane+r*s.dstRow])
+					from := s.src + i*s.srcImage + b*s.srcPlane + r*s.srcRow
+					k.blockGrad(s, a, dw[s.weight+o*s.wOut+b*s.wBlock:], x[from:], s.inBlock(b))
 				}
 			}
+		}
+	}
+}
+
+// blockGrad adds the gradients of one block's channels, in groups as large as
+// there are kernels for.
+func (k *slideAsm) blockGrad(s slide, a slideArgs, dw, x []float32, channels int) {
+	kernels := &k.grad[a.outs]
+	for group := len(kernels) - 1; channels > 0; group-- {
+		if kernels[group] == nil || group > channels {
+			continue
+		}
+		a.groups = channels / group
+		a.src, a.weights = unsafe.Pointer(&x[0]), unsafe.Pointer(&dw[0])
+		kernels[group](a)
+		n := a.groups * group
+		channels -= n
+		if channels > 0 {
+			x, dw = x[n:], dw[n*s.wChannel:]
 		}
 	}
 }
