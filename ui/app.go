@@ -210,7 +210,7 @@ func (a *App) events(msg eventsMsg) tea.Cmd {
 		silent := a.scene.now.Sub(v.heard)
 		if v.share > 0 && before > 0 && a.scene.now.Sub(a.drawn) < tick {
 			// There will be another one soon.
-		} else if len(msg.events) > 0 || before > 0 || v.player != nil || silent >= staleAfter*time.Second && !v.run.Status.Over() {
+		} else if len(msg.events) > 0 || before > 0 || v.player != nil || silent >= pipeline.SilentAfter && !v.run.Status.Over() {
 			a.stale = true // the header counts the seconds
 		}
 	}
@@ -219,6 +219,9 @@ func (a *App) events(msg eventsMsg) tea.Cmd {
 	}
 	a.unreadable(v)
 	a.lost()
+	if dead := v.dead(); v == a.shown && dead != a.scene.dead {
+		a.scene.dead, a.stale = dead, true
+	}
 	if a.home.run.Status.Over() && (a.leaving || a.options.ExitWhenDone) {
 		return tea.Quit
 	}
@@ -270,7 +273,7 @@ func (a *App) sendTo(v *view, c pipeline.Command) {
 	}
 	switch c.Do {
 	case pipeline.Pause:
-		v.run.Status = state.Pausing
+		v.run.Status = pipeline.StandingPausing
 	case pipeline.PauseAt:
 		if c.AtStep > 0 {
 			a.say(fmt.Sprintf("pauses after step %d; :pause-at 0 takes that back", c.AtStep))

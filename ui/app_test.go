@@ -12,23 +12,22 @@ import (
 
 	"espalier/compress/pipeline"
 	"espalier/ui/internal/sample"
-	"espalier/ui/state"
 )
 
 func TestSpacePausesAndResumesAndAPointSteps(t *testing.T) {
 	src := during(2, 10)
 	a := newTestApp(t, src, 80, 24)
 	press(a, " ")
-	if a.scene.run.Status != state.Paused || !strings.Contains(a.View(), "‖ PAUSED") {
+	if a.scene.run.Status != pipeline.StandingPaused || !strings.Contains(a.View(), "‖ PAUSED") {
 		t.Fatalf("after space the run is %v:\n%s", a.scene.run.Status, a.View())
 	}
 	step := a.scene.run.Step.GlobalStep
 	press(a, ".")
-	if got := a.scene.run.Step.GlobalStep; got != step+1 || a.scene.run.Status != state.Paused {
+	if got := a.scene.run.Step.GlobalStep; got != step+1 || a.scene.run.Status != pipeline.StandingPaused {
 		t.Errorf("after a single step: step %d, want %d, status %v", got, step+1, a.scene.run.Status)
 	}
 	press(a, " ")
-	if a.scene.run.Status != state.Running {
+	if a.scene.run.Status != pipeline.StandingRunning {
 		t.Errorf("after the second space the run is %v", a.scene.run.Status)
 	}
 	var done []pipeline.Action

@@ -9,7 +9,6 @@ import (
 
 	"espalier/compress/pipeline"
 	"espalier/ui/internal/sample"
-	"espalier/ui/state"
 )
 
 // line types a line into the command line.
@@ -106,7 +105,7 @@ func TestAPauseThatIsOrderedComes(t *testing.T) {
 	}
 	src.Tell(50)
 	pull(a)
-	if a.scene.run.Status != state.Paused || a.scene.run.Step.GlobalStep != at+5 || strings.Contains(a.View(), "pauses at") {
+	if a.scene.run.Status != pipeline.StandingPaused || a.scene.run.Step.GlobalStep != at+5 || strings.Contains(a.View(), "pauses at") {
 		t.Errorf("%v at step %d, want a pause at %d", a.scene.run.Status, a.scene.run.Step.GlobalStep, at+5)
 	}
 }

@@ -11,50 +11,6 @@ import (
 	"espalier/ui/theme"
 )
 
-// staleAfter is how long a run in progress may be silent, in seconds, before
-// the header says so.
-const staleAfter = 30
-
-// standing returns the run's state as a mark with a word, and its style. Long
-// words are for wide screens.
-func standing(s *scene, wide bool) piece {
-	run := "RUN"
-	if wide {
-		run = "RUNNING"
-	}
-	if s.player != nil {
-		if playing, ended, speed := s.player.status(); playing {
-			return piece{theme.Good, "↺ REPLAY " + speed}
-		} else if !ended {
-			return piece{theme.Warn, fmt.Sprintf("‖ REPLAY event %d %s", s.run.Seq, s.run.Kind)}
-		}
-	}
-	if s.share > 0 {
-		return piece{theme.Warn, fmt.Sprintf("◌ READING %2.0f%%", 100*s.share)}
-	}
-	switch s.run.Status {
-	case state.Waiting:
-		return piece{theme.Muted, "◌ STARTING"}
-	case state.Pausing:
-		return piece{theme.Warn, "‖ PAUSING"}
-	case state.Paused:
-		return piece{theme.Warn, "‖ PAUSED"}
-	case state.Done:
-		return piece{theme.Good, "✓ DONE"}
-	case state.Stopped:
-		return piece{theme.Warn, "✓ STOPPED"}
-	case state.Failed:
-		return piece{theme.Bad, "✗ FAILED"}
-	}
-	if silent := s.now.Sub(s.heard).Seconds(); !s.heard.IsZero() && silent >= staleAfter {
-		return piece{theme.Warn, "! SILENT " + duration(silent)}
-	}
-	if s.run.Stopping {
-		return piece{theme.Warn, "● STOPPING"}
-	}
-	return piece{theme.Good, "● " + run}
-}
-
 // A segment is a part of the header. Where room lacks, those of the highest rank
 // are left out first, or told by a short text when it is the turn of rank turn.
 type segment struct {
@@ -177,7 +133,9 @@ func position(s *scene, wide bool) []segment {
 	if r.PauseAt > 0 {
 		put(3, theme.Warn, "pauses at %d", r.PauseAt)
 	}
-	put(2, theme.Plain, "ETA %s", remaining(r, wide))
+	if !s.dead {
+		put(2, theme.Plain, "ETA %s", remaining(r, wide))
+	}
 	return segments
 }
 

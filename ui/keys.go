@@ -6,7 +6,6 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"espalier/compress/pipeline"
-	"espalier/ui/state"
 )
 
 // A binding is something that keys do. The table of bindings is the only place
@@ -62,9 +61,9 @@ func splitKeys(msg tea.KeyMsg) []string {
 	return keys
 }
 
-func live(a *App) bool   { return a.scene.steerable() && a.scene.run.Status != state.Waiting }
+func live(a *App) bool   { return a.scene.steerable() && a.scene.run.Status != pipeline.StandingStarting }
 func over(a *App) bool   { return a.scene.run.Status.Over() && a.shown.player == nil }
-func paused(a *App) bool { return live(a) && a.scene.run.Status == state.Paused }
+func paused(a *App) bool { return live(a) && a.scene.run.Status == pipeline.StandingPaused }
 
 // call makes an action of a function that needs neither key nor command.
 func call(f func(a *App)) func(*App, string) tea.Cmd {

@@ -7,6 +7,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"espalier/compress/pipeline"
 	"espalier/ui/state"
 )
 
@@ -19,7 +20,7 @@ func salient(r *state.Run) string {
 	switch {
 	case r.Status.Over():
 		return r.Status.String()
-	case r.Status == state.Paused && r.Reason != "":
+	case r.Status == pipeline.StandingPaused && r.Reason != "":
 		return "paused: " + r.Reason
 	}
 	for i := len(r.Rounds) - 1; i >= 0; i-- {

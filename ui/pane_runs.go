@@ -65,7 +65,7 @@ func (p *runsPane) shown() []pipeline.Listing {
 	}
 	var shown []pipeline.Listing
 	for _, l := range p.listings {
-		if p.filter.passes(l.Folder.Name() + " " + l.Status) {
+		if p.filter.passes(l.Folder.Name() + " " + l.Standing(p.read).String()) {
 			shown = append(shown, l)
 		}
 	}
@@ -207,7 +207,7 @@ func (p *runsPane) list(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 			w.put(theme.Warn, l.Err.Error())
 			continue
 		}
-		p.numbers(w, c, l)
+		p.numbers(w, c, l, s.now)
 	}
 }
 
@@ -224,16 +224,11 @@ func (p *runsPane) heading(w *pen, c runColumns) {
 }
 
 // numbers writes how far a run came.
-func (p *runsPane) numbers(w *pen, c runColumns, l pipeline.Listing) {
-	style := theme.Muted
-	switch l.Status {
-	case pipeline.StatusLive:
-		style = theme.Good
-	case pipeline.StatusFailed:
-		style = theme.Bad
-	}
+func (p *runsPane) numbers(w *pen, c runColumns, l pipeline.Listing, now time.Time) {
 	if c.state {
-		w.putf(style, "%-12s", l.Status)
+		stands := l.Standing(now)
+		_, style := tone(stands)
+		w.putf(style, "%-12s", stands)
 	}
 	dense, passed, q := l.State.Evaluation("dense", "test"), l.State.Passed(), l.State.Quantized
 	for _, n := range []struct {
@@ -286,7 +281,7 @@ func (p *runsPane) readout(s *scene, w *pen) {
 	}
 }
 
-func (p *runsPane) data(*scene) table {
+func (p *runsPane) data(s *scene) table {
 	if p.comparison != nil {
 		t := table{columns: []string{"what"}}
 		for _, c := range p.comparison.contenders {
@@ -303,7 +298,7 @@ func (p *runsPane) data(*scene) table {
 	}
 	t := table{columns: []string{"run", "state", "experiment", "dataset", "steps", "dense_top1", "sparsity", "top1", "int8_top1", "problem"}}
 	for _, l := range p.listings {
-		values := []any{l.Folder.Name(), l.Status, "", "", l.State.GlobalStep, "", "", "", "", ""}
+		values := []any{l.Folder.Name(), l.Standing(s.now).String(), "", "", l.State.GlobalStep, "", "", "", "", ""}
 		if b := l.State.Started; b != nil {
 			values[2], values[3] = b.Experiment, l.State.Dataset()
 		}

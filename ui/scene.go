@@ -18,6 +18,7 @@ type scene struct {
 	run    *state.Run
 	now    time.Time
 	heard  time.Time // when the newest events arrived
+	dead   bool      // the process that computed the run is gone before its end
 	share  float64   // of the events there are, how much was read; 0 when all
 	tier   theme.Tier
 	canvas chart.Canvas

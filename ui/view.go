@@ -22,13 +22,44 @@ type view struct {
 	share      float64 // of its events, how much was read while there is more; 0 when all
 	unreadable bool    // it was told why there is no more
 
+	orphan int64 // the run's newest event when the process that computed it was gone; 0 before
+
 	rewound int // how often src's run had gone back when run was begun
 }
 
 func newView(src pipeline.Source) *view { return &view{src: src, run: &state.Run{}} }
 
+// follower is a source of a run that another process computes, or did.
+type follower interface {
+	loser
+	Follows() bool
+}
+
+// dead reports whether the run has not ended and nobody computes it. Where another
+// process takes it up, events come again.
+func (v *view) dead() bool {
+	f, ok := v.src.(follower)
+	if !ok || v.run.Status.Over() || v.share > 0 || v.run.Seq == 0 {
+		return false
+	}
+	if v.orphan == 0 {
+		gone := !f.Follows()
+		select {
+		case <-f.Lost():
+			gone = true
+		default:
+		}
+		if gone {
+			v.orphan = v.run.Seq
+		}
+	}
+	return v.orphan == v.run.Seq
+}
+
 // held tells whether the run is paused or about to be.
-func (v *view) held() bool { return v.run.Status == state.Paused || v.run.Status == state.Pausing }
+func (v *view) held() bool {
+	return v.run.Status == pipeline.StandingPaused || v.run.Status == pipeline.StandingPausing
+}
 
 // show shows a view in all panes and returns the command that brings its events.
 func (a *App) show(v *view) tea.Cmd {
@@ -39,7 +70,7 @@ func (a *App) show(v *view) tea.Cmd {
 		s.cursorOn, s.others = false, nil
 		s.layer, s.channel, s.images, s.observer = 0, 0, 0, 0
 	}
-	s.run, s.heard, s.player, s.share = v.run, v.heard, v.player, v.share
+	s.run, s.heard, s.player, s.share, s.dead = v.run, v.heard, v.player, v.share, v.dead()
 	a.loss.y = [2]float64{} // chosen anew
 	a.log.known, a.stale = v.run.Log.Count(), true
 	if !moved {

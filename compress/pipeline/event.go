@@ -389,7 +389,12 @@ type Note struct {
 
 // RunDone closes a journal. Status is done, stopped or failed.
 type RunDone struct {
-	Status   string  `json:"status"`
+	Status string `json:"status"`
+	// Ended says it in one word more: done, gate failed, diverged, stopped or failed.
+	Ended Standing `json:"ended,omitempty"`
+	// Result is the file of the resulting float network, in the run folder; empty
+	// where there is none.
+	Result   string  `json:"result,omitempty"`
 	Reason   string  `json:"reason,omitempty"`
 	Seconds  float64 `json:"seconds"`  // pauses excluded
 	Sparsity float64 `json:"sparsity"` // of the resulting network

@@ -179,7 +179,7 @@ func line(body Body) string {
 	case Note:
 		return fmt.Sprintf("note at step %d: %s", b.GlobalStep, b.Text)
 	case RunDone:
-		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 on test: dense %s, pruned %s, int8 %s", b.Status, duration(b.Seconds), percent(b.Sparsity), reached(b.Dense), reached(b.Top1), reached(b.Int8))
+		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 on test: dense %s, pruned %s, int8 %s", b.Standing(), duration(b.Seconds), percent(b.Sparsity), reached(b.Dense), reached(b.Top1), reached(b.Int8))
 		if b.Reason != "" {
 			text += ": " + b.Reason
 		}

@@ -159,11 +159,11 @@ func heading(w io.Writer, s *State) {
 		return
 	}
 	fmt.Fprintf(w, " It worked for %s", duration(d.Seconds))
-	switch d.Status {
-	case StatusDone:
+	switch d.Standing() {
+	case StandingDone:
 		fmt.Fprint(w, ".\n")
 	default:
-		fmt.Fprintf(w, " and %s: %s.\n", d.Status, strings.TrimSuffix(d.Reason, "."))
+		fmt.Fprintf(w, " and ended as %s: %s.\n", d.Standing(), strings.TrimSuffix(d.Reason, "."))
 	}
 	if d.Dense > 0 {
 		fmt.Fprintf(w, "\nTop-1 on the test split: dense %s, at %s sparsity of all weights %s", percent(d.Dense), percent(d.Sparsity), percent(d.Top1))

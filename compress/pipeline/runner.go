@@ -337,21 +337,35 @@ func (r *runner) stream(purpose string, n int) uint64 {
 // outcome describes how the run ended.
 func (r *runner) outcome(err error) RunDone {
 	state := r.hub.State()
-	done := RunDone{Status: StatusDone, Seconds: r.seconds()}
-	switch {
-	case errors.Is(err, errStopped):
-		done.Status, done.Reason = StatusStopped, r.control.reason
-	case err != nil:
-		done.Status, done.Reason = StatusFailed, err.Error()
-	}
-	if dense := state.Evaluation("dense", string(dataset.Test)); dense != nil {
+	done := RunDone{Status: StatusDone, Ended: StandingDone, Seconds: r.seconds()}
+	dense, passed := state.Evaluation("dense", string(dataset.Test)), state.Passed()
+	result := ""
+	if dense != nil {
 		done.Dense, done.Top1 = dense.Top1, dense.Top1
+		done.Result, result = denseCheckpoint, "the dense network"
 	}
-	if passed := state.Passed(); passed != nil {
+	if passed != nil {
 		done.Top1, done.Sparsity = passed.Top1, passed.Sparsity
+		done.Result, result = passed.Checkpoint, fmt.Sprintf("that of round %d", passed.Round)
 	}
 	if state.Quantized != nil {
 		done.Int8 = state.Quantized.Top1
+	}
+	var lost *diverged
+	switch n := len(state.Rounds); {
+	case errors.Is(err, errStopped):
+		done.Status, done.Ended, done.Reason = StatusStopped, StandingStopped, r.control.reason
+	case errors.As(err, &lost):
+		done.Status, done.Ended, done.Reason = StatusFailed, StandingDiverged, err.Error()
+	case err != nil:
+		done.Status, done.Ended, done.Reason = StatusFailed, StandingFailed, err.Error()
+	case n > 0 && !state.Rounds[n-1].Passed:
+		last := state.Rounds[n-1]
+		done.Ended = StandingGateFailed
+		if last.Diverged {
+			done.Ended = StandingDiverged
+		}
+		done.Reason = fmt.Sprintf("round %d did not pass, so the result is %s: %s", last.Round, result, last.Reason)
 	}
 	return done
 }

@@ -38,7 +38,8 @@ type State struct {
 	Problems    []Log // warnings and errors
 
 	Paused    bool
-	Continued int // times that the run went on after an interruption
+	Stopping  bool // it was asked to end
+	Continued int  // times that the run went on after an interruption
 	Done      *RunDone
 }
 
@@ -55,7 +56,7 @@ func (s *State) Apply(e Event) {
 		s.Started = &b
 	case Continued:
 		s.Continued++
-		s.Done, s.Paused = nil, false
+		s.Done, s.Paused, s.Stopping = nil, false, false
 	case DataRead:
 		s.Data = &b
 	case Outlook:
@@ -96,6 +97,10 @@ func (s *State) Apply(e Event) {
 		s.Paused = true
 	case Resumed:
 		s.Paused = false
+	case Commanded:
+		if b.Refused == "" && (b.Command.Do == StopAfter || b.Command.Do == StopNow) {
+			s.Stopping = true
+		}
 	case Saved:
 		s.Files = append(s.Files, b)
 	case Log:
@@ -106,7 +111,10 @@ func (s *State) Apply(e Event) {
 		s.Notes = append(s.Notes, b)
 	case RunDone:
 		s.Done = &b
-		s.Stage, s.Paused, s.Overall, s.Remaining = "", false, 1, 0
+		s.Stage, s.Paused, s.Stopping, s.Remaining = "", false, false, 0
+		if b.Status == StatusDone {
+			s.Overall = 1
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -92,13 +93,16 @@ func (f *displayFlags) printAttached(cmd *cobra.Command, source *pipeline.Replay
 
 // standing says where a run stands that was looked at, and how to come back.
 func standing(folder pipeline.Folder) string {
-	switch status := folder.Status(); status {
-	case pipeline.StatusLive, pipeline.StatusUnknown:
-		return "The run is in progress; look at it again with: espalier attach " + string(folder)
-	case pipeline.StatusDone:
-		return fmt.Sprintf("The run %s is done; its report is %s", folder.Name(), folder.Report())
+	l := folder.Listing()
+	switch stands := l.Standing(time.Now()); {
+	case l.Status == pipeline.StatusLive || l.Status == pipeline.StatusUnknown:
+		return fmt.Sprintf("The run is %s; look at it again with: espalier attach %s", stands, folder)
+	case l.Status == pipeline.StatusDone && l.State.Done.Reason != "":
+		return fmt.Sprintf("The run %s ended as %s: %s; its report is %s", folder.Name(), stands, l.State.Done.Reason, folder.Report())
+	case l.Status == pipeline.StatusDone:
+		return fmt.Sprintf("The run %s is %s; its report is %s", folder.Name(), stands, folder.Report())
 	default:
-		return fmt.Sprintf("The run %s is %s; go on with: espalier run --resume %s", folder.Name(), status, folder)
+		return fmt.Sprintf("The run %s is %s; go on with: espalier run --resume %s", folder.Name(), stands, folder)
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 // ExitCodes explains them, in every command's help and in docs/scripting.md.
 const ExitCodes = `Exit codes:
   0    success
-  1    a check found that the network does not keep what was asked
+  1    the network does not keep what was asked: a check found so, or no round of a run passed
   2    wrong usage, or input that cannot be used: a flag, an experiment, a file
   3    a run or a download began and failed: what it finished so far is kept
   130  interrupted

@@ -333,3 +333,25 @@ func TestChoose(t *testing.T) {
 		t.Errorf("no answer: %v", err)
 	}
 }
+
+// TestNoRoundPassed: a run in which no round passes does not keep what was asked
+// and ends with 1; one whose later round fails ends with 0.
+func TestNoRoundPassed(t *testing.T) {
+	for _, c := range []struct {
+		set  []string
+		code int
+		says string
+	}{
+		{[]string{"gate.min_top1=0.99"}, exitCheckFailed, "the result is the dense network"},
+		{[]string{"gate.max_drop=0.9"}, exitOK, "run done after"},
+	} {
+		args := []string{"run", "smoke", "--plain", "--run-dir", t.TempDir(), "--set", "prune.targets=[0.5]", "--set", "sweep.sizes=[]", "--set", "gate.split=test"}
+		for _, set := range c.set {
+			args = append(args, "--set", set)
+		}
+		stdout, stderr, code := cli(t.Context(), args...)
+		if code != c.code || !strings.Contains(stdout, c.says) || stderr != "" {
+			t.Errorf("%v: exit code %d, want %d\n%s\n%s", c.set, code, c.code, stdout, stderr)
+		}
+	}
+}

@@ -131,7 +131,7 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run, p pipeline
 	}
 	<-computed
 	if shown && left != ui.Detach && left != ui.Resume {
-		fmt.Fprintf(cmd.OutOrStdout(), "The run %s is %s; its report is %s\n", run.Folder.Name(), done.Status, run.Folder.Report())
+		fmt.Fprintln(cmd.OutOrStdout(), standing(run.Folder))
 	}
 	if failed := run.Close(); err == nil && failed != nil {
 		err = fmt.Errorf("closing the run %s: %w", run.Folder.Name(), failed)
@@ -143,9 +143,15 @@ func (f *displayFlags) compute(cmd *cobra.Command, run *pipeline.Run, p pipeline
 		return runError{err}
 	case run.Interrupted():
 		return interrupted(run.Folder)
+	case done.Status == pipeline.StatusDone && nonePassed(run.Hub.State()):
+		return errCheckFailed // the run's last event says why
 	}
 	return nil
 }
+
+// nonePassed reports whether a run that pruned has no round that passed: its
+// network does not keep what was asked.
+func nonePassed(s pipeline.State) bool { return len(s.Rounds) > 0 && s.Passed() == nil }
 
 // printRest prints what comes from now on, unless the run is over. Where the
 // terminal is gone, this fails, and the run goes on unseen.

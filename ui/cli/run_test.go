@@ -14,7 +14,7 @@ func TestResumeKeepsSettings(t *testing.T) {
 		"--set seed=2":             "--set cannot change",
 		"--seed 2":                 "--seed cannot change",
 		"--kernel go":              "--kernel cannot change",
-		"--data x":                 "--data cannot change",
+		"--data x":                 "there is no run x",
 		"--mean x":                 "--mean cannot change",
 		"--threads -1":             "--threads -1: want 0",
 		"--threads 2 --plain":      "there is no run x",

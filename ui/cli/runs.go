@@ -14,17 +14,18 @@ import (
 // A runRow is a run in the answer of the command runs. Shares are 0 to 1, top-1
 // on the test split, and null where a run has not come so far.
 type runRow struct {
-	Name       string     `json:"name"`
-	Folder     string     `json:"folder"`
-	Status     string     `json:"status"`
-	Experiment string     `json:"experiment"`
-	Dataset    string     `json:"dataset"`
-	Begun      *time.Time `json:"begun"`
-	Dense      *float64   `json:"dense_top1"`
-	Sparsity   *float64   `json:"sparsity"`
-	Top1       *float64   `json:"top1"`
-	Int8       *float64   `json:"int8_top1"`
-	Error      string     `json:"error,omitempty"`
+	Name       string            `json:"name"`
+	Folder     string            `json:"folder"`
+	Status     string            `json:"status"`
+	State      pipeline.Standing `json:"state"` // as the screen names it
+	Experiment string            `json:"experiment"`
+	Dataset    string            `json:"dataset"`
+	Begun      *time.Time        `json:"begun"`
+	Dense      *float64          `json:"dense_top1"`
+	Sparsity   *float64          `json:"sparsity"`
+	Top1       *float64          `json:"top1"`
+	Int8       *float64          `json:"int8_top1"`
+	Error      string            `json:"error,omitempty"`
 }
 
 func newRuns() *cobra.Command {
@@ -35,9 +36,10 @@ func newRuns() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs",
 		Short: "List the runs, the newest first",
-		Long: `Runs lists the runs under --run-dir, the newest first. A run is live while a
-process computes it, then done, stopped (somebody asked for it), failed, or
-interrupted; another user's may be unknown. Accuracies are top-1 on the test split: of the dense network, at
+		Long: `Runs lists the runs under --run-dir, the newest first. A run is starting, running,
+paused, stopping or silent while a process computes it, then done, gate failed,
+diverged, stopped (somebody asked for it) or failed; dead when that process is gone
+before the end; another user's may be unknown. Accuracies are top-1 on the test split: of the dense network, at
 the sparsity of the last round that passed its gate, and in int8.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,7 +60,7 @@ the sparsity of the last round that passed its gate, and in int8.`,
 }
 
 func newRunRow(l pipeline.Listing) runRow {
-	row := runRow{Name: l.Folder.Name(), Folder: string(l.Folder), Status: l.Status}
+	row := runRow{Name: l.Folder.Name(), Folder: string(l.Folder), Status: l.Status, State: l.Standing(time.Now())}
 	if l.Err != nil {
 		row.Error = l.Err.Error()
 	}
@@ -91,7 +93,7 @@ func runTable(rows []runRow, dir string) string {
 			fmt.Fprintf(w, "%s\t%s\n", r.Name, r.Error)
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Status, r.Dataset, cell(r.Dense), cell(r.Sparsity), cell(r.Top1), cell(r.Int8))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.State, r.Dataset, cell(r.Dense), cell(r.Sparsity), cell(r.Top1), cell(r.Int8))
 	}
 	w.Flush()
 	return b.String()

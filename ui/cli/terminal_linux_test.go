@@ -302,7 +302,7 @@ func TestAttachedScreen(t *testing.T) {
 	s.types("q")
 	s.sees("goes on where it is computed")
 	s.types("d")
-	if code, rest := s.leaves(); code != 0 || !strings.Contains(rest, "The run is in progress; look at it again with: espalier attach "+filepath.Join("runs", run.Name())) || strings.Contains(rest, goesOn) {
+	if code, rest := s.leaves(); code != 0 || !strings.Contains(rest, "The run is running; look at it again with: espalier attach "+filepath.Join("runs", run.Name())) || strings.Contains(rest, goesOn) {
 		t.Errorf("exit code %d, %q", code, rest)
 	}
 	if l := run.Listing(); l.Status != "live" {

@@ -181,7 +181,7 @@ func counted(n int, thing string) string {
 }
 
 func doneText(b pipeline.RunDone) (level, text string) {
-	text = fmt.Sprintf("run %s", b.Status)
+	text = fmt.Sprintf("run %s", b.Standing())
 	if b.Top1 > 0 {
 		text += fmt.Sprintf(": %.2f%% zero, top-1 %.2f → %.2f%%", 100*b.Sparsity, 100*b.Dense, 100*b.Top1)
 	}
@@ -191,8 +191,11 @@ func doneText(b pipeline.RunDone) (level, text string) {
 	if b.Reason != "" {
 		text += ": " + b.Reason
 	}
-	if b.Status == "failed" {
+	switch b.Standing() {
+	case pipeline.StandingFailed, pipeline.StandingDiverged:
 		return "error", text
+	case pipeline.StandingGateFailed:
+		return "warn", text
 	}
 	return "info", text
 }

@@ -13,26 +13,6 @@ import (
 	"espalier/ui/series"
 )
 
-// Status is how a run stands.
-type Status int
-
-const (
-	Waiting Status = iota // nothing was heard of it yet
-	Running               // it computes
-	Pausing               // it was asked to pause and finishes its step
-	Paused                // it waits to be resumed
-	Done                  // it ended as planned
-	Stopped               // it was asked to end before
-	Failed                // it ended with an error
-)
-
-func (s Status) String() string {
-	return [...]string{"waiting", "running", "pausing", "paused", "done", "stopped", "failed"}[s]
-}
-
-// Over tells whether nothing will happen any more.
-func (s Status) Over() bool { return s >= Done }
-
 // A Run is everything a screen knows of a run. The zero value is a run of
 // which nothing was heard. It is not safe for concurrent use.
 type Run struct {
@@ -45,10 +25,10 @@ type Run struct {
 	Started time.Time // time of the first event
 	Latest  time.Time // time of the newest event
 
-	Status   Status
-	Stopping bool   // it ends after this round
-	PauseAt  int    // the global step after which it pauses; 0 for none
-	Reason   string // for a pause, or why the run ended
+	Status   pipeline.Standing // as its events tell; that it is silent or dead they do not
+	Stopping bool              // it ends after this round
+	PauseAt  int               // the global step after which it pauses; 0 for none
+	Reason   string            // for a pause, or why the run ended
 
 	Stage     string // the present one; empty between stages
 	StageNote string
@@ -159,8 +139,8 @@ func (r *Run) Apply(e pipeline.Event) {
 		r.Started = e.Time
 	}
 	r.Latest = e.Time
-	if r.Status == Waiting {
-		r.Status = Running
+	if r.Status == pipeline.StandingStarting {
+		r.Status = pipeline.StandingRunning
 	}
 	r.answer(e.Body)
 	r.fold(e)
@@ -177,7 +157,7 @@ func (r *Run) fold(e pipeline.Event) {
 		r.Info.Gate = b.Gate
 	case pipeline.Continued:
 		// What the process before was asked for, this one does not know of.
-		r.Status, r.Reason, r.Stopping, r.PauseAt, r.asked = Running, "", false, 0, nil
+		r.Status, r.Reason, r.Stopping, r.PauseAt, r.asked = pipeline.StandingRunning, "", false, 0, nil
 		r.rewind(b.GlobalStep)
 	case pipeline.StageStarted:
 		if b.Stage == pipeline.StagePrune {
@@ -226,12 +206,12 @@ func (r *Run) fold(e pipeline.Event) {
 	case pipeline.Planned:
 		r.Planned = b.Bytes
 	case pipeline.Paused:
-		r.Status, r.Reason = Paused, b.Reason
+		r.Status, r.Reason = pipeline.StandingPaused, b.Reason
 		if r.PauseAt <= b.GlobalStep {
 			r.PauseAt = 0
 		}
 	case pipeline.Resumed:
-		r.Status, r.Reason = Running, ""
+		r.Status, r.Reason = pipeline.StandingRunning, ""
 		r.eta.forget()
 	case pipeline.Commanded:
 		r.commanded(b)
@@ -300,8 +280,8 @@ func (r *Run) commanded(b pipeline.Commanded) {
 	}
 	switch b.Command.Do {
 	case pipeline.Pause:
-		if r.Status == Running {
-			r.Status = Pausing
+		if r.Status == pipeline.StandingRunning {
+			r.Status = pipeline.StandingPausing
 		}
 	case pipeline.PauseAt:
 		r.PauseAt = b.Command.AtStep
@@ -315,13 +295,8 @@ func (r *Run) commanded(b pipeline.Commanded) {
 func (r *Run) finish(b pipeline.RunDone) {
 	r.Result, r.Reason = &b, b.Reason
 	r.Stage, r.Remaining, r.Stopping, r.PauseAt, r.asked = "", 0, false, 0, nil
-	switch b.Status {
-	case "done":
-		r.Status, r.Overall = Done, 1
-	case "stopped":
-		r.Status = Stopped
-	default:
-		r.Status = Failed
+	if r.Status = b.Standing(); b.Status == pipeline.StatusDone {
+		r.Overall = 1
 	}
 }
 
@@ -344,5 +319,5 @@ func (r *Run) rewind(step int) {
 		r.Notes = r.Notes[:len(r.Notes)-1]
 	}
 	r.Step.GlobalStep = step
-	r.Status, r.Result, r.Stage = Running, nil, ""
+	r.Status, r.Result, r.Stage = pipeline.StandingRunning, nil, ""
 }

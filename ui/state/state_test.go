@@ -21,7 +21,7 @@ func replay(events []pipeline.Event) *Run {
 func TestAWholeRun(t *testing.T) {
 	journal := sample.Journal()
 	r := replay(journal)
-	if r.Status != Done || r.Missed != 0 || r.Seq != int64(len(journal)) || r.Overall != 1 {
+	if r.Status != pipeline.StandingDone || r.Missed != 0 || r.Seq != int64(len(journal)) || r.Overall != 1 {
 		t.Errorf("status %v, %d missed, seq %d, overall %v", r.Status, r.Missed, r.Seq, r.Overall)
 	}
 	if n := len(r.Rounds); n != 6 || r.Rounds[5].Done == nil || r.Rounds[5].Pruned == nil || r.Rounds[5].Tuned == nil {
@@ -265,11 +265,11 @@ func TestContinuingForgetsWhatIsComputedAgain(t *testing.T) {
 		r.Apply(pipeline.Event{Body: pipeline.Commanded{Command: c}})
 	}
 	r.Apply(pipeline.Event{Body: pipeline.Paused{GlobalStep: 500, Source: "keyboard"}})
-	if r.Status != Paused || !r.Stopping || r.PauseAt != 900 || !r.Asked(5, "min-max") {
+	if r.Status != pipeline.StandingPaused || !r.Stopping || r.PauseAt != 900 || !r.Asked(5, "min-max") {
 		t.Errorf("stopping %v, to pause at %d", r.Stopping, r.PauseAt)
 	}
 	r.Apply(pipeline.Event{Body: pipeline.Continued{GlobalStep: 360, Checkpoint: "round02"}})
-	if r.Status != Running || r.Stopping || r.PauseAt != 0 || r.Asked(5, "min-max") {
+	if r.Status != pipeline.StandingRunning || r.Stopping || r.PauseAt != 0 || r.Asked(5, "min-max") {
 		t.Errorf("what the process before was asked for is still awaited: %v, stopping %v, to pause at %d", r.Status, r.Stopping, r.PauseAt)
 	}
 	if _, last, _ := r.Train.Extent(); last != 360 {
@@ -284,16 +284,19 @@ func TestStates(t *testing.T) {
 	r := &Run{}
 	for _, c := range []struct {
 		body pipeline.Body
-		want Status
+		want pipeline.Standing
 	}{
-		{pipeline.RunStarted{}, Running},
-		{pipeline.Commanded{Command: pipeline.Command{Do: pipeline.Pause}, Refused: "no"}, Running},
-		{pipeline.Commanded{Command: pipeline.Command{Do: pipeline.Pause}}, Pausing},
-		{pipeline.Paused{}, Paused},
-		{pipeline.StepDone{GlobalStep: 1}, Paused}, // a single step
-		{pipeline.Resumed{}, Running},
-		{pipeline.RunDone{Status: "stopped"}, Stopped},
-		{pipeline.RunDone{Status: "failed", Reason: "disk full"}, Failed},
+		{pipeline.RunStarted{}, pipeline.StandingRunning},
+		{pipeline.Commanded{Command: pipeline.Command{Do: pipeline.Pause}, Refused: "no"}, pipeline.StandingRunning},
+		{pipeline.Commanded{Command: pipeline.Command{Do: pipeline.Pause}}, pipeline.StandingPausing},
+		{pipeline.Paused{}, pipeline.StandingPaused},
+		{pipeline.StepDone{GlobalStep: 1}, pipeline.StandingPaused}, // a single step
+		{pipeline.Resumed{}, pipeline.StandingRunning},
+		{pipeline.RunDone{Status: "stopped"}, pipeline.StandingStopped},
+		{pipeline.RunDone{Status: "done"}, pipeline.StandingDone},
+		{pipeline.RunDone{Status: "done", Ended: pipeline.StandingGateFailed}, pipeline.StandingGateFailed},
+		{pipeline.RunDone{Status: "done", Ended: pipeline.StandingDiverged}, pipeline.StandingDiverged},
+		{pipeline.RunDone{Status: "failed", Reason: "disk full"}, pipeline.StandingFailed},
 	} {
 		r.Apply(pipeline.Event{Body: c.body})
 		if r.Status != c.want {
