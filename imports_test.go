@@ -16,24 +16,25 @@ import (
 // folder: the longest prefix of a folder counts. A folder may always import
 // what lies below it.
 var mayImport = map[string][]string{
-	"":                  {"ui/cli"},
-	"ui/cli":            {"ui", "compress", "configs", "dataset", "model"},
-	"ui":                {"compress/pipeline", "configs", "ui"},
-	"compress/pipeline": {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
-	"compress/bench":    {"compress/prune", "compress/quantize", "model", "dataset"},
-	"compress/measure":  {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
-	"compress/compare":  {"compress/measure", "compress/quantize", "model", "dataset"},
-	"compress/prune":    {"model"},
-	"compress/quantize": {"model"},
-	"model/weights":     {"model"},
-	"model/onnx":        {"model", "compress/quantize"},
-	"model/reference":   {"model"},
-	"model/zoo":         {"model"},
-	"model":             {"model/kernel"},
-	"model/kernel":      {},
-	"dataset":           {},
-	"configs":           {},
-	"internal":          {}, // helpers of no layer, which all may import
+	"":                            {"ui/cli"},
+	"ui/cli":                      {"ui", "compress", "configs", "dataset", "model"},
+	"ui":                          {"compress/pipeline", "configs", "ui"},
+	"compress/pipeline":           {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
+	"compress/bench":              {"compress/prune", "compress/quantize", "model", "dataset"},
+	"compress/measure":            {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
+	"compress/compare":            {"compress/measure", "compress/quantize", "model", "dataset"},
+	"compress/prune":              {"model"},
+	"compress/quantize":           {"model"},
+	"compress/quantize/reference": {"compress/quantize", "model"},
+	"model/weights":               {"model"},
+	"model/onnx":                  {"model"},
+	"model/reference":             {"model"},
+	"model/zoo":                   {"model"},
+	"model":                       {"model/kernel"},
+	"model/kernel":                {},
+	"dataset":                     {},
+	"configs":                     {},
+	"internal":                    {}, // helpers of no layer, which all may import
 }
 
 // screenOnly are libraries that draw. The report of a run holds charts as text,

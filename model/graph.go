@@ -119,6 +119,19 @@ func (g *Graph) Clone() *Graph {
 // that occur twice, shapes, the lengths of weights, outputs that nobody reads,
 // and an output that is not a vector of at least two logits.
 func (g *Graph) Check() error {
+	if err := g.checkStructure(); err != nil {
+		return err
+	}
+	for _, n := range g.Nodes {
+		if err := n.checkWeights(); err != nil {
+			return fmt.Errorf("node %s (%s): %w", n.Name, OpName(n.Op), err)
+		}
+	}
+	return nil
+}
+
+// checkStructure is Check but for weights.
+func (g *Graph) checkStructure() error {
 	if len(g.Nodes) < 2 {
 		return fmt.Errorf("a network of %d nodes: want an input and at least one operator", len(g.Nodes))
 	}
@@ -141,7 +154,7 @@ func (g *Graph) Check() error {
 			read[x] = true
 			in = append(in, x.Shape)
 		}
-		if err := n.check(in); err != nil {
+		if err := n.checkShape(in); err != nil {
 			return fmt.Errorf("node %s (%s): %w", n.Name, OpName(n.Op), err)
 		}
 		before[n] = true
@@ -157,8 +170,8 @@ func (g *Graph) Check() error {
 	return nil
 }
 
-// check holds a node to the shapes of its inputs.
-func (n *Node) check(in []Shape) error {
+// checkShape holds a node's shape to those of its inputs.
+func (n *Node) checkShape(in []Shape) error {
 	if _, ok := n.Op.(Input); ok {
 		if len(in) > 0 || n.Shape.C < 1 || n.Shape.H < 1 || n.Shape.W < 1 {
 			return fmt.Errorf("shape %v: want channels, height and width of at least 1", n.Shape)
@@ -172,6 +185,11 @@ func (n *Node) check(in []Shape) error {
 	if shape != n.Shape {
 		return fmt.Errorf("shape %v: its inputs give %v", n.Shape, shape)
 	}
+	return nil
+}
+
+// checkWeights holds a node's tensors to its shape.
+func (n *Node) checkWeights() error {
 	for _, t := range n.tensors() {
 		size := 1
 		for _, d := range t.Shape {

@@ -22,12 +22,7 @@ func (b *bench) networks() error {
 	if b.Network != nil {
 		r.Network, r.MACs = b.Network.Name, b.Network.MACs()
 	} else {
-		r.Network = b.Quantized.Arch.String()
-		shape, err := model.ResNet(b.Quantized.Arch)
-		if err != nil {
-			return err
-		}
-		r.MACs = shape.MACs()
+		r.Network, r.MACs = b.Quantized.Name, b.Quantized.MACs()
 	}
 	if b.wants(Sparse) {
 		b.pruned = b.Network.Clone()
@@ -57,7 +52,7 @@ func (b *bench) quantize() (*quantize.Network, error) {
 	load := func(first, n int) ([]float32, error) { return x[first*image : (first+n)*image], nil }
 	v := model.NewEvaluator(b.Network, e, quantize.CalibrationBatch)
 	var n *quantize.Network
-	err = quantize.Calibrate(v, e, recipe.Observer, load, []int{calibrationImages}, func(c *quantize.Calibration) (err error) {
+	err = quantize.Calibrate(v, e, recipe.Observers(b.Network), recipe.Observer, load, []int{calibrationImages}, func(c *quantize.Calibration) (err error) {
 		n, err = quantize.Build(b.Network, c, recipe)
 		return err
 	})

@@ -52,7 +52,7 @@ func open(f *measure.File, e *model.Engine, d *dataset.Data) (Network, *dataset.
 		images.Mean, images.Std = f.Float.Mean, f.Float.Std
 	} else {
 		n = quantize.NewEvaluator(f.Integer, e)
-		images.Mean, images.Std = f.Integer.Mean[:], f.Integer.Std[:]
+		images.Mean, images.Std = f.Integer.Mean, f.Integer.Std
 	}
 	return n, images.NewLoader(images.Test, dataset.LoaderOptions{Batch: Batch})
 }

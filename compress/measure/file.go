@@ -54,7 +54,7 @@ func Open(path, key, mean, std string) (*File, error) {
 		f.classes = f.Float.Classes()
 		f.mean, f.std = f.Float.Mean, f.Float.Std
 	} else {
-		f.classes, f.mean, f.std = f.Integer.Arch.Classes, f.Integer.Mean[:], f.Integer.Std[:]
+		f.classes, f.mean, f.std = f.Integer.Classes(), f.Integer.Mean, f.Integer.Std
 	}
 	if mean != "" {
 		if f.mean, err = dataset.ParseMean(mean); err != nil {
@@ -79,7 +79,7 @@ func Open(path, key, mean, std string) (*File, error) {
 	if f.Float != nil {
 		f.Float.Mean, f.Float.Std = f.mean, f.std
 	} else {
-		f.Integer.Mean, f.Integer.Std = [3]float32(f.mean), [3]float32(f.std)
+		f.Integer.Mean, f.Integer.Std = f.mean, f.std
 	}
 	return f, nil
 }
@@ -93,8 +93,7 @@ func read(path, key string, given func(metadata map[string]string)) (*File, erro
 		if key != "" {
 			return nil, fmt.Errorf("%s is an ONNX file and holds one network: leave out --key", path)
 		}
-		f.Float, f.Integer, f.Metadata, err = onnx.Read(path)
-		return f, err
+		return f, f.readONNX(path)
 	}
 	held, err := weights.Open(path, key)
 	if err != nil {
@@ -114,6 +113,25 @@ func read(path, key string, given func(metadata map[string]string)) (*File, erro
 		return nil, fmt.Errorf("building a network from %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// readONNX reads an exported file.
+func (f *File) readONNX(path string) error {
+	file, err := onnx.Read(path)
+	if err != nil {
+		return err
+	}
+	f.Float, f.Metadata = file.Float, file.Metadata
+	if f.Float != nil {
+		return nil
+	}
+	if f.Integer, err = quantize.FromTensors(file.Integer, f.Metadata); err == nil {
+		err = file.Check(f.Integer)
+	}
+	if err != nil {
+		return fmt.Errorf("reading ONNX from %s: %w", path, err)
+	}
+	return nil
 }
 
 // MustBeInteger refuses a network in floating point.
@@ -154,10 +172,12 @@ func (f *File) Data(set, path string) (dataset.Options, error) {
 
 // shape returns that of the images that the network takes.
 func (f *File) shape() dataset.Shape {
-	if f.Float == nil {
-		return dataset.Shape{H: 32, W: 32, C: 3}
+	var in model.Shape
+	if f.Float != nil {
+		in = f.Float.Input().Shape
+	} else {
+		in = f.Integer.Input().Shape
 	}
-	in := f.Float.Input().Shape
 	return dataset.Shape{H: in.H, W: in.W, C: in.C}
 }
 

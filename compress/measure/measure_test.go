@@ -205,7 +205,7 @@ func TestQuantize(t *testing.T) {
 		t.Errorf("%+v after reading, %+v before (error %v)", after, before, err)
 	}
 	// What the commands that read the network itself go by.
-	if other, err := Open(path, "", "imagenet", "1,1,1"); err != nil || other.Integer.Mean != [3]float32{0.485, 0.456, 0.406} || other.Integer.Std != [3]float32{1, 1, 1} {
+	if other, err := Open(path, "", "imagenet", "1,1,1"); err != nil || !slices.Equal(other.Integer.Mean, []float32{0.485, 0.456, 0.406}) || !slices.Equal(other.Integer.Std, []float32{1, 1, 1}) {
 		t.Errorf("mean and std given for a quantized network: %+v, error %v", other, err)
 	}
 	for _, images := range []int{0, 51} {

@@ -62,7 +62,7 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 	}
 	var n *quantize.Network
 	v := model.NewEvaluator(f.Float, e, quantize.CalibrationBatch)
-	err = quantize.Calibrate(v, e, c.Observer, load, []int{c.Images}, func(seen *quantize.Calibration) error {
+	err = quantize.Calibrate(v, e, recipe.Observers(f.Float), c.Observer, load, []int{c.Images}, func(seen *quantize.Calibration) error {
 		n, err = quantize.Build(f.Float, seen, recipe)
 		return err
 	})

@@ -155,7 +155,7 @@ func (r *runner) curve(observer string, draw int, sizes []int, float float64, as
 		}
 		return load(first, n)
 	}
-	return quantize.Calibrate(r.eval, r.engine, observer, observing, sizes, func(c *quantize.Calibration) error {
+	return quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), observer, observing, sizes, func(c *quantize.Calibration) error {
 		calibrated := time.Since(began).Seconds()
 		r.estimate.add(observeWork, c.Images-observed, calibrated)
 		r.control.answered += c.Images - observed

@@ -46,7 +46,7 @@ func (r *runner) calibrate() (*quantize.Calibration, error) {
 		}
 		return load(first, n)
 	}
-	err = quantize.Calibrate(r.eval, r.engine, r.e.Quantize.Observer, observed, []int{size}, func(c *quantize.Calibration) error {
+	err = quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), r.e.Quantize.Observer, observed, []int{size}, func(c *quantize.Calibration) error {
 		found = c
 		return nil
 	})

@@ -48,7 +48,7 @@ func BenchmarkObservers(b *testing.B) {
 	for _, observer := range Observers() {
 		b.Run(observer, func(b *testing.B) {
 			for b.Loop() {
-				err := Calibrate(v, e, observer, imagesOf(x), []int{128}, func(*Calibration) error { return nil })
+				err := Calibrate(v, e, lab.Observers(n), observer, imagesOf(x), []int{128}, func(*Calibration) error { return nil })
 				if err != nil {
 					b.Fatal(err)
 				}

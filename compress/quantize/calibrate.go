@@ -11,7 +11,7 @@ import (
 // A Calibration is what calibrating found: every quantization point's range.
 type Calibration struct {
 	Calibrated
-	Ranges map[string]Range // by point, as model.Evaluator.Observe names them
+	Ranges map[string]Range // by point, see Recipe.Observers
 }
 
 // Images loads normalised calibration images: count of them from the first on,
@@ -22,16 +22,22 @@ type Images func(first, count int) ([]float32, error)
 // averages and, slightly, histograms depend on.
 const CalibrationBatch = 32
 
+// A Floats shows a network's activations in float32: a model.Evaluator.
+type Floats interface {
+	Observe(x []float32, see func(point string, rows model.Rows))
+}
+
 // Calibrate observes images with the named observer and calls done with the
 // ranges at each of sizes, ascending: one pass over the largest serves them
 // all, and each result is what calibrating on the first images alone would
-// give. Memory does not grow with the number of images. An error from load or
-// done ends the calibration.
-func Calibrate(v *model.Evaluator, e *model.Engine, observer string, load Images, sizes []int, done func(*Calibration) error) error {
+// give. watched says which observer sees each point, as Recipe.Observers does.
+// Memory does not grow with the number of images. An error from load or done
+// ends the calibration.
+func Calibrate(v Floats, e *model.Engine, watched map[string]string, observer string, load Images, sizes []int, done func(*Calibration) error) error {
 	if len(sizes) == 0 || sizes[0] < 1 || !slices.IsSorted(sizes) {
 		return fmt.Errorf("calibrating on %v images: sizes must ascend from 1", sizes)
 	}
-	c := &calibrator{v: v, engine: e, observer: observer, load: load, found: map[string]Observer{}}
+	c := &calibrator{v: v, engine: e, watched: watched, observer: observer, load: load, found: map[string]Observer{}}
 	if _, err := NewObserver(observer); err != nil {
 		return err
 	}
@@ -52,8 +58,12 @@ func Calibrate(v *model.Evaluator, e *model.Engine, observer string, load Images
 			}
 		}
 		result := &Calibration{Calibrated{observer, size, CalibrationBatch}, map[string]Range{}}
-		for point, o := range found {
-			result.Ranges[point] = o.Range()
+		ranges := map[string]Range{}
+		for name, o := range found {
+			ranges[name] = o.Range()
+		}
+		for point, name := range watched {
+			result.Ranges[point] = ranges[name]
 		}
 		if err := done(result); err != nil {
 			return err
@@ -64,12 +74,13 @@ func Calibrate(v *model.Evaluator, e *model.Engine, observer string, load Images
 
 // A calibrator is a calibration in progress.
 type calibrator struct {
-	v        *model.Evaluator
+	v        Floats
 	engine   *model.Engine
-	observer string
+	watched  map[string]string // the observer's name, by point
+	observer string            // its kind
 	load     Images
 	images   int                 // observed so far
-	found    map[string]Observer // by point
+	found    map[string]Observer // by name
 }
 
 // observe shows the next count images to observers.
@@ -79,7 +90,8 @@ func (c *calibrator) observe(observers map[string]Observer, count int) error {
 		return fmt.Errorf("loading calibration images %d to %d: %w", c.images, c.images+count-1, err)
 	}
 	c.v.Observe(x, func(point string, values iter.Seq[[]float32]) {
-		if err != nil {
+		name, ok := c.watched[point]
+		if err != nil || !ok {
 			return
 		}
 		batch, bad := extent(c.engine.Kernels, values)
@@ -87,10 +99,10 @@ func (c *calibrator) observe(observers map[string]Observer, count int) error {
 			err = fmt.Errorf("calibrating: activation %s, images %d to %d: %w; look at the weights before it", point, c.images, c.images+count-1, bad)
 			return
 		}
-		o := observers[point]
+		o := observers[name]
 		if o == nil {
 			o, _ = NewObserver(c.observer) // its name is checked
-			observers[point] = o
+			observers[name] = o
 		}
 		o.Observe(values, batch)
 	})

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"espalier/model"
 	"espalier/model/kernel"
@@ -16,6 +18,7 @@ import (
 // Metadata keys of a quantized network's file.
 const (
 	metaRecipe   = "quantization" // the recipe as JSON
+	metaGraph    = "graph"        // as model.Graph.Describe writes it
 	metaObserver = "calibration_observer"
 	metaImages   = "calibration_images"
 	metaBatch    = "calibration_batch"
@@ -28,19 +31,24 @@ func IsQuantized(metadata map[string]string) bool {
 	return ok
 }
 
-// Save writes a quantized network as one safetensors file. Every layer has
-// weight (I8), weight_scale and bias (F32), output_scale (F32) and
-// output_zero_point (I32); input, blocks and pool have the last two. Recipe,
-// calibration, architecture and normalisation stand in the metadata, beside
-// what the caller adds.
+// Save writes a quantized network as one safetensors file. Every convolution and
+// linear layer has weight (I8), weight_scale and bias (F32), a batch norm has
+// factor and bias (F32), and every node whose output has a scale of its own has
+// output_scale (F32) and output_zero_point (I32). Recipe, calibration, graph and
+// normalisation stand in the metadata, beside what the caller adds.
 func Save(path string, n *Network, metadata map[string]string) error {
 	recipe, err := json.Marshal(n.Recipe)
 	if err != nil {
 		return fmt.Errorf("writing weights to %s: recipe %s: %w", path, n.Recipe.Name, err)
 	}
-	all := weights.Metadata(&model.Graph{Name: n.Arch.String(), Mean: n.Mean[:], Std: n.Std[:]}, metadata)
+	graph, err := n.Graph().Describe()
+	if err != nil {
+		return fmt.Errorf("writing weights to %s: %w", path, err)
+	}
+	all := weights.Metadata(&model.Graph{Name: n.Name, Mean: n.Mean, Std: n.Std}, metadata)
 	maps.Copy(all, map[string]string{
 		metaRecipe:   string(recipe),
+		metaGraph:    graph,
 		metaObserver: n.Calibration.Observer,
 		metaImages:   strconv.Itoa(n.Calibration.Images),
 		metaBatch:    strconv.Itoa(n.Calibration.Batch),
@@ -48,60 +56,37 @@ func Save(path string, n *Network, metadata map[string]string) error {
 	return weights.Write(path, n.tensors(), all)
 }
 
+// stored reports whether files hold the scale and zero point of the node's
+// output. Those of a pool that keeps its input's have always been there.
+func (n *Node) stored() bool { return !n.Keeps || n.Op == (model.GlobalAvgPool{}) }
+
 // tensors returns the network's state for a file.
 func (n *Network) tensors() []weights.Tensor {
 	var all []weights.Tensor
-	n.eachActivation(func(name string, a *kernel.Affine, _ bool) error {
-		zero := binary.LittleEndian.AppendUint32(nil, uint32(a.Zero))
-		all = append(all, weights.Float32(name+".output_scale", []int{1}, []float32{a.Scale}),
-			weights.Tensor{Name: name + ".output_zero_point", DType: weights.I32, Shape: []int{1}, Data: zero})
-		return nil
-	})
-	for _, l := range n.Layers() {
-		codes := make([]byte, len(l.Weight))
-		for i, w := range l.Weight {
-			codes[i] = byte(w)
+	for _, m := range n.Nodes {
+		if m.stored() {
+			zero := binary.LittleEndian.AppendUint32(nil, uint32(m.Output.Zero))
+			all = append(all, weights.Float32(m.Name+".output_scale", []int{1}, []float32{m.Output.Scale}),
+				weights.Tensor{Name: m.Name + ".output_zero_point", DType: weights.I32, Shape: []int{1}, Data: zero})
 		}
-		all = append(all,
-			weights.Tensor{Name: l.Name + ".weight", DType: weights.I8, Shape: l.shape(), Data: codes},
-			weights.Float32(l.Name+".weight_scale", []int{l.Out}, l.Scale),
-			weights.Float32(l.Name+".bias", []int{l.Out}, l.Bias))
+	}
+	for _, m := range n.Nodes {
+		out := []int{m.Shape.C}
+		switch {
+		case m.IsLayer():
+			codes := make([]byte, len(m.Weight))
+			for i, w := range m.Weight {
+				codes[i] = byte(w)
+			}
+			all = append(all,
+				weights.Tensor{Name: m.Name + ".weight", DType: weights.I8, Shape: m.WeightShape(), Data: codes},
+				weights.Float32(m.Name+".weight_scale", out, m.Scale),
+				weights.Float32(m.Name+".bias", out, m.Bias))
+		case m.Scale != nil:
+			all = append(all, weights.Float32(m.Name+".factor", out, m.Scale), weights.Float32(m.Name+".bias", out, m.Bias))
+		}
 	}
 	return all
-}
-
-func (l *Layer) shape() []int {
-	if l.Kind == model.LinearKind {
-		return []int{l.Out, l.In}
-	}
-	return []int{l.Out, l.In, l.Kernel, l.Kernel}
-}
-
-// eachActivation calls do for every activation's quantization with its name
-// and whether it comes out of a ReLU, in forward order, up to the first error.
-func (n *Network) eachActivation(do func(name string, a *kernel.Affine, rectified bool) error) error {
-	err := do("input", &n.Input, false)
-	layer := func(l *Layer) {
-		if err == nil {
-			err = do(l.Name, &l.Output, l.ReLU)
-		}
-	}
-	layer(n.Stem)
-	for _, b := range n.Blocks {
-		layer(b.Conv1)
-		layer(b.Conv2)
-		if b.Downsample != nil {
-			layer(b.Downsample)
-		}
-		if err == nil {
-			err = do(b.Name(), &b.Sum, true)
-		}
-	}
-	if err == nil {
-		err = do("pool", &n.Pool, true)
-	}
-	layer(n.Classifier)
-	return err
 }
 
 // Load reads a quantized network from a file and returns the file's metadata
@@ -120,42 +105,59 @@ func Load(path string) (*Network, map[string]string, error) {
 
 // FromTensors builds a quantized network from a file's tensors and metadata.
 // Everything that could make it compute something else than it says is
-// checked: shapes, types, scales and zero points.
+// checked: shapes, types, scales and zero points. A file that does not describe
+// its graph holds a CIFAR ResNet, as all did at first.
 func FromTensors(tensors []weights.Tensor, metadata map[string]string) (*Network, error) {
-	f := tensorFile{}
-	var floats []weights.Tensor
-	for _, t := range tensors {
-		f[t.Name] = t
-		if t.DType == weights.I8 || isBias(t.Name) {
-			floats = append(floats, asFloat(t))
-		}
-	}
-	// The float network with the same shapes: package weights knows which
-	// architecture they are, and what is missing or too much.
-	g, err := weights.Network(floats, metadata)
-	if err != nil {
-		return nil, err
-	}
-	shapes, err := model.NetworkOf(g)
-	if err != nil {
-		return nil, err
-	}
-	n := &Network{Arch: shapes.Arch, Mean: shapes.Mean, Std: shapes.Std}
+	n := &Network{}
 	if err := n.readMetadata(metadata); err != nil {
 		return nil, err
 	}
-	n.skeleton(shapes)
-	for _, l := range n.Layers() {
-		if err := f.layer(l); err != nil {
+	f := tensorFile{}
+	for _, t := range tensors {
+		f[t.Name] = t
+	}
+	g, err := graphOf(tensors, metadata)
+	if err != nil {
+		return nil, err
+	}
+	n.Name, n.Mean, n.Std, n.Nodes = g.Name, g.Mean, g.Std, steps(g, n.Recipe)
+	for _, m := range n.Nodes {
+		if err := f.node(m, n.Recipe); err != nil {
 			return nil, err
 		}
 	}
-	return n, n.eachActivation(f.activation)
+	if len(f) > 0 {
+		name := slices.Min(slices.Collect(maps.Keys(f)))
+		return nil, fmt.Errorf("tensor %s of shape %v belongs to no node of the network", name, f[name].Shape)
+	}
+	return n, nil
 }
 
-func isBias(name string) bool {
-	const suffix = ".bias"
-	return len(name) > len(suffix) && name[len(name)-len(suffix):] == suffix
+// graphOf returns the graph that a file describes, or the ResNet that its
+// tensors are.
+func graphOf(tensors []weights.Tensor, metadata map[string]string) (*model.Graph, error) {
+	text, ok := metadata[metaGraph]
+	if !ok {
+		var floats []weights.Tensor
+		for _, t := range tensors {
+			if t.DType == weights.I8 || strings.HasSuffix(t.Name, ".bias") {
+				floats = append(floats, asFloat(t))
+			}
+		}
+		return weights.Network(floats, metadata)
+	}
+	g, err := model.ParseGraph(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range g.Nodes {
+		_, dropout := n.Op.(model.Dropout)
+		if dropout || !g.Fused() {
+			return nil, fmt.Errorf("the network's description has %s, which a quantized network does not have: the file is damaged", model.OpName(n.Op))
+		}
+	}
+	g.Mean, g.Std, err = weights.Normalisation(metadata, g.Input().Shape.C)
+	return g, err
 }
 
 // asFloat returns a tensor of the same shape that package weights takes for a
@@ -189,54 +191,83 @@ func (n *Network) readMetadata(metadata map[string]string) error {
 	return nil
 }
 
-// skeleton makes the layers that n has, without weights and scales.
-func (n *Network) skeleton(shapes *model.Network) {
-	n.Stem, n.Classifier = emptyLayer(shapes.Stem, true), emptyLayer(shapes.Classifier, false)
-	for _, from := range shapes.Blocks {
-		b := &Block{Conv1: emptyLayer(from.Conv1, true), Conv2: emptyLayer(from.Conv2, false)}
-		if from.Downsample != nil {
-			b.Downsample = emptyLayer(from.Downsample, false)
-		}
-		n.Blocks = append(n.Blocks, b)
-	}
-}
-
 // A tensorFile is a file's tensors by name.
 type tensorFile map[string]weights.Tensor
 
-// layer fills in l's weights, scales and biases.
-func (f tensorFile) layer(l *Layer) error {
-	codes := f[l.Name+".weight"]
-	if codes.DType != weights.I8 {
-		return fmt.Errorf("tensor %s has type %s: want %s", codes.Name, codes.DType, weights.I8)
-	}
-	l.Weight = make([]int8, len(codes.Data))
-	for i, b := range codes.Data {
-		l.Weight[i] = int8(b)
-	}
+// node fills in what a file holds of n, and takes it out of f.
+func (f tensorFile) node(n *Node, r Recipe) error {
 	var err error
-	if l.Scale, err = f.scales(l.Name+".weight_scale", l.Out); err != nil {
-		return err
+	_, norm := n.Op.(model.BatchNorm)
+	switch {
+	case n.IsLayer():
+		err = f.layer(n)
+	case norm:
+		if n.Scale, err = f.floats(n.Name+".factor", n.Shape.C); err == nil {
+			n.Bias, err = f.floats(n.Name+".bias", n.Shape.C)
+		}
 	}
-	l.Bias, err = f.floats(l.Name+".bias", l.Out)
-	return err
-}
-
-// activation fills in one activation's quantization.
-func (f tensorFile) activation(name string, a *kernel.Affine, rectified bool) error {
-	scale, err := f.scales(name+".output_scale", 1)
 	if err != nil {
 		return err
 	}
-	zero, ok := f[name+".output_zero_point"]
+	_, there := f[n.Name+".output_scale"]
+	switch {
+	case n.Float && !there: // ONNX files leave out what nobody uses
+		n.Output = kernel.Affine{Scale: 1}
+	case n.Keeps && !there && !n.stored():
+		n.Output = n.Inputs[0].Output
+	default:
+		if err := f.activation(n, r); err != nil {
+			return err
+		}
+	}
+	if in := n.Inputs; n.Keeps && n.Output != in[0].Output {
+		return fmt.Errorf("node %s has scale %g and zero point %d: want those of its input %s; the file is damaged", n.Name, n.Output.Scale, n.Output.Zero, in[0].Name)
+	}
+	return nil
+}
+
+// layer fills in a layer's weights, scales and biases.
+func (f tensorFile) layer(n *Node) error {
+	name, shape := n.Name+".weight", n.WeightShape()
+	codes, ok := f[name]
+	delete(f, name)
+	if !ok || codes.DType != weights.I8 || !slices.Equal(codes.Shape, shape) {
+		return fmt.Errorf("tensor %s of shape %v and type %s is missing", name, shape, weights.I8)
+	}
+	n.Weight = make([]int8, len(codes.Data))
+	for i, b := range codes.Data {
+		n.Weight[i] = int8(b)
+	}
+	if fan := n.Fan(); fan > MaxFan {
+		return fmt.Errorf("tensor %s: each output sums over %d weights, and integers hold sums over %d", name, fan, MaxFan)
+	}
+	var err error
+	if n.Scale, err = f.scales(n.Name+".weight_scale", n.Shape.C); err != nil {
+		return err
+	}
+	n.Bias, err = f.floats(n.Name+".bias", n.Shape.C)
+	return err
+}
+
+// activation fills in the quantization of a node's output. Behind a ReLU the
+// zero point is 0, unless the scale is shared with other values.
+func (f tensorFile) activation(n *Node, r Recipe) error {
+	scale, err := f.scales(n.Name+".output_scale", 1)
+	if err != nil {
+		return err
+	}
+	name := n.Name + ".output_zero_point"
+	zero, ok := f[name]
+	delete(f, name)
 	if !ok || zero.DType != weights.I32 || len(zero.Data) != 4 {
-		return fmt.Errorf("tensor %s.output_zero_point: want one number of type %s", name, weights.I32)
+		return fmt.Errorf("tensor %s: want one number of type %s", name, weights.I32)
 	}
+	_, relu := n.Act.(model.ReLU)
 	z := int32(binary.LittleEndian.Uint32(zero.Data))
-	if z < 0 || z > 255 || (rectified && z != 0) {
-		return fmt.Errorf("tensor %s is %d: want 0 to 255, and 0 behind a ReLU", zero.Name, z)
+	if z < 0 || z > 255 || (relu && z != 0 && !r.Shared) {
+		return fmt.Errorf("tensor %s is %d: want 0 to 255, and 0 behind a ReLU", name, z)
 	}
-	*a = kernel.Affine{Scale: scale[0], Zero: uint8(z)}
+	n.Output = kernel.Affine{Scale: scale[0], Zero: uint8(z)}
 	return nil
 }
 
@@ -246,6 +277,7 @@ func (f tensorFile) floats(name string, n int) ([]float32, error) {
 	if !ok {
 		return nil, fmt.Errorf("tensor %s is missing", name)
 	}
+	delete(f, name)
 	values, err := t.Float32s()
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func FuzzFromTensors(f *testing.F) {
 			t.Errorf("recipe %+v: %v", n.Recipe, err)
 		}
 		for _, l := range n.Layers() {
-			if len(l.Weight) != l.Out*l.In*l.Kernel*l.Kernel || len(l.Scale) != l.Out || len(l.Bias) != l.Out {
+			if out := l.Shape.C; len(l.Scale) != out || len(l.Bias) != out || l.Fan()*out != len(l.Weight) {
 				t.Errorf("layer %s has %d weights, %d scales and %d biases", l.Name, len(l.Weight), len(l.Scale), len(l.Bias))
 			}
 			for k, s := range l.Scale {

@@ -19,13 +19,21 @@ import (
 // folder of reference data is missing.
 func golden(t testing.TB, name string) goldenFile {
 	t.Helper()
-	root := os.Getenv("ESPALIER_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
+	return readGolden(t, filepath.Join(sharedFolder(), "golden", name+".safetensors"))
+}
+
+// sharedFolder is where reference data is looked for.
+func sharedFolder() string {
+	if root := os.Getenv("ESPALIER_SHARED"); root != "" {
+		return root
 	}
-	path := filepath.Join(root, "golden", name+".safetensors")
+	return filepath.Join("..", "..", "..", "shared")
+}
+
+func readGolden(t testing.TB, path string) goldenFile {
+	t.Helper()
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no reference data: %v; set ESPALIER_SHARED to the folder that holds golden/", err)
+		t.Skipf("no reference data: %v; set ESPALIER_SHARED to the folder that holds golden/ and zoo/", err)
 	}
 	tensors, metadata, err := weights.Read(path)
 	if err != nil {
@@ -229,7 +237,7 @@ func TestLogitsMatchPyTorch(t *testing.T) {
 		adoptScales(c.golden, q)
 		logits, want := make([]float32, 2000), c.golden.floats("logits")
 		NewEvaluator(q, testEngine(t, "")).Logits(logits, x)
-		step := q.Classifier.Output.Scale
+		step := q.Output().Output.Scale
 		var within, worst, same int
 		for i := range want {
 			d := int(math.Abs(math.Round(float64((logits[i] - want[i]) / step))))
@@ -277,7 +285,7 @@ func (c goldenCase) build(t *testing.T, set string) *Network {
 		t.Fatal(err)
 	}
 	var q *Network
-	err = Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, c.observer, imagesOf(x), []int{128}, func(found *Calibration) error {
+	err = Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, recipe.Observers(n), c.observer, imagesOf(x), []int{128}, func(found *Calibration) error {
 		q, err = Build(n, found, recipe)
 		return err
 	})
@@ -289,15 +297,18 @@ func (c goldenCase) build(t *testing.T, set string) *Network {
 
 // eachScale calls do for every activation with PyTorch's scale and zero point.
 func eachScale(f goldenFile, q *Network, do func(point string, a *kernel.Affine, scale float32, zero int)) {
-	graph := func(point string, a *kernel.Affine, name string) {
-		do(point, a, f.float("graph."+name+"_scale_0"), int(f.float("graph."+name+"_zero_point_0")))
-	}
-	graph("input", &q.Input, "conv1_input")
-	for _, l := range q.Layers() {
-		do(l.Name, &l.Output, f.float(l.Name+".output_scale"), f.int(l.Name+".output_zero_point"))
-	}
-	for _, b := range q.Blocks {
-		graph(b.Name(), &b.Sum, strings.ReplaceAll(b.Name(), ".", "_")+"_relu")
+	for _, n := range q.Nodes {
+		name := strings.ReplaceAll(n.Name, ".", "_") + "_relu"
+		switch n.Op.(type) {
+		case model.Conv, model.Linear:
+			do(n.Name, &n.Output, f.float(n.Name+".output_scale"), f.int(n.Name+".output_zero_point"))
+			continue
+		case model.Input:
+			name = "conv1_input"
+		case model.GlobalAvgPool:
+			continue // keeps its input's
+		}
+		do(n.Name, &n.Output, f.float("graph."+name+"_scale_0"), int(f.float("graph."+name+"_zero_point_0")))
 	}
 }
 
@@ -316,7 +327,8 @@ func adoptScales(f goldenFile, q *Network) {
 	eachScale(f, q, func(_ string, a *kernel.Affine, scale float32, zero int) {
 		*a = kernel.Affine{Scale: scale, Zero: uint8(zero)}
 	})
-	q.Pool = q.Blocks[len(q.Blocks)-1].Sum
+	pool := q.Node("pool")
+	pool.Output = pool.Inputs[0].Output
 }
 
 func largest(x []float32) int {

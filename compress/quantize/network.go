@@ -1,54 +1,49 @@
 package quantize
 
 import (
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"espalier/model"
 	"espalier/model/kernel"
 )
 
-// A Network is a ResNet in integers. It is plain data; an Evaluator runs it.
+// A Network is a graph in integers: every value has a scale and a zero point,
+// every weight is a code. It is plain data; an Evaluator computes it, and package
+// reference says what that computes.
 type Network struct {
-	Arch      model.Arch
-	Mean, Std [3]float32 // as in model.Network
+	Name      string
+	Mean, Std []float32 // as in model.Graph
 	Recipe    Recipe
 	// Calibration says what the activations' ranges were observed on.
 	Calibration Calibrated
-
-	Input      kernel.Affine
-	Stem       *Layer
-	Blocks     []*Block
-	Pool       kernel.Affine
-	Classifier *Layer
+	// Nodes come in an order in which every node comes after its inputs. The
+	// first is the input, the last gives the logits.
+	Nodes []*Node
 }
 
-// A Block is a residual block: the shortcut is Downsample's output, or the
-// block's input, every second pixel of it and with zero channels around where
-// the size changes.
-type Block struct {
-	Conv1, Conv2 *Layer
-	Downsample   *Layer // or nil
-	Sum          kernel.Affine
-}
+// A Node is one operator with what is computed in the same step: batch norm is
+// folded into the convolution before, and Act rounds nothing of its own.
+type Node struct {
+	Name   string // of the operator's node in the graph
+	Op     model.Op
+	Inputs []*Node
+	Shape  model.Shape // of the output
+	// Act is the activation that belongs to the node: nil, ReLU or Clip. ActName
+	// is its node's name in the graph.
+	Act     model.Op
+	ActName string
 
-// Name returns the block's name, as layer2.0.
-func (b *Block) Name() string { return strings.TrimSuffix(b.Conv1.Name, ".conv1") }
+	Weight []int8    // of Conv and Linear, laid out as in model.Node
+	Scale  []float32 // one for each output channel: of the weights, or batch norm's factors
+	Bias   []float32 // one for each output channel, in float32
 
-// A Layer is a convolution or the classifier, with batch norm folded in.
-type Layer struct {
-	Name            string
-	Kind            model.Kind
-	In, Out, Kernel int
-	Stride          int
-	Size            int       // height and width of the output
-	ReLU            bool      // whether one follows at once
-	Weight          []int8    // [Out][In][Kernel][Kernel] or [Out][In]
-	Scale           []float32 // [Out], of the weights
-	Bias            []float32 // [Out], in float32
-	Output          kernel.Affine
+	Output kernel.Affine // of the output's codes
+	// Keeps says that the output has its first input's scale and zero point, as
+	// of a max pool.
+	Keeps bool
+	// Float says that the output is float32 and has no codes: logits may be.
+	Float bool
 }
 
 // Calibrated describes a calibration.
@@ -58,77 +53,115 @@ type Calibrated struct {
 	Batch    int // images observed at a time
 }
 
-// Layers returns the layers in the order of model.Network.Layers.
-func (n *Network) Layers() []*Layer {
-	all := []*Layer{n.Stem}
-	for _, b := range n.Blocks {
-		all = append(all, b.Conv1, b.Conv2)
-		if b.Downsample != nil {
-			all = append(all, b.Downsample)
+// Input returns the first node.
+func (n *Network) Input() *Node { return n.Nodes[0] }
+
+// Output returns the last node.
+func (n *Network) Output() *Node { return n.Nodes[len(n.Nodes)-1] }
+
+// Classes returns the number of logits.
+func (n *Network) Classes() int { return n.Output().Shape.C }
+
+// Node returns the node of that name, or nil.
+func (n *Network) Node(name string) *Node {
+	i := slices.IndexFunc(n.Nodes, func(m *Node) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return n.Nodes[i]
+}
+
+// Layers returns the nodes with integer weights, convolutions and linear layers,
+// in the network's order.
+func (n *Network) Layers() []*Node {
+	var all []*Node
+	for _, m := range n.Nodes {
+		if m.IsLayer() {
+			all = append(all, m)
 		}
 	}
-	return append(all, n.Classifier)
+	return all
+}
+
+// IsLayer reports whether the node is a convolution or a linear layer.
+func (n *Node) IsLayer() bool {
+	switch n.Op.(type) {
+	case model.Conv, model.Linear:
+		return true
+	}
+	return false
+}
+
+// Point returns the name of the node's output among quantization points, as
+// model.Evaluator.Observe names them: the node's, or a clipping's.
+func (n *Node) Point() string {
+	if _, ok := n.Act.(model.Clip); ok {
+		return n.ActName
+	}
+	return n.Name
+}
+
+// Fan returns the number of weights that one output sums over.
+func (n *Node) Fan() int { return len(n.Weight) / n.Shape.C }
+
+// WeightShape returns the weight's shape in PyTorch's layout, as of model.Node.
+func (n *Node) WeightShape() []int {
+	switch op := n.Op.(type) {
+	case model.Conv:
+		return []int{op.Out, n.Inputs[0].Shape.C / op.Groups, op.Kernel, op.Kernel}
+	case model.Linear:
+		return []int{op.Out, n.Inputs[0].Shape.C}
+	}
+	return nil
+}
+
+// Codes returns the smallest and the largest code that the node gives: the
+// activation's limits, rounded.
+func (n *Node) Codes() (low, high uint8) {
+	switch act := n.Act.(type) {
+	case model.ReLU:
+		return n.Output.Zero, 255
+	case model.Clip:
+		return n.Output.Quantize(act.Min), n.Output.Quantize(act.Max)
+	}
+	return 0, 255
+}
+
+// MACs returns the multiply-adds of one image, as of model.Graph.
+func (n *Network) MACs() int64 {
+	var total int64
+	for _, l := range n.Layers() {
+		total += int64(len(l.Weight)) * int64(l.Shape.H) * int64(l.Shape.W)
+	}
+	return total
 }
 
 // Bytes returns the size of the weights, scales, zero points and biases.
 func (n *Network) Bytes() int64 {
 	const affine = 4 + 1
-	total := int64(2+len(n.Blocks)) * affine // input, pool and sums
-	for _, l := range n.Layers() {
-		total += int64(len(l.Weight)+4*len(l.Scale)+4*len(l.Bias)) + affine
+	var total int64
+	for _, m := range n.Nodes {
+		total += int64(len(m.Weight) + 4*len(m.Scale) + 4*len(m.Bias))
+		if m.stored() {
+			total += affine
+		}
 	}
 	return total
 }
 
 // FloatBytes returns the size that a network's weights and biases have in
 // float32 once batch norm is folded in.
-func FloatBytes(n *model.Graph) int64 {
+func FloatBytes(g *model.Graph) int64 {
 	var total int64
-	for _, l := range n.Layers() {
-		total += 4 * int64(len(l.Weight)+l.Out())
+	for _, n := range g.ForInference().Nodes {
+		switch n.Op.(type) {
+		case model.Conv, model.Linear:
+			total += 4 * int64(len(n.Weight)+n.Out()) // folding gives each output a bias
+		case model.BatchNorm:
+			total += 4 * 2 * int64(n.Out())
+		}
 	}
 	return total
-}
-
-// Build quantizes a network: batch norm is folded into the convolutions unless
-// it already is, weights are quantized, and activations get the scales that
-// the recipe makes of the calibrated ranges.
-func Build(g *model.Graph, c *Calibration, r Recipe) (*Network, error) {
-	n, err := model.NetworkOf(g)
-	if err != nil {
-		return nil, err
-	}
-	if !n.Fused() {
-		n = n.Fuse()
-	}
-	b := builder{ranges: c.Ranges, recipe: r}
-	q := &Network{
-		Arch: n.Arch, Mean: n.Mean, Std: n.Std, Recipe: r, Calibration: c.Calibrated,
-		Input: b.activation("input"),
-		Stem:  b.layer(n.Stem, true),
-	}
-	last := q.Stem.Output
-	for _, from := range n.Blocks {
-		to := &Block{Conv1: b.layer(from.Conv1, true), Conv2: b.layer(from.Conv2, false)}
-		if from.Downsample != nil {
-			to.Downsample = b.layer(from.Downsample, false)
-		}
-		to.Sum = b.rectified(to.Name())
-		last = to.Sum
-		q.Blocks = append(q.Blocks, to)
-	}
-	q.Pool = last
-	if r.OwnPool {
-		q.Pool = b.rectified("pool")
-	}
-	q.Classifier = b.layer(n.Classifier, false)
-	if b.err != nil {
-		return nil, b.err
-	}
-	if r.IntegerBias {
-		q.RoundBiases()
-	}
-	return q, nil
 }
 
 // RoundBiases takes every bias to a multiple of input scale · weight scale, for
@@ -137,96 +170,110 @@ func Build(g *model.Graph, c *Calibration, r Recipe) (*Network, error) {
 // channel are zero, or so small that the bias would need more than 30 bits, the
 // bias stays as it is.
 func (n *Network) RoundBiases() {
-	n.Stem.roundBias(n.Input)
-	in := n.Stem.Output
-	for _, b := range n.Blocks {
-		b.Conv1.roundBias(in)
-		b.Conv2.roundBias(b.Conv1.Output)
-		if b.Downsample != nil {
-			b.Downsample.roundBias(in)
-		}
-		in = b.Sum
+	for _, l := range n.Layers() {
+		l.roundBias(l.Inputs[0].Output)
 	}
-	n.Classifier.roundBias(n.Pool)
 }
 
-func (l *Layer) roundBias(in kernel.Affine) {
-	fan := len(l.Weight) / l.Out
-	for k, bias := range l.Bias {
-		unit := float64(in.Scale) * float64(l.Scale[k])
+func (n *Node) roundBias(in kernel.Affine) {
+	fan := n.Fan()
+	for k, bias := range n.Bias {
+		unit := float64(in.Scale) * float64(n.Scale[k])
 		multiple := math.RoundToEven(float64(bias) / unit)
-		zeros := !slices.ContainsFunc(l.Weight[k*fan:(k+1)*fan], func(code int8) bool { return code != 0 })
+		zeros := !slices.ContainsFunc(n.Weight[k*fan:(k+1)*fan], func(code int8) bool { return code != 0 })
 		if math.Abs(multiple) <= 1<<30 && !zeros {
-			l.Bias[k] = float32(multiple * unit)
+			n.Bias[k] = float32(multiple * unit)
 		}
 	}
 }
 
-// A builder makes parts of a Network and remembers the first error.
-type builder struct {
-	ranges map[string]Range
-	recipe Recipe
-	err    error
-}
-
-func (b *builder) activation(point string) kernel.Affine {
-	x, ok := b.ranges[point]
-	if !ok && b.err == nil {
-		b.err = fmt.Errorf("quantizing: calibration gave no range for %s; calibrate this network again", point)
-	}
-	if !finite(x.Min) || !finite(x.Max) {
-		b.fail(point, "its range, %g to %g, is not finite", x.Min, x.Max)
-	}
-	return b.recipe.Activation(x)
-}
-
-// rectified is activation for values that come out of a ReLU, so that their
-// zero point is 0.
-func (b *builder) rectified(point string) kernel.Affine {
-	a := b.activation(point)
-	if a.Zero != 0 {
-		b.fail(point, "its range goes below 0, behind a ReLU")
-	}
-	return a
-}
-
-func (b *builder) layer(l *model.Layer, relu bool) *Layer {
-	q := emptyLayer(l, relu)
-	q.Bias = make([]float32, l.Out)
-	copy(q.Bias, l.Bias)
-	for i, w := range l.Weight {
-		if !finite(w) {
-			b.fail(l.Name, "weight %d is %g", i, w)
-			break
+// Quantization returns the scale and zero point of the value of a node of Graph;
+// not ok where the value stays real.
+func (n *Network) Quantization(node string) (a kernel.Affine, ok bool) {
+	for _, m := range n.Nodes {
+		switch {
+		case m.Act != nil && m.ActName == node, m.Act == nil && m.Name == node:
+			return m.Output, !m.Float
 		}
 	}
-	for i, v := range q.Bias {
-		if !finite(v) {
-			b.fail(l.Name, "bias %d is %g", i, v)
-			break
+	return kernel.Affine{}, false
+}
+
+// Parameters returns a node's codes, scales and biases.
+func (n *Network) Parameters(node string) (codes []int8, scale, bias []float32) {
+	m := n.Node(node)
+	return m.Weight, m.Scale, m.Bias
+}
+
+// Graph returns the graph that the network computes, without weights.
+func (n *Network) Graph() *model.Graph {
+	g := &model.Graph{Name: n.Name, Mean: n.Mean, Std: n.Std}
+	of := map[*Node]*model.Node{}
+	add := func(name string, op model.Op, shape model.Shape, inputs []*model.Node) *model.Node {
+		m := &model.Node{Name: name, Op: op, Inputs: inputs, Shape: shape}
+		g.Nodes = append(g.Nodes, m)
+		return m
+	}
+	for _, m := range n.Nodes {
+		var inputs []*model.Node
+		for _, in := range m.Inputs {
+			inputs = append(inputs, of[in])
+		}
+		of[m] = add(m.Name, m.Op, m.Shape, inputs)
+		if m.Act != nil {
+			of[m] = add(m.ActName, m.Act, m.Shape, []*model.Node{of[m]})
 		}
 	}
-	q.Weight, q.Scale = b.recipe.Weights(l.Weight, l.Out)
-	if relu {
-		q.Output = b.rectified(l.Name)
-	} else {
-		q.Output = b.activation(l.Name)
-	}
-	return q
+	return g
 }
 
-// emptyLayer returns a layer of l's shape.
-func emptyLayer(l *model.Layer, relu bool) *Layer {
-	return &Layer{
-		Name: l.Name, Kind: l.Kind, In: l.In, Out: l.Out, Kernel: l.Kernel, Stride: l.Stride, Size: l.Size, ReLU: relu,
+// steps returns the nodes of a graph in integers, without codes and scales: what
+// a recipe computes in one step, and which values keep their input's scale. The
+// graph is as ForInference leaves it.
+func steps(g *model.Graph, r Recipe) []*Node {
+	of := map[*model.Node]*Node{}
+	var all []*Node
+	add := func(from *model.Node, last *model.Node) {
+		n := &Node{Name: from.Name, Op: from.Op, Shape: from.Shape}
+		for _, in := range from.Inputs {
+			n.Inputs = append(n.Inputs, of[in])
+		}
+		if last != from {
+			n.Act, n.ActName = last.Op, last.Name
+		}
+		n.Keeps = r.keeps(n)
+		of[last] = n
+		all = append(all, n)
 	}
+	for _, u := range g.Units() {
+		switch {
+		case u.Act == nil || r.fuses(u.Act.Op):
+			add(u.Node, u.Output())
+		default:
+			add(u.Node, u.Node)
+			add(u.Act, u.Act)
+		}
+	}
+	last := all[len(all)-1]
+	if _, ok := last.Op.(model.Flatten); ok {
+		last.Keeps = true // nothing computes with what is flattened last
+	}
+	if r.FloatLogits {
+		last.floatLogits()
+	}
+	return all
 }
 
-func (b *builder) fail(where, format string, args ...any) {
-	if b.err == nil {
-		b.err = fmt.Errorf("quantizing %s: %s; train from a checkpoint without such values", where, fmt.Sprintf(format, args...))
+// floatLogits leaves the last node's output in float32, where it is a sum or a
+// mean that would be rounded to codes.
+func (n *Node) floatLogits() {
+	switch n.Op.(type) {
+	case model.Flatten:
+		if n.Inputs[0].Shape == n.Shape { // it moves nothing
+			n.Inputs[0].floatLogits()
+			n.Float = n.Inputs[0].Float
+		}
+	case model.Conv, model.Linear, model.BatchNorm, model.Add, model.Mul, model.AvgPool, model.GlobalAvgPool:
+		n.Float = n.Act == nil
 	}
 }
-
-// finite reports whether v is neither NaN nor infinite.
-func finite(v float32) bool { return v-v == 0 }

@@ -2,7 +2,9 @@ package quantize
 
 import (
 	"fmt"
+	"slices"
 
+	"espalier/model"
 	"espalier/model/kernel"
 )
 
@@ -15,73 +17,70 @@ type Activation struct {
 	Values []float32 // [n][C][H][W], what the codes stand for
 }
 
-// Observe computes x [n][3][32][32] and shows the values at every quantization
-// point, in the order of model.Evaluator.Observe. What see gets is its own.
+// Observe computes x [n][c][h][w] and shows the values at every quantization
+// point, in the network's order. What see gets is its own.
 func (v *Evaluator) Observe(x []float32, see func(Activation)) {
-	n := len(x) / pixels
-	if n == 0 || len(x) != n*pixels {
+	n := len(x) / v.pixels
+	if n == 0 || len(x) != n*v.pixels {
 		panic(fmt.Sprintf("quantize: observing %d values", len(x)))
 	}
-	images := make([][]Activation, n)
-	v.engine.Each(n, func(worker, i int) {
-		images[i] = v.observe(v.workers[worker], x[i*pixels:(i+1)*pixels])
-	})
-	for p, a := range images[0] {
-		for _, image := range images[1:] {
-			a.Codes = append(a.Codes, image[p].Codes...)
-			a.Values = append(a.Values, image[p].Values...)
+	nodes := v.net.points()
+	all := make([]Activation, len(nodes))
+	for p, m := range nodes {
+		all[p] = Activation{Point: m.Point(), C: m.Shape.C, H: m.Shape.H, W: m.Shape.W, Affine: m.Output}
+		all[p].Values = make([]float32, n*m.Shape.Len())
+		if !m.Float {
+			all[p].Codes = make([]uint8, n*m.Shape.Len())
 		}
+	}
+	if v.observed == nil {
+		v.observed = compile(v.net, v.engine.Kernels, true)
+	}
+	plan := v.observed
+	spaces := make([]*space, v.engine.Threads())
+	v.engine.Each(n, func(worker, i int) {
+		if spaces[worker] == nil {
+			spaces[worker] = plan.space()
+			spaces[worker].logits = make([]float32, v.Classes())
+		}
+		s := spaces[worker]
+		s.image = x[i*v.pixels : (i+1)*v.pixels]
+		for _, step := range plan.steps {
+			step.run(v.engine.Kernels, s)
+		}
+		for p, m := range nodes {
+			all[p].fill(i*m.Shape.Len(), m, plan.values[m], s)
+		}
+	})
+	for _, a := range all {
 		see(a)
 	}
 }
 
-// observe computes one image and returns its activations.
-func (v *Evaluator) observe(s *space, image []float32) (all []Activation) {
-	net := v.net
-	input := Activation{Point: "input", C: 3, H: imageSize, W: imageSize, Affine: net.Input}
-	all = append(all, input)
-	s.see = func(a Activation) { all = append(all, a) }
-	logits := make([]float32, v.Classes())
-	v.compute(s, logits, image)
-	s.see = nil
-	for c := range 3 { // of an image [34][34][4] with a border
-		for y := range imageSize {
-			for x := range imageSize {
-				all[0].add(s.image[((y+1)*(imageSize+2)+x+1)*4+c])
-			}
-		}
-	}
-	pool := Activation{Point: "pool", C: len(s.pooled), H: 1, W: 1, Affine: net.Pool}
-	for _, q := range s.pooled {
-		pool.add(q)
-	}
-	fc := Activation{Point: net.Classifier.Name, C: len(logits), H: 1, W: 1, Affine: net.Classifier.Output, Values: logits}
-	if !net.Recipe.FloatLogits {
-		for _, y := range logits {
-			fc.Codes = append(fc.Codes, fc.Quantize(y))
-		}
-	}
-	return append(all, pool, fc)
-}
-
-// show shows one image's map x to who observes.
-func (s *space) show(point string, q kernel.Affine, m kernel.Map, x []uint8) {
-	if s.see == nil {
+// fill writes one image's values, from an offset on.
+func (a *Activation) fill(i int, n *Node, v *value, s *space) {
+	if n.Float {
+		copy(a.Values[i:], s.logits)
 		return
 	}
-	a := Activation{Point: point, C: m.C, H: m.H, W: m.W, Affine: q}
-	for c := range m.C {
-		for h := range m.H {
-			for w := range m.W {
-				a.add(x[m.At(c, h, w)])
+	codes := s.at(v)
+	for c := range n.Shape.C {
+		at, row, pixel := v.channel(c)
+		for y := range n.Shape.H {
+			for x := range n.Shape.W {
+				a.Codes[i] = codes[at+y*row+x*pixel]
+				a.Values[i] = a.Dequantize(a.Codes[i])
+				i++
 			}
 		}
 	}
-	s.see(a)
 }
 
-// add appends one code.
-func (a *Activation) add(code uint8) {
-	a.Codes = append(a.Codes, code)
-	a.Values = append(a.Values, a.Dequantize(code))
+// points returns the nodes whose outputs are quantization points: all but padding
+// shortcuts, which only move codes.
+func (n *Network) points() []*Node {
+	return slices.DeleteFunc(slices.Clone(n.Nodes), func(m *Node) bool {
+		_, ok := m.Op.(model.PadShortcut)
+		return ok
+	})
 }

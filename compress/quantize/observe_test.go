@@ -57,7 +57,7 @@ func TestObserve(t *testing.T) {
 			if !slices.Equal(found["fc"].Values, logits) {
 				t.Errorf("observed logits %g, computed %g", found["fc"].Values, logits)
 			}
-			if got, want := found["input"].Codes[2*pixels+1024+33], q.Input.Quantize(x[2*pixels+1024+33]); got != want {
+			if got, want := found["input"].Codes[2*pixels+1024+33], q.Input().Output.Quantize(x[2*pixels+1024+33]); got != want {
 				t.Errorf("a pixel of the third image has code %d, want %d", got, want)
 			}
 			again := make([]float32, 30)

@@ -26,9 +26,21 @@ type Recipe struct {
 	// w·(1/scale), as PyTorch does. A weight near the middle of two codes can
 	// differ.
 	Divide bool
-	// OwnPool gives the average pool a scale of its own; otherwise it keeps
-	// its input's.
-	OwnPool bool
+	// OwnPool gives average pools scales of their own; otherwise they keep their
+	// input's. WindowsKeep keeps it for all but global ones.
+	OwnPool     bool
+	WindowsKeep bool
+	// Shared gives what is concatenated, and the result, one observer and so one
+	// scale; otherwise each has its own, and a concatenation rescales.
+	Shared bool
+	// OwnFlatten gives flattened maps a scale of their own; otherwise they keep
+	// their input's.
+	OwnFlatten bool
+	// ClipApart makes clipping (ReLU6) a step of its own that keeps the scale of
+	// what it clips; otherwise it belongs to what is computed before.
+	ClipApart bool
+	// FixedSigmoid gives sigmoids the scale 1/256 and the zero point 0.
+	FixedSigmoid bool
 	// IntegerBias rounds biases to multiples of input scale · weight scale, as
 	// runtimes hold them in int32; otherwise they are float32.
 	IntegerBias bool
@@ -58,14 +70,15 @@ var lab = Recipe{
 // (torch.ao.quantization.get_default_qconfig) and of onnxruntime's
 // quantize_static with QDQ, int8 weights per channel and uint8 activations.
 func recipes() []Recipe {
-	torch := Recipe{Observer: Histogram, WeightSteps: 127.5, SmallestWeight: -128, EmptyScale: epsilon}
+	torch := Recipe{Observer: Histogram, WeightSteps: 127.5, SmallestWeight: -128, EmptyScale: epsilon,
+		Shared: true, OwnFlatten: true, ClipApart: true, FixedSigmoid: true}
 	fbgemm, x86, onednn, qnnpack := torch, torch, torch, torch
 	fbgemm.Name, fbgemm.ReducedRange = "fbgemm", true
 	x86.Name, x86.ReducedRange = "x86", true
 	onednn.Name = "onednn"
 	qnnpack.Name, qnnpack.PerTensor = "qnnpack", true
 	ort := Recipe{Name: "ort", Observer: MinMax, WeightSteps: 127, SmallestWeight: -127, Divide: true,
-		OwnPool: true, IntegerBias: true, EmptyScale: 1.1754944e-38, UnitEmpty: true}
+		OwnPool: true, WindowsKeep: true, IntegerBias: true, EmptyScale: 1.1754944e-38, UnitEmpty: true}
 	return []Recipe{lab, fbgemm, x86, onednn, qnnpack, ort}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"espalier/model"
 	"espalier/model/kernel"
 )
 
@@ -161,8 +162,8 @@ func TestHistogramTies(t *testing.T) {
 // TestRoundBiases: a bias goes to the nearest multiple of input scale · weight
 // scale, and stays as it is where integers could not hold it or need not.
 func TestRoundBiases(t *testing.T) {
-	l := &Layer{
-		Out:    3,
+	l := &Node{
+		Shape:  model.Shape{C: 3, H: 1, W: 1},
 		Weight: []int8{1, 0, 0, 0, 127, 127},
 		Scale:  []float32{0.5, 0.5, 1e-12},
 		Bias:   []float32{1.1, 1.1, 40},

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"espalier/model"
 	"espalier/model/kernel"
 )
 
@@ -45,27 +46,53 @@ type differences struct{ rectified, plain, sums, all int }
 
 // torchLogits computes one image's logits in PyTorch's order.
 func torchLogits(q *Network, image []float32, d *differences) []float32 {
-	x := grid{kernel.Map{C: 3, H: imageSize, W: imageSize}, make([]uint8, pixels), q.Input}
-	for i, v := range image {
-		x.codes[i] = q.Input.Quantize(v)
-	}
-	x = torchConv(q.Stem, x, d)
-	for _, b := range q.Blocks {
-		y, shortcut := torchConv(b.Conv2, torchConv(b.Conv1, x, d), d), x
-		if b.Downsample != nil {
-			shortcut = torchConv(b.Downsample, x, d)
+	of := map[*Node]grid{}
+	for _, n := range q.Nodes {
+		y := newGrid(n)
+		switch op := n.Op.(type) {
+		case model.Input:
+			for i, v := range image {
+				y.codes[i] = n.Output.Quantize(v)
+			}
+		case model.Conv:
+			torchConv(n, of[n.Inputs[0]], y, op.Kernel, op.Stride, d)
+		case model.Linear:
+			torchConv(n, of[n.Inputs[0]], y, 1, 1, d)
+		case model.Add:
+			torchAdd(of[n.Inputs[0]], of[n.Inputs[1]], y, d)
+		case model.GlobalAvgPool:
+			torchPool(of[n.Inputs[0]], y)
+		case model.AvgPool:
+			if y.H*y.W != 1 {
+				panic("only pools over everything")
+			}
+			torchPool(of[n.Inputs[0]], y)
+		case model.MaxPool:
+			x := of[n.Inputs[0]]
+			for i := range y.codes {
+				c, h, w := i/(y.H*y.W), i/y.W%y.H*op.Stride-op.Padding.Top, i%y.W*op.Stride-op.Padding.Left
+				for iy := max(0, h); iy < min(x.H, h+op.Kernel); iy++ {
+					for ix := max(0, w); ix < min(x.W, w+op.Kernel); ix++ {
+						y.codes[i] = max(y.codes[i], x.codes[(c*x.H+iy)*x.W+ix])
+					}
+				}
+			}
+		case model.Concat:
+			i := 0
+			for _, in := range n.Inputs {
+				i += copy(y.codes[i:], of[in].codes) // all of one scale
+			}
+		case model.Flatten:
+			for i, code := range of[n.Inputs[0]].codes {
+				v := of[n.Inputs[0]].Dequantize(code)
+				y.codes[i] = clamp(float32(math.RoundToEven(float64(v*(1/y.Scale)))) + float32(y.Zero))
+			}
+		default:
+			panic(model.OpName(op))
 		}
-		x = torchAdd(y, shortcut, b.Sum, d)
+		of[n] = y
 	}
-	pooled := grid{kernel.Map{C: x.C, H: 1, W: 1}, make([]uint8, x.C), q.Pool}
-	for c := range pooled.codes {
-		sum := 0
-		for _, code := range x.codes[c*x.H*x.W : (c+1)*x.H*x.W] {
-			sum += int(code)
-		}
-		pooled.codes[c] = uint8(math.RoundToEven(float64(sum) / float64(x.H*x.W)))
-	}
-	y := torchConv(q.Classifier, pooled, d)
+	y := of[q.Output()]
 	logits := make([]float32, len(y.codes))
 	for k, code := range y.codes {
 		logits[k] = y.Dequantize(code)
@@ -73,20 +100,33 @@ func torchLogits(q *Network, image []float32, d *differences) []float32 {
 	return logits
 }
 
-func torchConv(l *Layer, x grid, d *differences) grid {
-	y := grid{kernel.Map{C: l.Out, H: l.Size, W: l.Size}, make([]uint8, l.Out*l.Size*l.Size), l.Output}
-	scale, bias := l.requantization(x.Affine, l.Output.Scale)
-	size := max(l.Kernel, 1) // 0 of a linear layer
-	stride, padding := max(l.Stride, 1), size/2
+func newGrid(n *Node) grid {
+	return grid{kernel.Map{C: n.Shape.C, H: n.Shape.H, W: n.Shape.W}, make([]uint8, n.Shape.Len()), n.Output}
+}
+
+// torchPool takes the mean over all pixels, which keeps the scale.
+func torchPool(x, y grid) {
+	for c := range y.codes {
+		sum := 0
+		for _, code := range x.codes[c*x.H*x.W : (c+1)*x.H*x.W] {
+			sum += int(code) - int(x.Zero)
+		}
+		y.codes[c] = clamp(float32(math.RoundToEven(float64(sum)/float64(x.H*x.W))) + float32(y.Zero))
+	}
+}
+
+func torchConv(l *Node, x, y grid, size, stride int, d *differences) {
+	scale, bias := l.requantization(l.Shape.C)
+	padding, relu := size/2, l.Act != nil
 	sums, values := make([]int32, y.H*y.W), make([]int32, len(x.codes))
 	for i, code := range x.codes {
 		values[i] = int32(code) - int32(x.Zero)
 	}
-	for k := range l.Out {
+	for k := range y.C {
 		clear(sums)
-		for c := range l.In {
+		for c := range x.C {
 			for tap := range size * size {
-				w := int32(l.Weight[(k*l.In+c)*size*size+tap])
+				w := int32(l.Weight[(k*x.C+c)*size*size+tap])
 				if w == 0 {
 					continue
 				}
@@ -96,26 +136,25 @@ func torchConv(l *Layer, x grid, d *differences) grid {
 		unit, reciprocal := x.Scale*l.Scale[k], 1/l.Output.Scale
 		for i, sum := range sums {
 			v := float32(float32(sum)*unit) + l.Bias[k]
-			if l.ReLU {
+			if relu {
 				v = max(v, 0)
 			}
 			code := clamp(float32(v*reciprocal) + float32(y.Zero))
 			own := clamp(float32(math.RoundToEven(float64(float32(float32(sum)*scale[k])+bias[k]))) + float32(y.Zero))
 			y.codes[k*len(sums)+i] = code
 			d.all++
-			if l.ReLU {
+			if relu {
 				own = max(own, y.Zero)
 			}
 			switch {
 			case own == code:
-			case l.ReLU:
+			case relu:
 				d.rectified++
 			default:
 				d.plain++
 			}
 		}
 	}
-	return y
 }
 
 // addTap adds one weight's products: of values x of one channel, which are moved
@@ -147,8 +186,8 @@ func addTap(sums []int32, m kernel.Map, x []int32, w int32, dy, dx, stride int) 
 	}
 }
 
-func torchAdd(a, b grid, out kernel.Affine, d *differences) grid {
-	y := grid{a.Map, make([]uint8, len(a.codes)), out}
+func torchAdd(a, b, y grid, d *differences) {
+	out := y.Affine
 	value := func(g grid, code uint8) float32 {
 		return float32(math.FMA(float64(code), float64(g.Scale), float64(float32(-g.Scale*float32(g.Zero)))))
 	}
@@ -161,7 +200,6 @@ func torchAdd(a, b grid, out kernel.Affine, d *differences) grid {
 			d.sums++
 		}
 	}
-	return y
 }
 
 func clamp(v float32) uint8 {

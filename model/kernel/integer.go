@@ -12,8 +12,8 @@ import (
 //
 // The border of a uint8 map holds the map's zero point, which stands for the
 // real 0, so that padding needs no special case. After a ReLU the zero point
-// is 0. Sums are exact: u8 × s8 products added up in int32, where even
-// 64·9·255·128 leaves seven bits unused. What comes after the sum is float32,
+// is 0. Sums are exact: u8 × s8 products added up in int32, which holds those of
+// up to 32,768 weights and as much again for the zero point's part. What comes after the sum is float32,
 // one rounding per operation and never fused, so that every Set returns the
 // same bytes.
 
@@ -22,6 +22,7 @@ type integerFuncs struct {
 	packConv   func(c *IntegerConv, weight []int8) packed
 	packLinear func(c Conv, weight []int8) packed
 	conv       func(dst, src []uint8, c *IntegerConv)
+	direct     func(c Conv) bool
 	convAdd    func(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd)
 	add        func(dst, a, b []uint8, m Map, q *IntegerAdd)
 	quantize   func(dst []uint8, src []float32, h, w int, q Affine)
@@ -35,6 +36,7 @@ func integerGo() integerFuncs {
 		packConv:   func(c *IntegerConv, weight []int8) packed { return packByTap(c.Conv, weight) },
 		packLinear: packByTap,
 		conv:       convIntegerGo,
+		direct:     func(Conv) bool { return true },
 		convAdd:    convAddIntegerGo,
 		add:        addIntegerGo,
 		quantize:   quantizeImageGo,
@@ -127,12 +129,12 @@ func (s *Set) NewIntegerConv(c IntegerConv, weight []int8, inputZero uint8) *Int
 	c.Offset = make([]int32, c.Out.C)
 	c.fits = true
 	for k := range c.Offset {
-		var most int32 // of the sum's magnitude
+		var most int64 // of the sum's magnitude
 		for _, w := range weight[k*fan : (k+1)*fan] {
 			c.Offset[k] -= int32(w) * int32(inputZero)
-			most += 255 * max(int32(w), -int32(w))
+			most += 255 * max(int64(w), -int64(w))
 		}
-		most += max(c.Offset[k], -c.Offset[k])
+		most += max(int64(c.Offset[k]), -int64(c.Offset[k]))
 		c.fits = c.fits && inRange(float64(most)*float64(c.Scale[k]), float64(c.Bias[k]))
 	}
 	c.weight = s.integer.packConv(&c, weight)
@@ -149,6 +151,10 @@ func (c *IntegerConv) Bytes() int64 {
 }
 
 func (p packed) size() int64 { return int64(len(p.bytes)) + 2*int64(len(p.words)) }
+
+// DirectInteger reports whether ConvInteger is the way to compute c: of what is
+// smaller than its tiles, GeneralInteger is faster.
+func (s *Set) DirectInteger(c Conv) bool { return s.integer.direct(c) }
 
 // ConvInteger computes one image: dst laid out as c.Out, src as c.In or, for
 // the image itself, [H+2][W+2][4]. src's border holds the input's zero point;

@@ -118,6 +118,7 @@ func (k *integerKernels) funcs() integerFuncs {
 		packConv:   k.packConv,
 		packLinear: k.pack,
 		conv:       k.runConv,
+		direct:     func(c Conv) bool { return k.shape(c) != noOp },
 		convAdd:    k.runConvAdd,
 		add:        k.runAdd,
 		quantize:   k.runQuantize,
@@ -130,7 +131,15 @@ func (k *integerKernels) funcs() integerFuncs {
 // choose returns the assembly for a convolution, or noOp: its shape has none,
 // its map is smaller than one tile, or its real values may not fit int32.
 func (k *integerKernels) choose(c *IntegerConv) integerOp {
-	if c.Out.H < k.tileRows || c.Out.W < k.tileWidth || !c.fits {
+	if !c.fits {
+		return noOp
+	}
+	return k.shape(c.Conv)
+}
+
+// shape is choose for a convolution whose real values fit.
+func (k *integerKernels) shape(c Conv) integerOp {
+	if c.Out.H < k.tileRows || c.Out.W < k.tileWidth {
 		return noOp
 	}
 	type shape struct{ lanes, kernel, stride int }

@@ -65,12 +65,12 @@ func (p *integerPacked) pack(k, n int, scale, bias []float32, weight []int8, zer
 	copy(p.bias, bias)
 	fan := len(weight) / k
 	for c := range k {
-		var most int32
+		var most int64
 		for _, w := range weight[c*fan:][:fan] {
 			p.offset[c] -= int32(w) * int32(zero)
-			most += 255 * max(int32(w), -int32(w))
+			most += 255 * max(int64(w), -int64(w))
 		}
-		most += max(p.offset[c], -p.offset[c])
+		most += max(int64(p.offset[c]), -int64(p.offset[c]))
 		p.fits = p.fits && inRange(float64(most)*float64(scale[c]), float64(bias[c]))
 	}
 }

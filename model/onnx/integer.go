@@ -4,10 +4,23 @@ import (
 	"encoding/binary"
 	"math"
 
-	"espalier/compress/quantize"
 	"espalier/model"
 	"espalier/model/kernel"
 )
+
+// An IntegerNetwork is a network in integers, as this package sees it.
+type IntegerNetwork interface {
+	// Graph returns the graph that is computed, without weights.
+	Graph() *model.Graph
+	// Quantization returns the scale and zero point of a node's output. It is not
+	// ok where the output stays real: before an activation that is computed in the
+	// same step, and of logits in float32.
+	Quantization(node string) (a kernel.Affine, ok bool)
+	// Parameters returns what belongs to a convolution or linear layer: codes
+	// laid out as weights, and for each output channel their scale and the bias.
+	// Of a batch norm it returns each channel's factor and term, and no codes.
+	Parameters(node string) (codes []int8, scale, bias []float32)
+}
 
 // Integer returns a network in integers: every operator works on real values
 // that DequantizeLinear makes of codes and QuantizeLinear takes back to codes.
@@ -16,102 +29,159 @@ import (
 //
 // A layer's weights are int8 with one scale for each output channel, its bias
 // is int32 in units of input scale · weight scale, as integer kernels want it.
-func Integer(n *quantize.Network, h Header) *Model {
-	m := newModel(n.Arch.String(), model.Shape{C: 3, H: 32, W: 32}, n.Classifier.Out, h)
-	q := integerGraph{&m.graph}
-	x := q.requantize("input", inputName, "input.dequantized", n.Input)
-	x = q.conv(n.Stem, x, n.Input, true)
-	in := n.Stem.Output
-	for _, b := range n.Blocks {
-		x = q.block(b, x, in)
-		in = b.Sum
+func Integer(n IntegerNetwork, h Header) *Model {
+	g := n.Graph()
+	m := newModel(g.Name, g.Input().Shape, g.Classes(), h)
+	q := &integerGraph{
+		floatGraph: &floatGraph{graph: &m.graph, maps: map[string]bool{}, readers: g.Consumers()},
+		net:        n, of: map[*model.Node]string{}, scales: map[*model.Node]float32{}, last: g.Output(),
 	}
-	x = q.node("GlobalAveragePool", "pool", "pool.average", []string{x})
-	x = q.requantize("pool", x, "pool.dequantized", n.Pool)
-	x = q.node("Flatten", "flatten", "pool", []string{x}, intAttribute("axis", 1))
-	q.classifier(n, x)
+	for _, u := range g.Units() {
+		if _, own := n.Quantization(u.Node.Name); own && u.Act != nil {
+			q.step(u.Node, u.Node) // the activation is a step of its own
+			q.step(u.Act, u.Act)
+		} else {
+			q.step(u.Node, u.Output())
+		}
+	}
 	return m
 }
 
-type integerGraph struct{ *graph }
-
-// block adds a residual block of input x and returns its output.
-func (q integerGraph) block(b *quantize.Block, x string, in kernel.Affine) string {
-	name, shortcut := b.Name(), x
-	y := q.conv(b.Conv2, q.conv(b.Conv1, x, in, true), b.Conv1.Output, false)
-	switch {
-	case b.Downsample != nil:
-		shortcut = q.conv(b.Downsample, x, in, false)
-	case b.Conv1.In != b.Conv1.Out:
-		half := (b.Conv1.Out - b.Conv1.In) / 2
-		shortcut = q.padShortcut(name+".shortcut", x, name+".shortcut", model.PadShortcut{Stride: 2, Before: half, After: half})
-	}
-	sum := q.node("Add", name+".add", name+".sum", []string{y, shortcut})
-	sum = q.node("Relu", name+".relu", name+".real", []string{sum})
-	return q.requantize(name, sum, name, b.Sum)
+// An integerGraph is a graph being written.
+type integerGraph struct {
+	*floatGraph
+	net    IntegerNetwork
+	of     map[*model.Node]string  // the name of each node's value, once it is real again
+	scales map[*model.Node]float32 // of values that have codes
+	last   *model.Node
 }
 
-// conv adds a convolution of values that have the quantization in.
-func (q integerGraph) conv(l *quantize.Layer, x string, in kernel.Affine, relu bool) string {
-	weight, bias := q.parameters(l, in.Scale)
-	y := q.node("Conv", l.Name, l.Name+".sum", []string{x, weight, bias}, convolution(model.Conv{Kernel: l.Kernel, Stride: l.Stride, Padding: model.Pad2D(l.Kernel / 2), Groups: 1})...)
-	if relu {
-		y = q.node("Relu", l.Name+".relu", l.Name+".real", []string{y})
+// step adds one operator, the activation that belongs to it where end is one, and
+// the rounding to codes behind. The value that results has the operator's name.
+func (q *integerGraph) step(n, end *model.Node) {
+	a, quantized := q.net.Quantization(end.Name)
+	q.scales[end] = a.Scale
+	if _, ok := n.Op.(model.Input); ok {
+		q.of[end] = q.requantize(n.Name, inputName, n.Name+".dequantized", a)
+		q.maps[q.of[end]] = true
+		return
 	}
-	return q.requantize(l.Name, y, l.Name, l.Output)
+	final := n.Name
+	if end == q.last {
+		final = outputName
+	}
+	_, global := n.Op.(model.GlobalAvgPool)
+	flatten := global && q.flattened(n)
+	// What is computed is rounded, and what is rounded may be flattened.
+	before, after := n.Name+".sum", final
+	if global {
+		before = n.Name + ".average"
+	}
+	if flatten {
+		after = n.Name + ".dequantized"
+	}
+	if !quantized && !flatten && end == n {
+		before = final
+	}
+	y := q.compute(n, before)
+	if end != n {
+		real := n.Name + ".real"
+		if !quantized {
+			real = final
+		}
+		name := end.Name
+		if _, ok := end.Op.(model.ReLU); ok {
+			name = n.Name + ".relu" // as files of before
+		}
+		y = q.activation(end.Op, name, y, real)
+	}
+	if quantized {
+		y = q.requantize(n.Name, y, after, a)
+	}
+	if flatten {
+		y = q.node("Flatten", flattenName(n.Name), final, []string{y}, intAttribute("axis", 1))
+	}
+	q.of[end] = y
+	q.maps[y] = !n.Shape.IsVector() || q.staysMap(n, flatten)
 }
 
-// classifier adds the last layer; its output is quantized where the recipe
-// does so.
-func (q integerGraph) classifier(n *quantize.Network, x string) {
-	l := n.Classifier
-	weight, bias := q.parameters(l, n.Pool.Scale)
-	output := outputName
-	if !n.Recipe.FloatLogits {
-		output = l.Name + ".sum"
+// staysMap reports whether a node's vector has height and width in the file, of 1
+// each.
+func (q *integerGraph) staysMap(n *model.Node, flattened bool) bool {
+	switch n.Op.(type) {
+	case model.Conv, model.MaxPool, model.AvgPool, model.PadShortcut:
+		return true
+	case model.GlobalAvgPool:
+		return !flattened
+	case model.Flatten, model.Linear:
+		return false
 	}
-	y := q.node("Gemm", l.Name, output, []string{x, weight, bias}, intAttribute("transB", 1))
-	if !n.Recipe.FloatLogits {
-		q.requantize(l.Name, y, outputName, l.Output)
+	return q.maps[q.of[n.Inputs[0]]] // a vector stays one through elementwise operators
+}
+
+// compute adds an operator on real values and returns its output.
+func (q *integerGraph) compute(n *model.Node, output string) string {
+	var x []string
+	for _, in := range n.Inputs {
+		x = append(x, q.of[in])
 	}
+	switch op := n.Op.(type) {
+	case model.Conv:
+		return q.node("Conv", n.Name, output, q.layer(n, x[0]), convolution(op)...)
+	case model.Linear:
+		return q.node("Gemm", n.Name, output, q.layer(n, q.vector(n.Name, x[0])), intAttribute("transB", 1))
+	case model.BatchNorm:
+		return q.scaled(n, x[0], output)
+	case model.GlobalAvgPool:
+		return q.node("GlobalAveragePool", n.Name, output, x)
+	}
+	return q.operator(n, x, output)
+}
+
+// scaled adds a batch norm, which is a factor and a term for each channel.
+func (q *integerGraph) scaled(n *model.Node, x, output string) string {
+	_, factor, term := q.net.Parameters(n.Name)
+	shape := []int{n.Out()}
+	if q.maps[x] {
+		shape = append(shape, 1, 1)
+	}
+	y := q.node("Mul", n.Name+".mul", n.Name+".scaled", []string{x, q.floats(n.Name+".factor", shape, factor...)})
+	return q.node("Add", n.Name+".add", output, []string{y, q.floats(n.Name+".bias", shape, term...)})
 }
 
 // requantize takes real values x to codes and back: output holds real values
 // that have codes.
-func (q integerGraph) requantize(point, x, output string, a kernel.Affine) string {
+func (q *integerGraph) requantize(point, x, output string, a kernel.Affine) string {
 	scale := q.floats(point+".output_scale", nil, a.Scale)
 	zero := q.initializer(point+".output_zero_point", typeUint8, nil, []byte{a.Zero})
 	codes := q.node("QuantizeLinear", point+".quantize", point+".codes", []string{x, scale, zero})
 	return q.node("DequantizeLinear", point+".dequantize", output, []string{codes, scale, zero})
 }
 
-// parameters adds a layer's weight and bias and returns their real values.
-func (q integerGraph) parameters(l *quantize.Layer, in float32) (weight, bias string) {
-	p := newParameters(l, in)
-	shape := []int{l.Out, l.In, l.Kernel, l.Kernel}
-	if l.Kind == model.LinearKind {
-		shape = shape[:2]
-	}
+// layer adds a layer's weight and bias and returns the inputs of its operator,
+// which reads x.
+func (q *integerGraph) layer(n *model.Node, x string) []string {
+	p := newParameters(q.net, n.Name, q.scales[n.Inputs[0]])
 	codes := make([]byte, len(p.weight))
 	for i, w := range p.weight {
 		codes[i] = byte(w)
 	}
-	biases := make([]byte, 0, 4*l.Out)
+	biases := make([]byte, 0, 4*n.Out())
 	for _, b := range p.bias {
 		biases = binary.LittleEndian.AppendUint32(biases, uint32(b))
 	}
-	out := []int{l.Out}
+	out := []int{n.Out()}
 	perChannel := intAttribute("axis", 0)
-	weight = q.node("DequantizeLinear", l.Name+".weight.dequantize", l.Name+".weight.real", []string{
-		q.initializer(l.Name+".weight", typeInt8, shape, codes),
-		q.floats(l.Name+".weight_scale", out, p.scale...),
-		q.initializer(l.Name+".weight_zero_point", typeInt8, out, make([]byte, l.Out)),
+	weight := q.node("DequantizeLinear", n.Name+".weight.dequantize", n.Name+".weight.real", []string{
+		q.initializer(n.Name+".weight", typeInt8, n.WeightShape(), codes),
+		q.floats(n.Name+".weight_scale", out, p.scale...),
+		q.initializer(n.Name+".weight_zero_point", typeInt8, out, make([]byte, n.Out())),
 	}, perChannel)
-	bias = q.node("DequantizeLinear", l.Name+".bias.dequantize", l.Name+".bias.real", []string{
-		q.initializer(l.Name+".bias", typeInt32, out, biases),
-		q.floats(l.Name+".bias_scale", out, p.biasScale...),
+	bias := q.node("DequantizeLinear", n.Name+".bias.dequantize", n.Name+".bias.real", []string{
+		q.initializer(n.Name+".bias", typeInt32, out, biases),
+		q.floats(n.Name+".bias_scale", out, p.biasScale...),
 	}, perChannel)
-	return weight, bias
+	return []string{x, weight, bias}
 }
 
 // parameters are a layer's weights and biases with the biases in integers.
@@ -125,18 +195,22 @@ type parameters struct {
 // newParameters brings the bias to units of input scale · weight scale. A
 // channel whose weights are all zero has no scale of its own to keep: its bias
 // decides. One whose weights are so small that its bias overflows gets a
-// larger scale, and its codes are rounded to it: what they lose is less than
-// a ten-thousandth of the bias (½ · 255 · 576 weights · 2⁻³⁰).
-func newParameters(l *quantize.Layer, in float32) parameters {
+// larger scale, and its codes are rounded to it. A code loses at most a half,
+// times an activation of at most 255, so that a sum over f weights loses at most
+// ½ · 255 · f · 2⁻³⁰ of the bias: 0.4 % where f is 32,768, the most that a network
+// in integers may have, and 0.007 % where f is 576.
+func newParameters(n IntegerNetwork, layer string, in float32) parameters {
+	codes, scales, biases := n.Parameters(layer)
+	out := len(biases)
 	p := parameters{
-		weight: append([]int8(nil), l.Weight...), scale: append([]float32(nil), l.Scale...),
-		bias: make([]int32, l.Out), biasScale: make([]float32, l.Out),
+		weight: append([]int8(nil), codes...), scale: append([]float32(nil), scales...),
+		bias: make([]int32, out), biasScale: make([]float32, out),
 	}
-	fan := len(l.Weight) / l.Out
-	for k := range l.Out {
-		p.scale[k] = fitBias(p.weight[k*fan:(k+1)*fan], l.Scale[k], in, l.Bias[k])
+	fan := len(codes) / out
+	for k := range out {
+		p.scale[k] = fitBias(p.weight[k*fan:(k+1)*fan], scales[k], in, biases[k])
 		p.biasScale[k] = in * p.scale[k]
-		p.bias[k] = int32(math.RoundToEven(float64(l.Bias[k]) / float64(p.biasScale[k])))
+		p.bias[k] = int32(math.RoundToEven(float64(biases[k]) / float64(p.biasScale[k])))
 	}
 	return p
 }
@@ -145,7 +219,7 @@ func newParameters(l *quantize.Layer, in float32) parameters {
 // 31 bits, and takes the codes to it.
 func fitBias(codes []int8, scale, in, bias float32) float32 {
 	const (
-		most     = 1 << 30  // leaves as much room to the sum
+		most     = 1 << 30  // leaves as much room to the sum of up to 32,768 products
 		smallest = 0x1p-126 // normal float32
 		exact    = 1 << 24  // float32 holds whole numbers up to here
 	)

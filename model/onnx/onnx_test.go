@@ -130,14 +130,14 @@ func TestWriteFile(t *testing.T) {
 // nothing or is too small.
 func TestParameters(t *testing.T) {
 	const in = 0.02
-	l := &quantize.Layer{
-		Out: 4, Kind: model.LinearKind, In: 2,
+	l := &quantize.Node{
+		Name: "fc", Op: model.Linear{Out: 4}, Shape: model.Shape{C: 4, H: 1, W: 1},
 		Weight: []int8{3, -128, 0, 0, 0, 0, 127, -60},
 		Scale:  []float32{0.01, 1.1920929e-07, 1.1920929e-07, 1e-12},
 		Bias:   []float32{0.5, -3, 0, 40},
 	}
 	before := slices.Clone(l.Weight)
-	p := newParameters(l, in)
+	p := newParameters(&quantize.Network{Nodes: []*quantize.Node{l}}, "fc", in)
 	if p.scale[0] != l.Scale[0] || p.bias[0] != 2500 {
 		t.Errorf("an ordinary channel: scale %g, bias %d", p.scale[0], p.bias[0])
 	}
@@ -179,8 +179,8 @@ func TestPerChannel(t *testing.T) {
 	}
 	for _, i := range m.graph.initializers {
 		if i.name == "layer1.0.output_scale" {
-			if got := math.Float32frombits(binary.LittleEndian.Uint32(i.raw)); (kernel.Affine{Scale: got}) != q.Blocks[0].Sum {
-				t.Errorf("scale of layer1.0 is %g, want %+v", got, q.Blocks[0].Sum)
+			if got := math.Float32frombits(binary.LittleEndian.Uint32(i.raw)); (kernel.Affine{Scale: got}) != q.Node("layer1.0").Output {
+				t.Errorf("scale of layer1.0 is %g, want %+v", got, q.Node("layer1.0").Output)
 			}
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"espalier/compress/quantize"
 	"espalier/model"
 	"espalier/model/weights"
 )
@@ -20,70 +19,99 @@ var errForeign = errors.New("only ONNX files that this program exported are read
 // maxFile is the most bytes of a file that is read.
 const maxFile = 1 << 30
 
-// Read returns the network in a file that Float or Integer wrote, as the file
-// holds it: biases in integers are multiples of bias_scale, and the few weights
-// that newParameters rescaled are the rescaled ones. One of float and integer is
-// nil. Other ONNX files are refused: a file is one of ours if writing what was
-// read gives its graph again.
-func Read(path string) (float *model.Graph, integer *quantize.Network, metadata map[string]string, err error) {
+// A File is a network that Float or Integer wrote, as the file holds it: biases
+// in integers are multiples of bias_scale, and the few weights that
+// newParameters rescaled are the rescaled ones.
+type File struct {
+	Float    *model.Graph     // nil of a network in integers
+	Integer  []weights.Tensor // its tensors, as files of weights hold them; see Check
+	Metadata map[string]string
+
+	model *Model
+}
+
+// Read reads a file. Other programs' files are refused: a file is one of ours if
+// writing what was read gives its graph again. Of a network in integers, Check
+// says so once it is built.
+func Read(path string) (*File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("reading ONNX: %w", err)
+		return nil, fmt.Errorf("reading ONNX: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, nil, nil, fmt.Errorf("reading ONNX: %s is not a regular file of at most %d bytes", path, maxFile)
+		return nil, fmt.Errorf("reading ONNX: %s is not a regular file of at most %d bytes", path, maxFile)
 	}
 	file, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("reading ONNX: %w", err)
+		return nil, fmt.Errorf("reading ONNX: %w", err)
 	}
-	if float, integer, metadata, err = parse(file); err != nil {
-		return nil, nil, nil, fmt.Errorf("reading ONNX from %s: %w", path, err)
+	f, err := parse(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading ONNX from %s: %w", path, err)
 	}
-	return float, integer, metadata, nil
+	return f, nil
 }
 
-func parse(file []byte) (float *model.Graph, integer *quantize.Network, metadata map[string]string, err error) {
+// metaQuantized is the metadata that a network in integers has.
+const metaQuantized = "quantization"
+
+func parse(file []byte) (*File, error) {
 	m, err := decode(file)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%w: %w", err, errForeign)
+		return nil, fmt.Errorf("%w: %w", err, errForeign)
 	}
-	metadata = map[string]string{}
+	f := &File{Metadata: map[string]string{}, model: m}
 	for _, e := range m.metadata {
-		metadata[e.key] = e.value
+		f.Metadata[e.key] = e.value
 	}
-	tensors, err := m.graph.tensors(quantize.IsQuantized(metadata))
+	tensors, err := m.graph.tensors()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	h := Header{m.producerVersion, metadata}
-	var again *Model
-	if quantize.IsQuantized(metadata) {
-		if integer, err = quantize.FromTensors(tensors, metadata); err == nil {
-			again = Integer(integer, h)
-		}
-	} else if float, err = weights.Network(tensors, metadata); err == nil {
-		again = Float(float, h)
+	if _, ok := f.Metadata[metaQuantized]; ok {
+		f.Integer = tensors
+		return f, nil
 	}
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%w: %w", err, errForeign)
+	if f.Float, err = weights.Network(tensors, f.Metadata); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, errForeign)
 	}
-	if !sameShape(m, again) {
-		return nil, nil, nil, fmt.Errorf("the graph is not the one that these weights are written with: %w", errForeign)
+	return f, f.check(Float(f.Float, Header{m.producerVersion, f.Metadata}))
+}
+
+// Check reports whether the file is what Integer writes of n, which was built from
+// its tensors.
+func (f *File) Check(n IntegerNetwork) error {
+	return f.check(Integer(n, Header{f.model.producerVersion, f.Metadata}))
+}
+
+func (f *File) check(again *Model) error {
+	if !sameShape(f.model, again) {
+		return fmt.Errorf("the graph is not the one that these weights are written with: %w", errForeign)
 	}
-	return float, integer, metadata, nil
+	return nil
 }
 
 // tensors returns the initializers that are parameters, as safetensors files
 // hold them.
-func (g *graph) tensors(quantized bool) ([]weights.Tensor, error) {
+func (g *graph) tensors() ([]weights.Tensor, error) {
 	byName := map[string]*tensor{}
 	for i := range g.initializers {
 		byName[g.initializers[i].name] = &g.initializers[i]
 	}
+	limits := map[string]bool{} // of activations, which belong to their operator
+	for _, n := range g.nodes {
+		if n.op == "Clip" {
+			for _, x := range n.inputs[min(1, len(n.inputs)):] {
+				limits[x] = true
+			}
+		}
+	}
 	var all []weights.Tensor
 	for i := range g.initializers {
 		t := &g.initializers[i]
+		if limits[t.name] {
+			continue
+		}
 		shape := make([]int, len(t.dims))
 		count := int64(1)
 		for i, d := range t.dims {
@@ -123,12 +151,6 @@ func (g *graph) tensors(quantized bool) ([]weights.Tensor, error) {
 			}
 			all = append(all, weights.Float32(t.name, shape, bias))
 		}
-	}
-	const logits = "fc.output_scale"
-	if quantized && byName[logits] == nil {
-		// Logits in float32 have no codes, and their scale is never used.
-		all = append(all, weights.Float32(logits, []int{1}, []float32{1}),
-			weights.Tensor{Name: "fc.output_zero_point", DType: weights.I32, Shape: []int{1}, Data: make([]byte, 4)})
 	}
 	return all, nil
 }

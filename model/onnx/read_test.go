@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -33,6 +34,25 @@ func metadataOf(t testing.TB, q *quantize.Network) map[string]string {
 	return metadata
 }
 
+// open reads a file and builds the network in it.
+func open(path string) (*model.Graph, *quantize.Network, map[string]string, error) {
+	f, err := Read(path)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if f.Float != nil {
+		return f.Float, nil, f.Metadata, nil
+	}
+	q, err := quantize.FromTensors(f.Integer, f.Metadata)
+	if err == nil {
+		err = f.Check(q)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return nil, q, f.Metadata, err
+}
+
 func written(t *testing.T, m *Model) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "n.onnx")
@@ -46,7 +66,7 @@ func TestReadFloat(t *testing.T) {
 	for _, a := range archs {
 		dense := randomOf(t, a)
 		for name, n := range map[string]*model.Graph{"batch norm": dense, "fused": dense.ForInference()} {
-			got, integer, metadata, err := Read(written(t, Float(n, Header{"v1", weights.Metadata(n, map[string]string{"dataset": "none"})})))
+			got, integer, metadata, err := open(written(t, Float(n, Header{"v1", weights.Metadata(n, map[string]string{"dataset": "none"})})))
 			if err != nil {
 				t.Errorf("%s, %s: %v", a, name, err)
 				continue
@@ -66,13 +86,13 @@ func TestReadInteger(t *testing.T) {
 		n := randomOf(t, a)
 		for _, recipe := range quantize.Recipes() {
 			q := quantized(t, n, recipe, x[:pixels])
-			float, got, _, err := Read(written(t, Integer(q, Header{"v1", metadataOf(t, q)})))
+			float, got, _, err := open(written(t, Integer(q, Header{"v1", metadataOf(t, q)})))
 			if err != nil {
 				t.Errorf("%s, %s: %v", a, recipe, err)
 				continue
 			}
 			q.RoundBiases()
-			if float != nil || got.Recipe != q.Recipe || got.Calibration != q.Calibration || got.Std != q.Std {
+			if float != nil || got.Recipe != q.Recipe || got.Calibration != q.Calibration || !slices.Equal(got.Std, q.Std) {
 				t.Errorf("%s, %s: recipe %+v, calibration %+v", a, recipe, got.Recipe, got.Calibration)
 			}
 			for i, want := range q.Layers() {
@@ -89,7 +109,7 @@ func TestReadInteger(t *testing.T) {
 			have, want := make([]float32, 200), make([]float32, 200)
 			quantize.NewEvaluator(got, newEngine(t)).Logits(have, x)
 			quantize.NewEvaluator(q, newEngine(t)).Logits(want, x)
-			compareCodes(t, a.String()+", "+recipe, have, want, q.Classifier.Output.Scale, 1)
+			compareCodes(t, a.String()+", "+recipe, have, want, q.Output().Output.Scale, 1)
 		}
 	}
 }
@@ -121,17 +141,17 @@ func TestReadRefuses(t *testing.T) {
 	} {
 		m := Integer(q, h)
 		c.change(m)
-		_, _, _, err := Read(written(t, m))
+		_, _, _, err := open(written(t, m))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "n.onnx") {
 			t.Errorf("%s: error %v, want one that names the file and says %q", name, err, c.want)
 		}
 	}
-	if _, _, _, err := Read(filepath.Join(t.TempDir(), "none.onnx")); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, _, err := open(filepath.Join(t.TempDir(), "none.onnx")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "text.onnx")
 	os.WriteFile(path, []byte("these are no weights"), 0o600)
-	if _, _, _, err := Read(path); err == nil || !strings.Contains(err.Error(), "exported are read") {
+	if _, _, _, err := open(path); err == nil || !strings.Contains(err.Error(), "exported are read") {
 		t.Errorf("text: %v", err)
 	}
 }
@@ -159,11 +179,14 @@ func FuzzParse(f *testing.F) {
 		if err != nil || !bytes.Equal(m.Encode(), again.Encode()) {
 			t.Errorf("what was read is another model when written and read again: %v", err)
 		}
-		if float, integer, metadata, err := parse(file); err == nil {
-			if (float == nil) == (integer == nil) {
+		if f, err := parse(file); err == nil {
+			if (f.Float == nil) == (f.Integer == nil) {
 				t.Error("neither a network in floating point nor one in integers, or both")
 			}
-			if _, err := json.Marshal(metadata); err != nil {
+			if q, err := quantize.FromTensors(f.Integer, f.Metadata); err == nil {
+				f.Check(q) // it must not panic
+			}
+			if _, err := json.Marshal(f.Metadata); err != nil {
 				t.Error(err)
 			}
 		}

@@ -139,8 +139,8 @@ func TestIntegerInRuntime(t *testing.T) {
 				for _, level := range levels {
 					what := fmt.Sprintf("%s, %s, recipe %s, level %s", name, a, recipe, level)
 					got := r.logits(t, file, level, x)
-					compareCodes(t, what, got, rounded, q.Classifier.Output.Scale, 1)
-					compareCodes(t, what+", exact biases", got, exact, q.Classifier.Output.Scale, 3)
+					compareCodes(t, what, got, rounded, q.Output().Output.Scale, 1)
+					compareCodes(t, what+", exact biases", got, exact, q.Output().Output.Scale, 3)
 				}
 			}
 		}

@@ -145,13 +145,21 @@ func build(tensors []Tensor, metadata map[string]string) (*model.Graph, error) {
 			return nil, fmt.Errorf("tensor %s has %d values for %d weights; the file is damaged", mask.Name, len(l.Mask), len(l.Weight))
 		}
 	}
-	if n.Mean, err = numbers(metadata, MetaMean, n.Input().Shape.C); err != nil {
-		return nil, err
-	}
-	if n.Std, err = numbers(metadata, MetaStd, n.Input().Shape.C); err != nil {
+	n.Mean, n.Std, err = Normalisation(metadata, n.Input().Shape.C)
+	if err != nil {
 		return nil, err
 	}
 	return n, nil
+}
+
+// Normalisation returns what a file's metadata says that images were normalised
+// with, for each of their channels; nil where it says nothing.
+func Normalisation(metadata map[string]string, channels int) (mean, std []float32, err error) {
+	if mean, err = numbers(metadata, MetaMean, channels); err != nil {
+		return nil, nil, err
+	}
+	std, err = numbers(metadata, MetaStd, channels)
+	return mean, std, err
 }
 
 // fill copies a file's tensor into a network's.

@@ -92,7 +92,7 @@ func (f *exportFlags) export(path string) (e exported, err error) {
 func (f *exportFlags) model(file *measure.File) (m *onnx.Model, kind string) {
 	h := onnx.Header{Version: thisBuild().String()}
 	if q := file.Integer; q != nil {
-		h.Metadata = weights.Metadata(&model.Graph{Name: q.Arch.String(), Mean: q.Mean[:], Std: q.Std[:]}, file.Metadata)
+		h.Metadata = weights.Metadata(&model.Graph{Name: q.Name, Mean: q.Mean, Std: q.Std}, file.Metadata)
 		return onnx.Integer(q, h), "int8"
 	}
 	n := file.Float

@@ -1,0 +1,133 @@
+package quantize
+
+import (
+	"fmt"
+	"math"
+
+	"espalier/model"
+	"espalier/model/kernel"
+)
+
+// MaxFan is the most weights that one output may sum over. Sums of 255 · 128 for
+// each stay below 2³⁰, and a bias below 2³⁰ can be added in int32.
+const MaxFan = 1 << 15
+
+// Build quantizes a network: batch norm is folded into the convolutions,
+// weights are quantized, and activations get the scales that the recipe makes
+// of the calibrated ranges.
+func Build(g *model.Graph, c *Calibration, r Recipe) (*Network, error) {
+	g = g.ForInference()
+	q := &Network{Name: g.Name, Mean: g.Mean, Std: g.Std, Recipe: r, Calibration: c.Calibrated, Nodes: steps(g, r)}
+	b := builder{ranges: c.Ranges, recipe: r, watchers: map[string]int{}}
+	observers := r.Observers(g)
+	for _, by := range observers {
+		b.watchers[by]++
+	}
+	b.observers = observers
+	for _, n := range q.Nodes {
+		b.node(n, g.Node(n.Name))
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	if r.IntegerBias {
+		q.RoundBiases()
+	}
+	return q, nil
+}
+
+// A builder fills in nodes and remembers the first error.
+type builder struct {
+	ranges    map[string]Range
+	recipe    Recipe
+	observers map[string]string // by point, see Recipe.Observers
+	watchers  map[string]int    // points of each observer
+	err       error
+}
+
+// node fills in n's codes and scales, of the graph's node from.
+func (b *builder) node(n *Node, from *model.Node) {
+	switch op := n.Op.(type) {
+	case model.Conv, model.Linear:
+		b.layer(n, from)
+	case model.BatchNorm:
+		b.norm(n, from, op.Epsilon)
+	}
+	switch {
+	case n.Keeps:
+		n.Output = n.Inputs[0].Output
+	case b.recipe.FixedSigmoid && isSigmoid(n.Op):
+		n.Output = kernel.Affine{Scale: 1.0 / 256}
+	default:
+		n.Output = b.activation(n)
+	}
+}
+
+func isSigmoid(op model.Op) bool {
+	switch op.(type) {
+	case model.Sigmoid, model.HardSigmoid:
+		return true
+	}
+	return false
+}
+
+// activation returns the quantization of a node's output.
+func (b *builder) activation(n *Node) kernel.Affine {
+	point := n.Point()
+	x, ok := b.ranges[point]
+	if !ok && b.err == nil {
+		b.err = fmt.Errorf("quantizing: calibration gave no range for %s; calibrate this network again", point)
+	}
+	if !finite(x.Min) || !finite(x.Max) {
+		b.fail(point, "its range, %g to %g, is not finite", x.Min, x.Max)
+	}
+	a := b.recipe.Activation(x)
+	if _, ok := n.Act.(model.ReLU); ok && a.Zero != 0 && b.watchers[b.observers[point]] == 1 {
+		b.fail(point, "its range goes below 0, behind a ReLU")
+	}
+	return a
+}
+
+// layer quantizes the weights of a convolution or linear layer.
+func (b *builder) layer(n *Node, from *model.Node) {
+	n.Bias = make([]float32, from.Out())
+	copy(n.Bias, from.Bias)
+	b.finite(n.Name, "weight", from.Weight)
+	b.finite(n.Name, "bias", n.Bias)
+	if fan := from.Fan(); fan > MaxFan && b.err == nil {
+		b.err = fmt.Errorf("quantizing %s: each output sums over %d weights, and integers hold sums over %d; make the layer smaller", n.Name, fan, MaxFan)
+	}
+	n.Weight, n.Scale = b.recipe.Weights(from.Weight, from.Out())
+}
+
+// norm turns a batch norm that no convolution precedes into a factor and a term
+// for each channel.
+func (b *builder) norm(n *Node, from *model.Node, epsilon float64) {
+	n.Scale, n.Bias = make([]float32, from.Out()), make([]float32, from.Out())
+	for c := range n.Scale {
+		rstd := float32(1 / math.Sqrt(float64(from.Var[c])+epsilon))
+		n.Scale[c] = from.Weight[c] * rstd
+		n.Bias[c] = from.Bias[c] - float32(from.Mean[c]*n.Scale[c])
+	}
+	b.finite(n.Name, "factor", n.Scale)
+	b.finite(n.Name, "bias", n.Bias)
+}
+
+// finite wants numbers without NaN and infinities.
+func (b *builder) finite(where, what string, values []float32) {
+	for i, v := range values {
+		if !finite(v) {
+			b.fail(where, "%s %d is %g", what, i, v)
+			return
+		}
+	}
+}
+
+func (b *builder) fail(where, format string, args ...any) {
+	if b.err == nil {
+		b.err = fmt.Errorf("quantizing %s: %s; train from a checkpoint without such values", where, fmt.Sprintf(format, args...))
+	}
+}
+
+// finite reports whether v is neither NaN nor infinite.
+func finite(v float32) bool { return v-v == 0 }
