@@ -283,6 +283,10 @@ func TestDivergedRoundKeepsTheRoundBefore(t *testing.T) {
 func TestSteering(t *testing.T) {
 	want, undisturbed := reference(t)
 	r := create(t, tiny(t))
+	// However late this test's own pause comes, steps are left in the round.
+	if err := r.Hub.Send(Command{Do: PauseAt, AtStep: 10, Source: "keyboard"}); err != nil {
+		t.Fatal(err)
+	}
 	watcher := r.Hub.Watch()
 	defer watcher.Close()
 	go r.Do(context.Background(), tinyParts())
@@ -326,7 +330,7 @@ func TestSteering(t *testing.T) {
 	if steps > 0 && at != steps {
 		t.Errorf("paused at %d after step %d", at, steps)
 	}
-	if at < 7 || at > 12 {
+	if at < 7 || at > 10 {
 		t.Errorf("paused at %d", at)
 	}
 	send(Command{Do: Pause})
@@ -369,12 +373,10 @@ func TestSteering(t *testing.T) {
 	if n := found.(Note); n.Text != "here" || n.GlobalStep != at {
 		t.Errorf("%+v", n)
 	}
-	if at < 12 { // not at the end of the round
-		send(Command{Do: Step, Source: "keyboard"})
-		p, steps = until(paused)
-		if steps != at+1 || p.(Paused).GlobalStep != at+1 {
-			t.Errorf("one step from %d: step %d, paused at %d", at, steps, p.(Paused).GlobalStep)
-		}
+	send(Command{Do: Step, Source: "keyboard"})
+	p, steps = until(paused)
+	if steps != at+1 || p.(Paused).GlobalStep != at+1 {
+		t.Errorf("one step from %d: step %d, paused at %d", at, steps, p.(Paused).GlobalStep)
 	}
 	for _, bad := range []Command{{Do: Inspect, Layer: "none"}, {Do: Calibrate, Images: 65}, {Do: PauseAt, AtStep: 6}, {Do: "dance"}} {
 		send(bad)
