@@ -3,6 +3,8 @@ package dataset
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -10,6 +12,8 @@ import (
 	"os"
 	"path"
 	"slices"
+
+	"espalier/internal/filekind"
 )
 
 // maxUnpacked bounds what an archive may unpack to, in bytes. The official
@@ -69,11 +73,27 @@ func walkArchive(layouts []*layout, r io.Reader, name string, see func(l *layout
 	wrap := func(err error) error {
 		return fmt.Errorf("reading %s, offset %d: %w: the archive is damaged or truncated, get it again", name, packed.n, err)
 	}
-	gz, err := gzip.NewReader(bufio.NewReaderSize(packed, 1<<16))
-	if err != nil {
-		return wrap(err)
+	in := bufio.NewReaderSize(packed, 1<<16)
+	head, _ := in.Peek(512) // a shorter file is told below
+	var stream io.Reader = in
+	switch kind := filekind.Of(head); {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		gz, err := gzip.NewReader(in)
+		if err != nil {
+			return wrap(err)
+		}
+		stream = gz
+	case bytes.HasPrefix(head, []byte("BZh")):
+		stream = bzip2.NewReader(in)
+	case len(head) >= 262 && string(head[257:262]) == "ustar":
+	case len(head) > 0 && (head[0] == 0x80 || head[0] < 10 || bytes.HasPrefix(head, []byte("(d"))):
+		return fmt.Errorf("reading CIFAR-10: %s is one file, most likely a single batch: name the folder that holds all of them", name)
+	case kind != "":
+		return fmt.Errorf("reading CIFAR-10: %s is %s; a folder of batches or a .tar.gz, .tar.bz2 or .tar archive of one is read", name, kind)
+	default:
+		return fmt.Errorf("reading CIFAR-10: %s is no archive: name a folder of batches, or a .tar.gz, .tar.bz2 or .tar archive of one", name)
 	}
-	unpacked := &counter{r: gz, limit: maxUnpacked}
+	unpacked := &counter{r: stream, limit: maxUnpacked}
 	for tr := tar.NewReader(unpacked); ; {
 		header, err := tr.Next()
 		if err == io.EOF {
