@@ -87,11 +87,11 @@ func walkArchive(layouts []*layout, r io.Reader, name string, see func(l *layout
 		stream = bzip2.NewReader(in)
 	case len(head) >= 262 && string(head[257:262]) == "ustar":
 	case len(head) > 0 && (head[0] == 0x80 || head[0] < 10 || bytes.HasPrefix(head, []byte("(d"))):
-		return fmt.Errorf("reading CIFAR-10: %s is one file, most likely a single batch: name the folder that holds all of them", name)
+		return fmt.Errorf("reading %s: it is one file, most likely a single batch: name the folder that holds all of them", name)
 	case kind != "":
-		return fmt.Errorf("reading CIFAR-10: %s is %s; a folder of batches or a .tar.gz, .tar.bz2 or .tar archive of one is read", name, kind)
+		return fmt.Errorf("reading %s: it is %s; a folder of batches or a .tar.gz, .tar.bz2 or .tar archive of one is read", name, kind)
 	default:
-		return fmt.Errorf("reading CIFAR-10: %s is no archive: name a folder of batches, or a .tar.gz, .tar.bz2 or .tar archive of one", name)
+		return fmt.Errorf("reading %s: it is no archive: name a folder of batches, or a .tar.gz, .tar.bz2 or .tar archive of one", name)
 	}
 	unpacked := &counter{r: stream, limit: maxUnpacked}
 	for tr := tar.NewReader(unpacked); ; {

@@ -17,7 +17,7 @@ func TestPlainTar(t *testing.T) {
 	w.WriteHeader(&tar.Header{Name: "cifar-10-batches-bin/test_batch.bin", Size: int64(len(batch)), Mode: 0o644, Format: tar.FormatUSTAR})
 	w.Write(batch)
 	w.Close()
-	_, parts, err := readArchiveFrom(&b, "x.tar", true)
+	_, parts, err := readArchiveFrom(layouts, &b, "x.tar", true)
 	if err != nil || parts["test_batch.bin"].Len() != 4 {
 		t.Errorf("%v, error %v", parts, err)
 	}

@@ -263,7 +263,7 @@ func TestBadFilesAreNamed(t *testing.T) {
 		{"missing in archive", inArchive(func(f map[string][]byte) { delete(f, "data_batch_5.bin") }), []string{"a.tar.gz:cifar-10-batches-bin/data_batch_5.bin", "missing"}, -1},
 		{"truncated in archive", inArchive(func(f map[string][]byte) { f["data_batch_1.bin"] = records(0, 1)[:100] }), []string{"a.tar.gz:cifar-10-batches-bin/data_batch_1.bin", "truncated"}, 100},
 		{"truncated archive", writeFile(t, filepath.Join(t.TempDir(), "a.tar.gz"), whole[:len(whole)/2]), []string{"a.tar.gz", "unexpected EOF"}, -1},
-		{"no archive", writeFile(t, filepath.Join(t.TempDir(), "a.tar.gz"), []byte("no archive at all")), []string{"a.tar.gz", "is text"}, -1},
+		{"no archive", writeFile(t, filepath.Join(t.TempDir(), "a.tar.gz"), []byte("no archive at all")), []string{"a.tar.gz", "it is text"}, -1},
 		{"another archive", inArchive(func(f map[string][]byte) { clear(f) }), []string{"a.tar.gz", "neither"}, -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

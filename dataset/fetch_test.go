@@ -207,7 +207,7 @@ func TestFetchFails(t *testing.T) {
 		}, want: "sent nothing", kept: true},
 		{name: "wrong range", mirror: &mirror{cut: 100, rangeFrom: 1}, want: "byte 101 when asked for 100", kept: true},
 		{name: "no server", edit: func(t *transfer) { t.url = "http://127.0.0.1:1" }, want: "or put the archive cifar-10-binary.tar.gz into"},
-		{name: "no archive", content: []byte("no archive"), want: "is text", kept: true},
+		{name: "no archive", content: []byte("no archive"), want: "it is text", kept: true},
 		{name: "another archive", content: archived(t, layouts[1], pickled(t)), want: "has no cifar-10-batches-bin/data_batch_1.bin", kept: true},
 		{name: "a batch less", content: archived(t, layouts[0], incomplete), want: "data_batch_4.bin", kept: true},
 		{name: "a file too large", content: archived(t, layouts[0], large), want: "more than 4096 bytes", kept: true},
