@@ -580,3 +580,58 @@ func TestAStepAfterOneThatWasNotFinite(t *testing.T) {
 		}
 	}
 }
+
+// TestBuiltInNetworksTrainAsReference takes a step with narrow networks of every
+// family, in the variants for small and for large images.
+func TestBuiltInNetworksTrainAsReference(t *testing.T) {
+	for _, s := range []model.Spec{
+		{Network: model.ResNetBasic, Width: 0.2, Input: model.Shape{C: 3, H: 16, W: 16}},
+		{Network: model.ResNetBasic, Width: 0.1, Input: model.Shape{C: 3, H: 66, W: 70}},
+		{Network: model.WideResNet, Depth: 10, Width: 1, Input: model.Shape{C: 1, H: 12, W: 12}},
+		{Network: model.VGG, Depth: 11, Width: 0.2, Input: model.Shape{C: 3, H: 32, W: 32}},
+		{Network: model.MobileNetV2, Width: 0.2, Input: model.Shape{C: 3, H: 16, W: 16}},
+		{Network: model.DenseNet, Depth: 10, Width: 0.5, Input: model.Shape{C: 1, H: 12, W: 12}},
+		{Network: model.SqueezeNet, Width: 0.3, Input: model.Shape{C: 3, H: 24, W: 24}},
+	} {
+		t.Run(fmt.Sprintf("%s of %v", s.Network, s.Input), func(t *testing.T) {
+			s.Classes = 7
+			g, err := s.Build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.Init(1)
+			for _, n := range g.Nodes {
+				if _, ok := n.Op.(model.Dropout); ok {
+					n.Op = model.Dropout{} // the reference has other random numbers
+				}
+			}
+			holdGradients(t, g, 9)
+		})
+	}
+}
+
+// BenchmarkStepOfNetworks trains built-in networks on images of 32 pixels.
+func BenchmarkStepOfNetworks(b *testing.B) {
+	for _, s := range []model.Spec{{Network: model.VGG, Depth: 11}, {Network: model.MobileNetV2}, {Network: model.ResNetBasic}, {Network: model.SqueezeNet}} {
+		b.Run(s.Network, func(b *testing.B) {
+			s.Input, s.Classes = model.Shape{C: 3, H: 32, W: 32}, 10
+			g, err := s.Build()
+			if err != nil {
+				b.Fatal(err)
+			}
+			g.Init(1)
+			e := model.NewEngine(kernel.All()[0], 0, model.Auto)
+			defer e.Close()
+			trainer, err := model.NewTrainer(g, e, 128, model.SGD{Momentum: 0.9})
+			if err != nil {
+				b.Fatal(err)
+			}
+			x, labels := draw(1, 128, s.Input, 10)
+			for b.Loop() {
+				trainer.Step(x, labels, 0.001)
+			}
+			b.ReportMetric(128*float64(b.N)/b.Elapsed().Seconds(), "images/s")
+			b.ReportMetric(float64(trainer.Bytes())/1e6, "MB")
+		})
+	}
+}

@@ -61,9 +61,6 @@ func (r *runner) weights() (*model.Graph, error) {
 		if err != nil {
 			return nil, fmt.Errorf("model.weights: %w", err)
 		}
-		if n.Fused() && len(r.e.Prune.Targets) > 0 {
-			return nil, fmt.Errorf("model.weights: %s has batch norm folded in and cannot be trained: name the checkpoint it was made from", from)
-		}
 		return n, nil
 	}
 }
