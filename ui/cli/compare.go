@@ -89,7 +89,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, pathA, pathB string) (r compa
 		return r, err
 	}
 	options.TestOnly, options.TestLimit = true, f.images
-	images, err := openImages(cmd, options, f.data != "" && f.dataset == "")
+	images, err := openImages(cmd, options, f.data != "" && f.dataset == "" && !f.asJSON)
 	if err != nil {
 		return r, err
 	}

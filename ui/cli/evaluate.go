@@ -79,7 +79,7 @@ func (f *fileFlags) evaluate(cmd *cobra.Command, path string, accept func(*measu
 		}
 	}
 	options.TestOnly = true
-	images, err := openImages(cmd, options, f.data != "" && f.dataset == "")
+	images, err := openImages(cmd, options, f.data != "" && f.dataset == "" && !f.asJSON)
 	if err != nil {
 		return r, err
 	}

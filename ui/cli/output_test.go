@@ -80,3 +80,15 @@ func TestGivenNormalisationWins(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }
+
+// TestJSONIsAlone: with --json nothing is said beside the answer, so that a
+// program may read both streams together.
+func TestJSONIsAlone(t *testing.T) {
+	source := networkOf(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10})
+	if _, stderr, code := cli(context.Background(), "evaluate", source, "--data", images(t), "--json"); code != 0 || stderr != "" {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	if _, stderr, code := cli(context.Background(), "evaluate", source, "--data", images(t)); code != 0 || !strings.Contains(stderr, "holds cifar10") {
+		t.Errorf("without --json: exit code %d, stderr %q", code, stderr)
+	}
+}

@@ -83,7 +83,7 @@ func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Ca
 	if err != nil {
 		return q, err
 	}
-	images, err := openImages(cmd, options, f.data != "" && f.dataset == "")
+	images, err := openImages(cmd, options, f.data != "" && f.dataset == "" && !f.asJSON)
 	if err != nil {
 		return q, err
 	}
