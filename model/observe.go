@@ -14,10 +14,11 @@ import (
 type Rows = iter.Seq[[]float32]
 
 // Observe computes x [n][c][h][w] in fp32 with batch norm folded and shows the
-// values at every point where an integer network quantizes, by the name of the
-// unit that gives them (see Unit): "input", a convolution's output after the
-// activation that follows at once, a sum's, and so on to the logits. Units that
-// only move values, as max pools, show nothing. Points come in forward order.
+// values at every point where an integer network may quantize, by the name of the
+// unit that gives them (see Unit): "input", a convolution's output after the ReLU
+// that follows at once, a sum's, and so on to the logits. Of any other activation
+// both sides are shown: what it reads by the unit's name, what it gives by its
+// own. Padding shortcuts show nothing. Points come in forward order.
 // The rows are only valid during the call of see.
 func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 	n := len(x) / v.pixels()
@@ -27,7 +28,7 @@ func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 	o := newObserver(v, n)
 	for _, u := range o.units {
 		o.step(u, x)
-		if !movesValues(u.Node.Op) {
+		if _, pad := u.Node.Op.(PadShortcut); !pad {
 			if _, ok := u.Node.Op.(Input); ok {
 				see(u.Name(), func(yield func([]float32) bool) { yield(x) })
 			} else {
@@ -42,14 +43,24 @@ func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 	}
 }
 
-// movesValues reports whether an operator's outputs are some of its inputs, or
-// zeros.
-func movesValues(op Op) bool {
-	switch op.(type) {
-	case MaxPool, Flatten, PadShortcut, Dropout:
-		return true
+// apart returns the units with all activations but ReLUs as units of their own.
+func apart(units []*Unit) []*Unit {
+	of := map[*Unit]*Unit{} // what gives a unit's value
+	var all []*Unit
+	for _, u := range units {
+		c := &Unit{Node: u.Node, Norm: u.Norm, Act: u.Act}
+		for _, in := range u.Inputs {
+			c.Inputs = append(c.Inputs, of[in])
+		}
+		all, of[u] = append(all, c), c
+		if u.Act == nil || u.Act.Op == (ReLU{}) {
+			continue
+		}
+		c.Act = nil
+		act := &Unit{Node: u.Act, Inputs: []*Unit{c}}
+		all, of[u] = append(all, act), act
 	}
-	return false
+	return all
 }
 
 // An observer is one pass of Observe: the units one after the other, each for
@@ -65,7 +76,7 @@ type observer struct {
 }
 
 func newObserver(v *Evaluator, n int) *observer {
-	o := &observer{v: v, n: n, units: v.folded.Units(), steps: map[*Unit]*inferStep{}, values: map[*Unit][]float32{}, left: map[*Unit]int{}}
+	o := &observer{v: v, n: n, units: apart(v.folded.Units()), steps: map[*Unit]*inferStep{}, values: map[*Unit][]float32{}, left: map[*Unit]int{}}
 	values := map[*Unit]*inferValue{}
 	readers := map[*Unit][]*Unit{}
 	for _, u := range o.units {

@@ -44,10 +44,13 @@ func Run(ctx context.Context, a, b Network, batches Batches, limit float64) (Res
 		at := 0
 		var err error
 		b.Observe(xb, func(y quantize.Activation) {
-			if err == nil {
-				err = meet(seen, at, y)
+			for at < len(seen) && seen[at].Point != y.Point && seen[at].Optional {
+				at++
 			}
-			if err == nil {
+			if err != nil || y.Optional && (at == len(seen) || seen[at].Point != y.Point) {
+				return
+			}
+			if err = meet(seen, at, y); err == nil {
 				meters[at].add(seen[at], y)
 			}
 			at++
@@ -58,6 +61,9 @@ func Run(ctx context.Context, a, b Network, batches Batches, limit float64) (Res
 		return err
 	})
 	for _, m := range meters {
+		if m.images == 0 && err == nil {
+			continue // a point that only one of them has
+		}
 		l := m.layer()
 		r.Images = m.images
 		if r.First == "" && l.disagrees(limit) {

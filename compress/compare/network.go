@@ -20,10 +20,12 @@ const Batch = 16
 
 // Float observes a network in float32.
 func Float(n *model.Graph, e *model.Engine) Network {
-	f := &float{evaluator: model.NewEvaluator(n, e, Batch), shapes: map[string]kernel.Map{}}
+	f := &float{evaluator: model.NewEvaluator(n, e, Batch), shapes: map[string]kernel.Map{}, optional: map[string]bool{}, input: n.Input().Name}
+	for _, m := range n.Nodes {
+		f.shapes[m.Name] = kernel.Map{C: m.Shape.C, H: m.Shape.H, W: m.Shape.W}
+	}
 	for _, u := range n.Units() {
-		s := u.Shape()
-		f.shapes[u.Name()] = kernel.Map{C: s.C, H: s.H, W: s.W}
+		f.optional[u.Name()] = u.Act != nil && u.Act.Op != (model.ReLU{})
 	}
 	return f
 }
@@ -31,6 +33,8 @@ func Float(n *model.Graph, e *model.Engine) Network {
 type float struct {
 	evaluator *model.Evaluator
 	shapes    map[string]kernel.Map // of an image, by point
+	optional  map[string]bool       // points before activations
+	input     string
 }
 
 func (f *float) Observe(x []float32, see func(quantize.Activation)) {
@@ -39,28 +43,30 @@ func (f *float) Observe(x []float32, see func(quantize.Activation)) {
 		if !ok {
 			panic(fmt.Sprintf("compare: no shape of point %s", point))
 		}
-		see(quantize.Activation{Point: point, C: m.C, H: m.H, W: m.W, Values: planar(m, rows)})
+		see(quantize.Activation{Point: point, C: m.C, H: m.H, W: m.W, Values: planar(point == f.input, m, rows), Optional: f.optional[point]})
 	})
 }
 
-// planar brings an activation's rows to [n][C][H][W]. A map's rows hold 16
-// channels of one row of pixels, [W][16], and come by image, by block of
-// channels, and by row; what has no such blocks comes as it is to be.
-func planar(m kernel.Map, rows model.Rows) []float32 {
+// planar brings an activation's rows to [n][C][H][W]. See model.Rows; images and
+// vectors come as they are to be.
+func planar(image bool, m kernel.Map, rows model.Rows) []float32 {
 	var all []float32
 	for row := range rows {
 		all = append(all, row...)
 	}
-	if m.C%kernel.Lanes != 0 || m.H == 1 {
+	if m.H*m.W == 1 || image {
 		return all
 	}
-	values := make([]float32, len(all))
-	i := 0
-	for plane := 0; plane < len(all); plane += kernel.Lanes * m.H * m.W {
-		for pixel := range m.H * m.W {
-			for lane := range kernel.Lanes {
-				values[plane+lane*m.H*m.W+pixel] = all[i]
-				i++
+	values, at := make([]float32, len(all)), 0
+	pixels := m.H * m.W
+	for image := 0; image < len(all); image += m.C * pixels {
+		for c := 0; c < m.C; c += kernel.Lanes {
+			lanes := min(kernel.Lanes, m.C-c)
+			for pixel := range pixels {
+				for lane := range lanes {
+					values[image+(c+lane)*pixels+pixel] = all[at]
+					at++
+				}
 			}
 		}
 	}

@@ -15,6 +15,9 @@ type Activation struct {
 	kernel.Affine
 	Codes  []uint8   // [n][C][H][W]; nil for logits in float32
 	Values []float32 // [n][C][H][W], what the codes stand for
+	// Optional says that a network in integers may lack the point: it is before
+	// an activation that it can compute in the same step.
+	Optional bool
 }
 
 // Observe computes x [n][c][h][w] and shows the values at every quantization

@@ -256,6 +256,41 @@ func TestZooMatchesPyTorch(t *testing.T) {
 	}
 }
 
+// TestZooCalibration: the engine's own observation of any graph gives PyTorch's
+// scales and zero points too.
+func TestZooCalibration(t *testing.T) {
+	images := loadZooImages(t)
+	for _, name := range zooNetworks {
+		g, r := zooGraph(t, name), named(t, "onednn")
+		f := readGolden(t, filepath.Join(sharedFolder(), "zoo", name+"_minmax.safetensors"))
+		e := testEngine(t, "")
+		err := Calibrate(model.NewEvaluator(g, e, CalibrationBatch), e, r.Observers(g), MinMax, imagesOf(images.train), []int{zooTrain}, func(found *Calibration) error {
+			q, err := Build(g, found, r)
+			if err != nil {
+				return err
+			}
+			compared := 0
+			for _, n := range q.Nodes {
+				scale, zero, ok := zooScale(f, n)
+				if !ok {
+					continue
+				}
+				compared++
+				if math.Abs(float64(n.Output.Scale)/scale-1) > 1e-5 || int(n.Output.Zero) != zero {
+					t.Errorf("%s: %s has scale %g and zero point %d, PyTorch has %g and %d", name, n.Name, n.Output.Scale, n.Output.Zero, scale, zero)
+				}
+			}
+			if compared < 10 {
+				t.Errorf("%s: %d scales compared", name, compared)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // compareLogits compares logits on the first test images with PyTorch's.
 func (b zooBuild) compareLogits(t *testing.T, what string) {
 	x := loadZooImages(t).test
