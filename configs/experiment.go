@@ -208,6 +208,9 @@ type Quantize struct {
 	Recipe   string `yaml:"recipe"`   // how ranges become scales: lab, or as fbgemm, x86, onednn, qnnpack or ort do
 	Observer string `yaml:"observer"` // MinMax, MovingAverage or Histogram
 	Images   int    `yaml:"images"`   // to calibrate on
+	// RoundBiases rounds biases to what int32 holds, as an exported ONNX file does.
+	// The recipes lab and ort always do.
+	RoundBiases bool `yaml:"round_biases,omitempty"`
 }
 
 // Sweep measures int8 accuracy against the number of calibration images. No

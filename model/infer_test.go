@@ -108,9 +108,18 @@ func holdGraph(t *testing.T, g *model.Graph, images int) {
 	ref := reference.From(g)
 	want := ref.Logits(images, wide(x))
 	values := ref.Values(images, wide(x))
-	points := map[string][]float64{} // by unit: what its last node gives
+	// By unit what its last node gives, but what stands before an activation that is
+	// no ReLU is a point of its own.
+	points := map[string][]float64{}
 	for _, u := range g.DropDropout().Units() {
-		points[u.Name()] = values[u.Output().Name]
+		before := u.Output()
+		if u.Act != nil && u.Act.Op != (model.ReLU{}) {
+			points[u.Act.Name] = values[u.Act.Name]
+			if before = u.Node; u.Norm != nil {
+				before = u.Norm
+			}
+		}
+		points[u.Name()] = values[before.Name]
 	}
 	engines(t, 2, func(t *testing.T, e *model.Engine) {
 		v := model.NewEvaluator(g, e, 16)

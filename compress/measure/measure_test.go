@@ -71,6 +71,10 @@ func TestOpen(t *testing.T) {
 }
 
 func TestData(t *testing.T) {
+	n, err := model.ResNet(model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		metadata  map[string]string
 		set, path string
@@ -84,13 +88,13 @@ func TestData(t *testing.T) {
 		if c.want.Seed == 0 {
 			c.want.Seed = 1 // the experiments' default
 		}
-		got, err := (&File{Metadata: c.metadata}).Data(c.set, c.path)
+		got, err := (&File{Float: n, Metadata: c.metadata}).Data(c.set, c.path)
 		c.want.Height, c.want.Width, c.want.Channels = 32, 32, 3 // the network's
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%v, set %q: %+v, want %+v (error %v)", c.metadata, c.set, got, c.want, err)
 		}
 	}
-	if _, err := (&File{Metadata: map[string]string{"dataset": "shapes10", "data_seed": "x"}}).Data("", ""); err == nil {
+	if _, err := (&File{Float: n, Metadata: map[string]string{"dataset": "shapes10", "data_seed": "x"}}).Data("", ""); err == nil {
 		t.Error("seed x: no error")
 	}
 }
@@ -188,6 +192,20 @@ func TestQuantize(t *testing.T) {
 	}
 	if math.Abs(float64(before.Loss-float.Loss)) > 0.05 || before.Loss == float.Loss {
 		t.Errorf("loss %v in integers, %v in floating point", before.Loss, float.Loss)
+	}
+	// PyTorch's recipes leave biases in float32 unless they are told not to.
+	biases := map[bool][]float32{}
+	for _, round := range []bool{false, true} {
+		other, err := f.Quantize(ctx, e, d, Calibration{Recipe: "fbgemm", Images: 50, RoundBiases: round})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := other.Integer
+		biases[round] = slices.Clone(n.Node("conv1").Bias)
+		n.RoundBiases()
+		if rounded := slices.Equal(n.Node("conv1").Bias, biases[round]); rounded != round {
+			t.Errorf("told to round biases %v, and rounding again changes nothing %v", round, rounded)
+		}
 	}
 	if before.Sparsity < float.Sparsity {
 		t.Errorf("sparsity %v in integers, %v in floating point", before.Sparsity, float.Sparsity)

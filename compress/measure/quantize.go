@@ -16,6 +16,8 @@ type Calibration struct {
 	Observer string // one of quantize.Observers, or empty for the recipe's own
 	Images   int    // of the training part
 	Seed     uint64 // of the choice of images
+	// RoundBiases rounds biases to what int32 holds, as an exported ONNX file does.
+	RoundBiases bool
 }
 
 // Validate refuses what no data set could satisfy.
@@ -49,6 +51,7 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 	if c.Observer == "" {
 		c.Observer = recipe.Observer
 	}
+	recipe.IntegerBias = recipe.IntegerBias || c.RoundBiases
 	images, err := f.normalise(d)
 	if err != nil {
 		return nil, err

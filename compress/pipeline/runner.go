@@ -91,6 +91,7 @@ func (r *runner) run() error {
 	if r.recipe, err = quantize.RecipeNamed(r.e.Quantize.Recipe); err != nil {
 		return r.refuse(err)
 	}
+	r.recipe.IntegerBias = r.recipe.IntegerBias || r.e.Quantize.RoundBiases
 	if r.net = r.past.net; r.net == nil {
 		shape, classes, err := dataset.Describe(r.dataOptions())
 		if err != nil {

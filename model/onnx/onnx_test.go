@@ -185,3 +185,29 @@ func TestPerChannel(t *testing.T) {
 		}
 	}
 }
+
+// TestParametersAtTheLimit: a bias that has to share 31 bits with the largest sum
+// that a network in integers may have, of 32,768 weights.
+func TestParametersAtTheLimit(t *testing.T) {
+	const in = 0.02
+	l := &quantize.Node{
+		Name: "fc", Op: model.Linear{Out: 2}, Shape: model.Shape{C: 2, H: 1, W: 1},
+		Weight: slices.Concat(slices.Repeat([]int8{-128}, quantize.MaxFan), slices.Repeat([]int8{127}, quantize.MaxFan)),
+		Scale:  []float32{1e-12, 1e-7},
+		Bias:   []float32{-40, -3},
+	}
+	p := newParameters(&quantize.Network{Nodes: []*quantize.Node{l}}, "fc", in)
+	for k, b := range l.Bias {
+		sum, lost := int64(p.bias[k]), 0.0
+		for i := k * quantize.MaxFan; i < (k+1)*quantize.MaxFan; i++ {
+			sum += 255 * int64(p.weight[i])
+			lost += 255 * in * math.Abs(float64(l.Weight[i])*float64(l.Scale[k])-float64(p.weight[i])*float64(p.scale[k]))
+		}
+		if sum != int64(int32(sum)) {
+			t.Errorf("channel %d: the largest sum with its bias is %d, beyond int32", k, sum)
+		}
+		if most := 0.5 * 255 * quantize.MaxFan / (1 << 30) * math.Abs(float64(b)); lost > most {
+			t.Errorf("channel %d: weights lose %g, want %g at most", k, lost, most)
+		}
+	}
+}

@@ -45,6 +45,7 @@ whose arithmetic is followed: ` + strings.Join(quantize.Recipes(), ", ") + `.`,
 	cmd.Flags().StringVar(&c.Observer, "observer", "", "of activations, one of "+strings.Join(quantize.Observers(), ", ")+" (default: the recipe's)")
 	cmd.Flags().IntVar(&c.Images, "images", 1000, "calibration images")
 	cmd.Flags().Uint64Var(&c.Seed, "seed", 1, "of the choice of calibration images")
+	cmd.Flags().BoolVar(&c.RoundBiases, "round-biases", false, "round biases to int32, so that the exported ONNX file computes the same (lab and ort always do)")
 	cmd.RegisterFlagCompletionFunc("recipe", cobra.FixedCompletions(quantize.Recipes(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("observer", cobra.FixedCompletions(quantize.Observers(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
