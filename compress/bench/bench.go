@@ -142,8 +142,6 @@ func (o Options) complete() (Options, error) {
 	possible := Tasks()
 	if o.Network == nil {
 		possible = []string{Integer}
-	} else if o.Network.Fused() {
-		possible = []string{Float, Integer, Sparse}
 	}
 	if len(o.Tasks) == 0 {
 		o.Tasks = possible
@@ -153,7 +151,7 @@ func (o Options) complete() (Options, error) {
 			return o, fmt.Errorf("there is no task %q to measure: choose among %s", task, strings.Join(Tasks(), ", "))
 		}
 		if !slices.Contains(possible, task) {
-			return o, fmt.Errorf("%s cannot be measured on a network that is quantized or has its batch norm folded in: measure %s, or another file", task, strings.Join(possible, ", "))
+			return o, fmt.Errorf("%s cannot be measured on a quantized network: measure %s, or another file", task, strings.Join(possible, ", "))
 		}
 	}
 	return o, nil
