@@ -34,7 +34,7 @@ type File struct {
 var errNormalisation = errors.New("the file does not say how images were normalised: give --mean and --std, as three numbers or by name (--mean imagenet --std imagenet)")
 
 // Open reads a file of weights: safetensors, a PyTorch checkpoint, or an ONNX
-// file that this program exported. Mean and std are used in place of the file's
+// file: any program's in floating point, this program's own in integers. Mean and std are used in place of the file's
 // own where they are given (see dataset.ParseMean); one of both must know them.
 // Key chooses among several networks in a file (see weights.Open).
 func Open(path, key, mean, std string) (*File, error) {
@@ -84,7 +84,7 @@ func Open(path, key, mean, std string) (*File, error) {
 	return f, nil
 }
 
-// read reads the network in a file: an exported one by its name's ending, since
+// read reads the network in a file: one in ONNX by its name's ending, since
 // ONNX files have no mark, any other by its content.
 func read(path, key string, given func(metadata map[string]string)) (*File, error) {
 	f := &File{Path: path}
@@ -115,13 +115,14 @@ func read(path, key string, given func(metadata map[string]string)) (*File, erro
 	return f, nil
 }
 
-// readONNX reads an exported file.
+// readONNX reads an ONNX file: any program's in floating point, this program's own
+// in integers.
 func (f *File) readONNX(path string) error {
 	file, err := onnx.Read(path)
 	if err != nil {
 		return err
 	}
-	f.Float, f.Metadata = file.Float, file.Metadata
+	f.Float, f.Metadata, f.Notes = file.Float, file.Metadata, file.Notes
 	if f.Float != nil {
 		return nil
 	}

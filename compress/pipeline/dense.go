@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"espalier/configs"
 	"espalier/dataset"
 	"espalier/model"
+	"espalier/model/onnx"
 	"espalier/model/weights"
 )
 
@@ -68,6 +70,9 @@ func (r *runner) weights() (*model.Graph, error) {
 // loaded reads a network from a file. The experiment's normalisation wins over
 // the file's, which need not be readable then.
 func (r *runner) loaded(path string) (*model.Graph, error) {
+	if strings.EqualFold(filepath.Ext(path), ".onnx") {
+		return r.loadedONNX(path)
+	}
 	file, err := weights.Open(path, r.e.Model.Key)
 	if err != nil {
 		return nil, err
@@ -84,6 +89,24 @@ func (r *runner) loaded(path string) (*model.Graph, error) {
 		r.log("info", "%s: %s", path, note)
 	}
 	return n, nil
+}
+
+// loadedONNX reads a network in floating point from an ONNX file.
+func (r *runner) loadedONNX(path string) (*model.Graph, error) {
+	if r.e.Model.Key != "" {
+		return nil, fmt.Errorf("%s is an ONNX file and holds one network: leave out model.key", path)
+	}
+	file, err := onnx.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	if file.Float == nil {
+		return nil, fmt.Errorf("%s is quantized and cannot be trained: name the file that it was made from", path)
+	}
+	for _, note := range file.Notes {
+		r.log("info", "%s: %s", path, note)
+	}
+	return file.Float, nil
 }
 
 // denseStage brings the dense network to its best and measures it.

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -8,14 +9,26 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// decode reads what Encode wrote, by the same tables of fields. A field that
-// they do not list is an error. Memory stays within a hundred times the bytes.
+// maxMessages is the most messages of a file: nodes, attributes, tensors,
+// dimensions and the like. Networks have some ten thousand.
+const maxMessages = 1 << 18
+
+// decode reads a file by the tables of fields. It passes over fields that they
+// do not list, as names of source lines. Memory stays within 128 MiB and twenty
+// times the bytes.
 func decode(b []byte) (*Model, error) {
 	m := new(Model)
-	return m, readMessage(m, b)
+	d := decoder{left: maxMessages}
+	return m, d.message(m, b)
 }
 
-func readMessage(m message, b []byte) error {
+// A decoder counts messages.
+type decoder struct{ left int }
+
+func (d *decoder) message(m message, b []byte) error {
+	if d.left--; d.left < 0 {
+		return fmt.Errorf("more than %d nodes, attributes and tensors", maxMessages)
+	}
 	for len(b) > 0 {
 		number, wire, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -26,32 +39,42 @@ func readMessage(m message, b []byte) error {
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
-		if err := readField(m, number, wire, b[:n]); err != nil {
-			return fmt.Errorf("%T, field %d: %w", m, number, err)
+		if err := d.field(m, number, wire, b[:n]); err != nil {
+			return err
 		}
 		b = b[n:]
 	}
 	return nil
 }
 
-func readField(m message, number protowire.Number, wire protowire.Type, b []byte) error {
+func (d *decoder) field(m message, number protowire.Number, wire protowire.Type, b []byte) error {
 	for _, f := range m.fields() {
 		if f.number != number {
 			continue
 		}
+		var err error
 		switch wire {
 		case protowire.VarintType:
 			i, _ := protowire.ConsumeVarint(b)
-			return f.readInt(int64(i))
+			err = f.readInt(int64(i))
 		case protowire.Fixed32Type:
 			bits, _ := protowire.ConsumeFixed32(b)
-			return f.readFloat(math.Float32frombits(bits))
+			err = f.readFloat(math.Float32frombits(bits))
+		case protowire.Fixed64Type:
+			bits, _ := protowire.ConsumeFixed64(b)
+			err = f.readDouble(math.Float64frombits(bits))
 		case protowire.BytesType:
 			value, _ := protowire.ConsumeBytes(b)
-			return f.readBytes(value)
+			err = d.bytes(f, value)
+		default:
+			err = errKind
 		}
+		if err == errKind {
+			return fmt.Errorf("%T, field %d: %w", m, number, err)
+		}
+		return err
 	}
-	return fmt.Errorf("there is none of wire type %d in files of this program", wire)
+	return nil
 }
 
 var errKind = errors.New("a value of another kind")
@@ -62,6 +85,8 @@ func (f field) readInt(i int64) error {
 		*v = i
 	case **int64:
 		*v = &i
+	case *[]int64: // not packed, as the format's first version has it
+		*v = append(*v, i)
 	default:
 		return errKind
 	}
@@ -69,15 +94,28 @@ func (f field) readInt(i int64) error {
 }
 
 func (f field) readFloat(x float32) error {
-	v, ok := f.value.(**float32)
-	if !ok {
+	switch v := f.value.(type) {
+	case **float32:
+		*v = &x
+	case *[]float32:
+		*v = append(*v, x)
+	default:
 		return errKind
 	}
-	*v = &x
 	return nil
 }
 
-func (f field) readBytes(b []byte) error {
+func (f field) readDouble(x float64) error {
+	v, ok := f.value.(*[]float64)
+	if !ok {
+		return errKind
+	}
+	*v = append(*v, x)
+	return nil
+}
+
+// bytes reads text, bytes, packed numbers and messages.
+func (d *decoder) bytes(f field, b []byte) error {
 	switch v := f.value.(type) {
 	case *string:
 		*v = string(b)
@@ -93,10 +131,21 @@ func (f field) readBytes(b []byte) error {
 			}
 			*v, b = append(*v, int64(i)), b[n:]
 		}
+	case *[]float32:
+		for ; len(b) >= 4; b = b[4:] {
+			*v = append(*v, math.Float32frombits(binary.LittleEndian.Uint32(b)))
+		}
+	case *[]float64:
+		for ; len(b) >= 8; b = b[8:] {
+			*v = append(*v, math.Float64frombits(binary.LittleEndian.Uint64(b)))
+		}
+	case **tensor:
+		*v = new(tensor)
+		return d.message(*v, b)
 	case message:
-		return readMessage(v, b)
+		return d.message(v, b)
 	case messages:
-		return readMessage(v.add(), b)
+		return d.message(v.add(), b)
 	default:
 		return errKind
 	}

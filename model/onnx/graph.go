@@ -11,6 +11,9 @@ import (
 	"espalier/model"
 )
 
+// producer is the name of this program in files.
+const producer = "espalier"
+
 // Names of the graph's input and output.
 const (
 	inputName  = "input"
@@ -26,7 +29,7 @@ type Header struct {
 // newModel returns a model without nodes.
 func newModel(name string, image model.Shape, classes int, h Header) *Model {
 	m := &Model{
-		irVersion: irVersion, producer: "espalier", producerVersion: h.Version,
+		irVersion: irVersion, producer: producer, producerVersion: h.Version,
 		opsets: []opsetID{{version: opset}},
 		graph: graph{
 			name:    strings.ReplaceAll(name, " ", "-"),

@@ -6,8 +6,8 @@ const (
 	opset     = 13
 )
 
-// The messages of onnx.proto, as far as files of ours need them. Each lists
-// its fields with their numbers; package protowire does the rest, see wire.go.
+// The messages of onnx.proto, as far as networks need them. Each lists its
+// fields with their numbers; package protowire does the rest, see wire.go.
 
 // A Model is a file: ModelProto.
 type Model struct {
@@ -60,21 +60,25 @@ func (g *graph) fields() []field {
 type node struct {
 	inputs, outputs []string
 	name, op        string
+	domain          string // of the operator; empty for ONNX's own
 	attributes      []attribute
 }
 
 func (n *node) fields() []field {
-	return []field{{1, &n.inputs}, {2, &n.outputs}, {3, &n.name}, {4, &n.op}, {5, list[attribute](&n.attributes)}}
+	return []field{{1, &n.inputs}, {2, &n.outputs}, {3, &n.name}, {4, &n.op}, {5, list[attribute](&n.attributes)}, {7, &n.domain}}
 }
 
 // An attribute is a constant parameter of a node; exactly one of its values is
 // there.
 type attribute struct {
-	name string
-	f    *float32
-	i    *int64
-	ints []int64
-	kind int64
+	name   string
+	f      *float32
+	i      *int64
+	s      string
+	t      *tensor
+	floats []float32
+	ints   []int64
+	kind   int64
 }
 
 // Kinds of attributes.
@@ -85,28 +89,50 @@ const (
 )
 
 func (a *attribute) fields() []field {
-	return []field{{1, &a.name}, {2, &a.f}, {3, &a.i}, {8, &a.ints}, {20, &a.kind}}
+	return []field{
+		{1, &a.name}, {2, &a.f}, {3, &a.i}, {4, &a.s}, {5, &a.t}, {7, &a.floats}, {8, &a.ints}, {20, &a.kind},
+	}
 }
 
-// A tensor is an initializer; raw is little-endian.
+// A tensor is a constant. Its elements lie in raw, little-endian, or in the list
+// for its type, or in another file.
 type tensor struct {
 	dims     []int64
 	dataType int64
 	name     string
 	raw      []byte
+
+	floats   []float32 // of typeFloat
+	int32s   []int64   // of integers up to 32 bits and booleans; bits of 16-bit floats
+	int64s   []int64   // of typeInt64
+	doubles  []float64 // of typeDouble
+	uint64s  []int64   // of typeUint32 and typeUint64
+	external []entry   // where they lie in another file: location, offset, length
+	location int64     // 1: in another file
 }
 
 // Data types.
 const (
-	typeFloat = 1
-	typeUint8 = 2
-	typeInt8  = 3
-	typeInt32 = 6
-	typeInt64 = 7
+	typeFloat    = 1
+	typeUint8    = 2
+	typeInt8     = 3
+	typeUint16   = 4
+	typeInt16    = 5
+	typeInt32    = 6
+	typeInt64    = 7
+	typeBool     = 9
+	typeFloat16  = 10
+	typeDouble   = 11
+	typeUint32   = 12
+	typeUint64   = 13
+	typeBfloat16 = 16
 )
 
 func (t *tensor) fields() []field {
-	return []field{{1, &t.dims}, {2, &t.dataType}, {8, &t.name}, {9, &t.raw}}
+	return []field{
+		{1, &t.dims}, {2, &t.dataType}, {4, &t.floats}, {5, &t.int32s}, {7, &t.int64s}, {8, &t.name}, {9, &t.raw},
+		{10, &t.doubles}, {11, &t.uint64s}, {13, list[entry](&t.external)}, {14, &t.location},
+	}
 }
 
 // A valueInfo describes an input or an output of the graph.

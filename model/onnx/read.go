@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,26 +14,28 @@ import (
 	"espalier/model/weights"
 )
 
-// errForeign is about files that this package did not write.
-var errForeign = errors.New("only ONNX files that this program exported are read; export the network again, or give the file that it came from")
+// errForeign is about networks in integers that this package did not write.
+var errForeign = errors.New("of networks in integers only ONNX files that this program exported are read; export the network again, or give the file that it came from")
 
 // maxFile is the most bytes of a file that is read.
 const maxFile = 1 << 30
 
-// A File is a network that Float or Integer wrote, as the file holds it: biases
-// in integers are multiples of bias_scale, and the few weights that
+// A File is a network as an ONNX file holds it. One in integers is as Integer
+// wrote it: biases are multiples of bias_scale, and the few weights that
 // newParameters rescaled are the rescaled ones.
 type File struct {
 	Float    *model.Graph     // nil of a network in integers
 	Integer  []weights.Tensor // its tensors, as files of weights hold them; see Check
 	Metadata map[string]string
+	Notes    []string // sentences about what was left out, for people
 
 	model *Model
 }
 
-// Read reads a file. Other programs' files are refused: a file is one of ours if
-// writing what was read gives its graph again. Of a network in integers, Check
-// says so once it is built.
+// Read reads a file: any program's if it is in floating point (see importer),
+// this package's own in integers. That it is one of these, Check says once the
+// network is built: writing what was read must give the file's graph again. Data
+// that the file leaves in others is read from its folder.
 func Read(path string) (*File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -45,7 +48,7 @@ func Read(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading ONNX: %w", err)
 	}
-	f, err := parse(file)
+	f, err := parse(file, &folder{filepath.Dir(path), maxFile})
 	if err != nil {
 		return nil, fmt.Errorf("reading ONNX from %s: %w", path, err)
 	}
@@ -55,37 +58,46 @@ func Read(path string) (*File, error) {
 // metaQuantized is the metadata that a network in integers has.
 const metaQuantized = "quantization"
 
-func parse(file []byte) (*File, error) {
+func parse(file []byte, folder *folder) (*File, error) {
 	m, err := decode(file)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, errForeign)
+		return nil, fmt.Errorf("this is no ONNX file, or a damaged one: %w", err)
 	}
 	f := &File{Metadata: map[string]string{}, model: m}
 	for _, e := range m.metadata {
 		f.Metadata[e.key] = e.value
 	}
+	if _, ok := f.Metadata[metaQuantized]; ok {
+		f.Integer, err = m.graph.tensors()
+		return f, err
+	}
+	if f.Float = m.own(f.Metadata); f.Float == nil {
+		f.Float, f.Notes, err = m.network(folder, int64(len(file)))
+	}
+	return f, err
+}
+
+// own returns the network that Float wrote with all nodes' names, which files do
+// not keep, or nil.
+func (m *Model) own(metadata map[string]string) *model.Graph {
+	if m.producer != producer {
+		return nil
+	}
 	tensors, err := m.graph.tensors()
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	if _, ok := f.Metadata[metaQuantized]; ok {
-		f.Integer = tensors
-		return f, nil
+	g, err := weights.Network(tensors, metadata)
+	if err != nil || !sameShape(m, Float(g, Header{m.producerVersion, metadata})) {
+		return nil
 	}
-	if f.Float, err = weights.Network(tensors, f.Metadata); err != nil {
-		return nil, fmt.Errorf("%w: %w", err, errForeign)
-	}
-	return f, f.check(Float(f.Float, Header{m.producerVersion, f.Metadata}))
+	return g
 }
 
 // Check reports whether the file is what Integer writes of n, which was built from
 // its tensors.
 func (f *File) Check(n IntegerNetwork) error {
-	return f.check(Integer(n, Header{f.model.producerVersion, f.Metadata}))
-}
-
-func (f *File) check(again *Model) error {
-	if !sameShape(f.model, again) {
+	if !sameShape(f.model, Integer(n, Header{f.model.producerVersion, f.Metadata})) {
 		return fmt.Errorf("the graph is not the one that these weights are written with: %w", errForeign)
 	}
 	return nil
@@ -154,9 +166,6 @@ func (g *graph) tensors() ([]weights.Tensor, error) {
 	}
 	return all, nil
 }
-
-// sizes are the bytes of an element of each data type.
-var sizes = map[int64]int64{typeFloat: 4, typeUint8: 1, typeInt8: 1, typeInt32: 4, typeInt64: 8}
 
 // dequantized returns the real values of biases in integers.
 func dequantized(bias, scale *tensor) ([]float32, error) {

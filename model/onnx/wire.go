@@ -11,7 +11,8 @@ type message interface{ fields() []field }
 
 // A field is a number and a pointer to what stands under it: *int64, *float32
 // and *string, left out where they are zero; pointers to them, left out where
-// they are nil; *[]byte, *[]string and *[]int64, packed; a message; messages.
+// they are nil; *[]byte, *[]string; *[]int64, *[]float32 and *[]float64, packed;
+// a message; a pointer to a tensor, left out where it is nil; messages.
 type field struct {
 	number protowire.Number
 	value  any
@@ -90,6 +91,26 @@ func (f field) append(b []byte) []byte {
 		}
 		if packed != nil {
 			b = f.appendBytes(b, packed)
+		}
+	case *[]float32:
+		var packed []byte
+		for _, x := range *v {
+			packed = protowire.AppendFixed32(packed, math.Float32bits(x))
+		}
+		if packed != nil {
+			b = f.appendBytes(b, packed)
+		}
+	case *[]float64:
+		var packed []byte
+		for _, x := range *v {
+			packed = protowire.AppendFixed64(packed, math.Float64bits(x))
+		}
+		if packed != nil {
+			b = f.appendBytes(b, packed)
+		}
+	case **tensor:
+		if *v != nil {
+			b = f.appendBytes(b, appendMessage(nil, *v))
 		}
 	case message:
 		b = f.appendBytes(b, appendMessage(nil, v))
