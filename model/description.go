@@ -13,6 +13,7 @@ const (
 	maxNodes     = 20000
 	maxDimension = 1 << 20 // of a shape
 	maxValues    = 1 << 30 // of one activation, and of one node's weight
+	maxTotal     = 1 << 29 // of all activations of one image together
 )
 
 // A description is a graph as text: everything but weights.
@@ -112,10 +113,14 @@ func ParseGraph(text string) (*Graph, error) {
 	input := &Node{Name: d.As, Op: Input{}, Shape: in}
 	g := &Graph{Name: d.Name, Nodes: []*Node{input}}
 	byName := map[string]*Node{input.Name: input}
+	total := in.Len()
 	for i, nd := range d.Nodes {
 		n, err := nd.node(byName)
 		if err != nil {
 			return nil, fmt.Errorf("the network's description: node %d, %q: %w", i, nd.Name, err)
+		}
+		if total += n.Shape.Len(); total > maxTotal {
+			return nil, fmt.Errorf("the network's description: activations of one image come to more than %d values", maxTotal)
 		}
 		byName[n.Name] = n
 		g.Nodes = append(g.Nodes, n)

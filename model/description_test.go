@@ -73,6 +73,7 @@ func TestParseGraphRefuses(t *testing.T) {
 		{`"name":"all"`, `"name":"all","bits":4`, "unknown field"},
 		{`"input":[3,9,8]`, `"input":[3,9,0]`, "input: shape 3×9×0"},
 		{`"input":[3,9,8]`, `"input":[1048576,1048576,1048576]`, "input: shape"},
+		{`"input":[3,9,8]`, `"input":[3,9000,9000]`, "activations of one image come to more than"},
 		{`"op":"silu"`, `"op":"gelu"`, `"silu": operator "gelu" is unknown`},
 		{`"name":"silu"`, `"name":"conv"`, "another node has this name"},
 		{`"in":["mul"]`, `"in":["fc"]`, `its input "fc" does not come before it`},

@@ -14,9 +14,12 @@
 // A Recipe says how ranges become scales, the way one framework does it. Build
 // puts all of it together, and an Evaluator runs the result.
 //
-// Quantization points are the input, every convolution's output (after its
-// ReLU where one follows), every block's sum after its ReLU, the average pool,
-// and the logits. Batch norm is folded into the convolutions before.
+// A quantized network is the float network's graph: every value has a scale and a
+// zero point, every weight of a convolution or linear layer is a code. Batch norm
+// is folded into the convolution before it, and a ReLU belongs to what it follows.
+// Values that only move, as through a max pool, keep their scale; recipes say which
+// others do, and which values share an observer. Package reference defines what
+// is computed.
 //
 // Degenerate cases have defined results. A channel whose weights are all zero,
 // as pruning leaves them, has the smallest scale and codes 0. An activation

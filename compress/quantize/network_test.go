@@ -321,6 +321,42 @@ func TestFileRoundTrip(t *testing.T) {
 	}
 }
 
+// TestOldFiles: a file that does not describe its graph is a ResNet's, and a recipe
+// from before it said how other operators are computed.
+func TestOldFiles(t *testing.T) {
+	for _, a := range archs() {
+		n, x := randomOf(t, a, 3)
+		for recipe, text := range map[string]string{
+			"lab":    `{"Name":"lab","Observer":"min-max","ReducedRange":false,"PerTensor":false,"WeightSteps":127.5,"SmallestWeight":-128,"Divide":false,"OwnPool":true,"IntegerBias":true,"FloatLogits":true,"EmptyScale":1.1920929e-7,"UnitEmpty":false}`,
+			"onednn": `{"Name":"onednn","Observer":"histogram","ReducedRange":false,"PerTensor":false,"WeightSteps":127.5,"SmallestWeight":-128,"Divide":false,"OwnPool":false,"IntegerBias":false,"FloatLogits":false,"EmptyScale":1.1920929e-7,"UnitEmpty":false}`,
+		} {
+			q := mustBuild(t, n, calibrated(t, n, x, MinMax), named(t, recipe))
+			path := filepath.Join(t.TempDir(), "int8.safetensors")
+			if err := Save(path, q, nil); err != nil {
+				t.Fatal(err)
+			}
+			tensors, metadata, err := weights.Read(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			delete(metadata, metaGraph)
+			metadata[metaRecipe] = text
+			got, err := FromTensors(tensors, metadata)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", a, recipe, err)
+			}
+			got.Recipe = q.Recipe
+			if diff := cmp.Diff(plain(q), plain(got)); diff != "" {
+				t.Errorf("%s, %s: another network came back: %s", a, recipe, diff)
+			}
+			set := kernel.All()[0]
+			if !slices.Equal(logits(t, q, set, 1, x), logits(t, got, set, 1, x)) {
+				t.Errorf("%s, %s: other logits", a, recipe)
+			}
+		}
+	}
+}
+
 func TestFromTensorsRefuses(t *testing.T) {
 	n, x := randomNetwork(t, model.Projection, 1)
 	q := mustBuild(t, n, calibrated(t, n, x, MinMax), lab)
