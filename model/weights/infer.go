@@ -10,10 +10,9 @@ import (
 	"espalier/model"
 )
 
-// index maps tensors by this project's names, and masks by the layer's: with "fc"
-// for a classifier called "linear" and "downsample" for a projection called
-// "shortcut". The momentum of a training in progress is left out.
-func index(tensors []Tensor) (byName, masks map[string]Tensor, err error) {
+// split maps tensors by name, and masks by the layer's name. The momentum of a
+// training in progress is left out.
+func split(tensors []Tensor) (byName, masks map[string]Tensor, err error) {
 	byName, masks = map[string]Tensor{}, map[string]Tensor{}
 	for _, t := range tensors {
 		to, name := byName, t.Name
@@ -23,16 +22,29 @@ func index(tensors []Tensor) (byName, masks map[string]Tensor, err error) {
 		if layer, ok := strings.CutPrefix(name, "mask."); ok {
 			to, name = masks, layer
 		}
-		if name == "linear" || strings.HasPrefix(name, "linear.") {
-			name = "fc" + strings.TrimPrefix(name, "linear")
-		}
-		name = strings.Replace(name, ".shortcut.", ".downsample.", 1)
 		if other, ok := to[name]; ok {
 			return nil, nil, fmt.Errorf("tensors %s and %s both stand for %s", other.Name, t.Name, name)
 		}
 		to[name] = t
 	}
 	return byName, masks, nil
+}
+
+// renamed gives tensors of ResNets torchvision's names: "fc" for a classifier
+// called "linear" and "downsample" for a projection called "shortcut".
+func renamed(byName map[string]Tensor) (map[string]Tensor, error) {
+	all := map[string]Tensor{}
+	for name, t := range byName {
+		if name == "linear" || strings.HasPrefix(name, "linear.") {
+			name = "fc" + strings.TrimPrefix(name, "linear")
+		}
+		name = strings.Replace(name, ".shortcut.", ".downsample.", 1)
+		if other, ok := all[name]; ok {
+			return nil, fmt.Errorf("tensors %s and %s both stand for %s", min(t.Name, other.Name), max(t.Name, other.Name), name)
+		}
+		all[name] = t
+	}
+	return all, nil
 }
 
 // Limits that keep a few names in a file from asking for a network that no

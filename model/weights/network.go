@@ -73,6 +73,11 @@ func FromNetwork(n *model.Graph) []Tensor {
 // Metadata returns extra together with what Save notes about every network.
 func Metadata(n *model.Graph, extra map[string]string) map[string]string {
 	m := map[string]string{metaArch: n.Name}
+	if len(n.Nodes) > 0 {
+		if text, err := n.Describe(); err == nil {
+			m[MetaGraph] = text
+		}
+	}
 	maps.Copy(m, extra)
 	if n.Std != nil {
 		m[MetaMean], m[MetaStd] = formatNumbers(n.Mean), formatNumbers(n.Std)
@@ -98,58 +103,90 @@ func NotedNetwork(tensors []Tensor, metadata map[string]string) (*model.Graph, [
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := build(tensors, metadata)
+	n, more, err := build(tensors, metadata)
+	return n, append(notes, more...), err
+}
+
+// build is Network for tensors whose names are tidy. It returns notes of its own.
+func build(tensors []Tensor, metadata map[string]string) (*model.Graph, []string, error) {
+	var n *model.Graph
+	var notes []string
+	byName, masks, err := split(tensors)
+	if err != nil {
+		return nil, nil, err
+	}
+	if text, ok := metadata[MetaGraph]; ok {
+		n, err = described(text, byName)
+	} else {
+		if byName, err = renamed(byName); err != nil {
+			return nil, nil, err
+		}
+		if masks, err = renamed(masks); err != nil {
+			return nil, nil, err
+		}
+		n, notes, err = inferred(byName)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := fillAll(n, byName, masks); err != nil {
+		return nil, nil, err
+	}
+	n.Mean, n.Std, err = Normalisation(metadata, n.Input().Shape.C)
 	return n, notes, err
 }
 
-// build is Network for tensors whose names are tidy.
-func build(tensors []Tensor, metadata map[string]string) (*model.Graph, error) {
-	byName, masks, err := index(tensors)
-	if err != nil {
-		return nil, err
+// inferred returns the built-in network that names and shapes belong to.
+func inferred(byName map[string]Tensor) (*model.Graph, []string, error) {
+	if spec, ok := family(byName); ok {
+		g, note, err := ofFamily(spec, byName)
+		return g, []string{note}, err
 	}
 	arch, fused, err := infer(byName)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	n, err := model.ResNet(arch)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if fused {
 		n = n.FoldNorms()
 	}
+	return n, nil, nil
+}
+
+// fillAll copies a file's tensors and masks into a network. All must be there,
+// and no others.
+func fillAll(n *model.Graph, byName, masks map[string]Tensor) error {
 	for _, want := range n.Tensors() {
 		t, ok := byName[want.Name]
 		if !ok {
-			return nil, fmt.Errorf("tensor %s of shape %v is missing from this %s", want.Name, want.Shape, arch)
+			return fmt.Errorf("tensor %s of shape %v is missing from this %s", want.Name, want.Shape, n.Name)
 		}
 		delete(byName, want.Name)
 		if err := fill(want, t); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if len(byName) > 0 {
 		name := slices.Min(slices.Collect(maps.Keys(byName)))
-		return nil, fmt.Errorf("tensor %s of shape %v has no place in a %s", name, byName[name].Shape, arch)
+		return fmt.Errorf("tensor %s of shape %v has no place in a %s", name, byName[name].Shape, n.Name)
 	}
 	for _, l := range n.Layers() {
 		mask, ok := masks[l.Name]
 		if !ok {
 			continue
 		}
+		var err error
 		if l.Mask, err = mask.Float32s(); err != nil {
-			return nil, err
+			return err
 		}
 		if len(l.Mask) != len(l.Weight) {
-			return nil, fmt.Errorf("tensor %s has %d values for %d weights; the file is damaged", mask.Name, len(l.Mask), len(l.Weight))
+			return fmt.Errorf("tensor %s has %d values for %d weights; the file is damaged", mask.Name, len(l.Mask), len(l.Weight))
 		}
 	}
-	n.Mean, n.Std, err = Normalisation(metadata, n.Input().Shape.C)
-	if err != nil {
-		return nil, err
-	}
-	return n, nil
+	return nil
 }
 
 // Normalisation returns what a file's metadata says that images were normalised
