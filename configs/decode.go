@@ -90,6 +90,7 @@ func Decode(file string, document []byte, overrides []string) (Experiment, error
 		}
 	}
 	e.Data.holdOut(places)
+	e.usual(places)
 	if err := e.Validate(); err != nil {
 		var value *ValueError
 		if errors.As(err, &value) {
@@ -110,6 +111,29 @@ func (d *Data) holdOut(places map[string]string) {
 		d.Validation = 0
 	case !number && (d.Set == Folder || d.Set == NPZ):
 		d.Validation, d.ValidationShare = 0, 0.1
+	}
+}
+
+// scratchEpochs is how long a network from random weights is trained where nobody
+// says so.
+const scratchEpochs = 30
+
+// usual fills in what depends on the network and the data, where neither the
+// document nor an override names it: the depth of a network other than a
+// CIFARResNet is its usual one; where the program carries no weights, training
+// begins from random ones.
+func (e *Experiment) usual(places map[string]string) {
+	named := func(key string) bool { _, ok := places[key]; return ok }
+	cifar := e.Model.Network == "" || e.Model.Network == CIFARResNet
+	if !cifar && !named("model.depth") {
+		e.Model.Depth = 0
+	}
+	carried := cifar && e.Model.Depth == 20 && e.Model.Width == 0 && (e.Data.Set == CIFAR10 || e.Data.Set == Shapes10)
+	if !carried && !named("model.weights") {
+		e.Model.Weights = Scratch
+		if !named("dense.epochs") {
+			e.Dense.Epochs = Epochs{scratchEpochs}
+		}
 	}
 }
 

@@ -88,6 +88,15 @@ const (
 // Flips reports whether images are mirrored while training.
 func (d Data) Flips() bool { return d.Flip == "true" || d.Flip == "" && d.Set != MNIST }
 
+// CIFARResNet is the network that an experiment has unless it names another.
+const CIFARResNet = "cifar-resnet"
+
+// Networks returns the names of the networks that an experiment can name. What
+// depths and sizes of images each has, package model knows.
+func Networks() []string {
+	return []string{CIFARResNet, "resnet", "wideresnet", "vgg", "mobilenetv2", "densenet", "squeezenet"}
+}
+
 // Where a network's first weights come from, unless Model.Weights is a file.
 const (
 	Embedded = "embedded" // the ones in the program, made for this data set
@@ -96,8 +105,12 @@ const (
 
 // Model chooses the network.
 type Model struct {
-	Depth    int    `yaml:"depth"`    // 20, 32, 44 or 56
-	Shortcut string `yaml:"shortcut"` // projection or pad
+	// Network is one of Networks; empty is CIFARResNet.
+	Network string `yaml:"network,omitempty"`
+	// Width scales the channels; 0 is the network's usual width.
+	Width    float64 `yaml:"width,omitempty"`
+	Depth    int     `yaml:"depth"`    // of a CIFARResNet 20, 32, 44 or 56; 0 is the network's usual depth
+	Shortcut string  `yaml:"shortcut"` // of a CIFARResNet: projection or pad
 	Weights  string `yaml:"weights"`  // Embedded, Scratch or the path of a file
 	// Key chooses one of several networks in the file, by where it lies: "ema".
 	Key string `yaml:"key,omitempty"`

@@ -114,7 +114,16 @@ func (e Experiment) images() *ValueError {
 }
 
 func (e Experiment) network() *ValueError {
-	if d := e.Model.Depth; d < 8 || d > 110 || (d-2)%6 != 0 {
+	if e.Model.Network != "" {
+		if err := oneOf("model.network", e.Model.Network, Networks()...); err != nil {
+			return err
+		}
+	}
+	if w := e.Model.Width; !(w >= 0 && w <= 64) {
+		return bad("model.width", "is %v: want a factor above 0, at most 64", w)
+	}
+	cifar := e.Model.Network == "" || e.Model.Network == CIFARResNet
+	if d := e.Model.Depth; cifar && (d < 8 || d > 110 || (d-2)%6 != 0) {
 		return bad("model.depth", "is %d: want 6n+2, as 20, 32, 44 or 56", d)
 	}
 	if e.Model.Weights == "" {

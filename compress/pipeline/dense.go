@@ -43,7 +43,7 @@ func (r *runner) source() (*model.Graph, error) {
 func (r *runner) weights() (*model.Graph, error) {
 	switch from := r.e.Model.Weights; from {
 	case configs.Scratch:
-		n, err := model.ResNet(r.arch())
+		n, err := r.spec().Build()
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +53,7 @@ func (r *runner) weights() (*model.Graph, error) {
 		if r.parts.Embedded == nil {
 			return nil, fmt.Errorf("this program carries no weights: set model.weights to %s or to a file", configs.Scratch)
 		}
-		n, err := r.parts.Embedded(r.e.Data.Set, r.arch())
+		n, err := r.parts.Embedded(r.e.Data.Set, r.spec())
 		if err != nil {
 			return nil, fmt.Errorf("embedded weights: %w", err)
 		}

@@ -320,7 +320,7 @@ func tuning(t testing.TB, set ...string) *runner {
 	}
 	t.Cleanup(func() { run.Close() })
 	r := newRunner(context.Background(), run, tinyParts())
-	if r.net, err = model.ResNet(r.arch()); err != nil {
+	if r.net, err = r.spec().Build(); err != nil {
 		t.Fatal(err)
 	}
 	r.net.Init(1)

@@ -34,7 +34,7 @@ type Parts struct {
 	Version string // of the program, for the record
 	// Embedded returns the weights that the program carries for a data set and
 	// an architecture, or an error that says that there are none.
-	Embedded func(set string, arch model.Arch) (*model.Graph, error)
+	Embedded func(set string, network model.Spec) (*model.Graph, error)
 	// Cache is the folder where trained dense networks are kept for later runs
 	// with the same settings. Empty keeps none.
 	Cache string

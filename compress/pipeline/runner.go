@@ -35,7 +35,8 @@ type runner struct {
 
 	engine *model.Engine
 	data   *dataset.Data
-	// classes is how many the data has.
+	// shape and classes are those of the data.
+	shape   dataset.Shape
 	classes int
 	net     *model.Graph
 	eval    *model.Evaluator // of net; reload it when weights have changed
@@ -97,7 +98,7 @@ func (r *runner) run() error {
 		if err != nil {
 			return r.refuse(fmt.Errorf("look at the data: %w", err))
 		}
-		r.classes = len(classes)
+		r.shape, r.classes = shape, len(classes)
 		if r.net, err = r.source(); err != nil {
 			return r.refuse(err)
 		}
@@ -144,7 +145,7 @@ func (r *runner) open() error {
 // always opens alike.
 func (r *runner) refuse(err error) error {
 	if r.net == nil {
-		r.net, _ = model.ResNet(r.arch())
+		r.net = r.stand()
 	}
 	if !r.resume {
 		r.hub.Publish(r.started())
@@ -152,9 +153,26 @@ func (r *runner) refuse(err error) error {
 	return err
 }
 
-// arch is the architecture that the experiment names.
-func (r *runner) arch() model.Arch {
-	return model.Arch{Depth: r.e.Model.Depth, Shortcut: model.Shortcut(r.e.Model.Shortcut), Classes: cmp.Or(r.classes, 10)}
+// spec is the network that the experiment names, for the data's images and
+// classes; for those of CIFAR-10 where the data could not be looked at.
+func (r *runner) spec() model.Spec {
+	m, in := r.e.Model, cmp.Or(r.shape, dataset.Shape{H: 32, W: 32, C: 3})
+	return model.Spec{
+		Network: cmp.Or(m.Network, configs.CIFARResNet), Depth: m.Depth, Width: m.Width, Shortcut: model.Shortcut(m.Shortcut),
+		Input: model.Shape{C: in.C, H: in.H, W: in.W}, Classes: cmp.Or(r.classes, 10),
+	}
+}
+
+// stand returns a network to begin the journal with, where none could be made.
+func (r *runner) stand() *model.Graph {
+	if n, err := r.spec().Build(); err == nil {
+		return n
+	}
+	n, err := model.ResNet(model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
+	if err != nil {
+		panic(err) // there is one
+	}
+	return n
 }
 
 // started describes the run to whoever watches it.

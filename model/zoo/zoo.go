@@ -19,11 +19,11 @@ var files embed.FS
 
 // Load returns a copy of the network trained on a data set ("cifar10" or
 // "shapes10"), or an error that says that there is none of this architecture.
-func Load(set string, arch model.Arch) (*model.Graph, error) {
-	name := fmt.Sprintf("%s-resnet%d-%s.safetensors", set, arch.Depth, arch.Shortcut)
+func Load(set string, network model.Spec) (*model.Graph, error) {
+	name := fmt.Sprintf("%s-%s.safetensors", set, strings.ReplaceAll(network.String(), " ", "-"))
 	file, err := files.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the program carries %s, but no %s for %s: train one with --set model.weights=scratch", strings.Join(Names(), ", "), arch, set)
+		return nil, fmt.Errorf("the program carries %s, but no %s for %s: train one with --set model.weights=scratch", strings.Join(Names(), ", "), network, set)
 	}
 	if err != nil {
 		return nil, err

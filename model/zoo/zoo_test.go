@@ -10,7 +10,7 @@ import (
 	"espalier/model/kernel"
 )
 
-var resnet20 = model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10}
+var resnet20 = model.Spec{Network: model.CIFARResNet, Depth: 20, Shortcut: model.Projection}
 
 func TestEveryNetworkLoads(t *testing.T) {
 	if want := []string{"cifar10-resnet20-projection", "shapes10-resnet20-projection"}; !slices.Equal(Names(), want) {
@@ -31,7 +31,7 @@ func TestEveryNetworkLoads(t *testing.T) {
 }
 
 func TestMissingNetworksAreNamed(t *testing.T) {
-	_, err := Load("shapes10", model.Arch{Depth: 56, Shortcut: model.Pad, Classes: 10})
+	_, err := Load("shapes10", model.Spec{Network: model.CIFARResNet, Depth: 56, Shortcut: model.Pad})
 	if err == nil || !strings.Contains(err.Error(), "resnet56 pad") || !strings.Contains(err.Error(), "shapes10-resnet20-projection") {
 		t.Errorf("error is %v", err)
 	}

@@ -97,7 +97,7 @@ func (f *benchFlags) options(args []string) (o bench.Options, err error) {
 		o.Network, o.Quantized = file.Float, file.Integer
 		return o, nil
 	}
-	o.Network, err = zoo.Load("cifar10", model.Arch{Depth: 20, Shortcut: model.Projection, Classes: 10})
+	o.Network, err = zoo.Load("cifar10", model.Spec{Network: model.CIFARResNet})
 	return o, err
 }
 
