@@ -111,7 +111,7 @@ type Model struct {
 	Width    float64 `yaml:"width,omitempty"`
 	Depth    int     `yaml:"depth"`    // of a CIFARResNet 20, 32, 44 or 56; 0 is the network's usual depth
 	Shortcut string  `yaml:"shortcut"` // of a CIFARResNet: projection or pad
-	Weights  string `yaml:"weights"`  // Embedded, Scratch or the path of a file
+	Weights  string  `yaml:"weights"`  // Embedded, Scratch or the path of a file
 	// Key chooses one of several networks in the file, by where it lies: "ema".
 	Key string `yaml:"key,omitempty"`
 	// Mean and Std are what images are normalised with, as three numbers or by

@@ -35,7 +35,6 @@ func TestImpossibleNetworksAreRefused(t *testing.T) {
 		{Depth: 2, Shortcut: model.Pad, Classes: 10},
 		{Depth: 20, Shortcut: "dense", Classes: 10},
 		{Depth: 20, Shortcut: model.Pad, Classes: 1},
-		{Depth: 20, Shortcut: model.Pad, Classes: 10, Width: 24},
 		{Depth: 20, Shortcut: model.Pad, Classes: 10, Width: -16},
 		{Depth: 20, Shortcut: model.Pad, Classes: 10, Width: 272},
 	} {

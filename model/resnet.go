@@ -12,7 +12,7 @@ func ResNet(a Arch) (*Graph, error) {
 	}
 	width := 1.0
 	if a.Width != 0 {
-		width = float64(a.Width) / MinWidth
+		width = float64(a.Width) / usualWidth
 	}
 	s := Spec{Network: CIFARResNet, Depth: a.Depth, Width: width, Shortcut: a.Shortcut, Input: Shape{3, 32, 32}, Classes: a.Classes}
 	return s.Build()
@@ -20,7 +20,7 @@ func ResNet(a Arch) (*Graph, error) {
 
 // cifarResNet appends the network that ResNet describes, for any input.
 func (b *Builder) cifarResNet(s Spec) {
-	width := s.channels(MinWidth)
+	width := s.channels(usualWidth)
 	x := b.Add("conv1", convOf(width, 3, 1), b.Input())
 	x = b.Add("relu", ReLU{}, b.Norm("bn1", x))
 	for stage := range 3 {

@@ -132,7 +132,7 @@ func (s Spec) String() string {
 	case CIFARResNet:
 		width := 0
 		if s.Width != 0 && s.Width != 1 {
-			width = s.channels(MinWidth)
+			width = s.channels(usualWidth)
 		}
 		return Arch{Depth: d, Shortcut: cmp.Or(s.Shortcut, Projection), Width: width}.String()
 	case WideResNet:

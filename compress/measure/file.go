@@ -135,6 +135,19 @@ func (f *File) readONNX(path string) error {
 	return nil
 }
 
+// OpenGraph reads the network in floating point in a file, and notes about it,
+// however its images are normalised. Key chooses among several networks.
+func OpenGraph(path, key string) (*model.Graph, []string, error) {
+	f, err := read(path, key, func(map[string]string) {})
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.Float == nil {
+		return nil, nil, fmt.Errorf("%s is quantized; give the network in floating point that it was made from", path)
+	}
+	return f.Float, f.Notes, nil
+}
+
 // MustBeInteger refuses a network in floating point.
 func (f *File) MustBeInteger() error {
 	if f.Integer == nil {

@@ -70,8 +70,8 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 		return arch, false, fmt.Errorf("tensor %s: expected shape [width 3 3 3], found %v; other networks than CIFAR ResNets are %w", stem.Name, stem.Shape, ErrUnsupported)
 	}
 	width := stem.Shape[0]
-	if width < model.MinWidth || width > model.MaxWidth || width%model.MinWidth != 0 {
-		return arch, false, fmt.Errorf("tensor %s: shape %v means a width of %d channels, which is %w; the kernels compute multiples of %d up to %d", stem.Name, stem.Shape, width, ErrUnsupported, model.MinWidth, model.MaxWidth)
+	if width < 1 || width > model.MaxWidth {
+		return arch, false, fmt.Errorf("tensor %s: shape %v means a width of %d channels, which is %w; want 1 to %d", stem.Name, stem.Shape, width, ErrUnsupported, model.MaxWidth)
 	}
 	var blocks [4]int // by stage, from 1
 	for name := range byName {

@@ -25,7 +25,7 @@ draws itself.`,
 	}
 	root.AddCommand(
 		newRun(), newTrain(), newAttach(), newRuns(), newReport(), newScreenshot(),
-		newEvaluate(), newQuantize(), newExport(), newCompareLayers(), newCheck(), newBench(),
+		newEvaluate(), newInspect(), newQuantize(), newExport(), newCompareLayers(), newCheck(), newBench(),
 		newFetch(), newVersion(),
 	)
 	f.add(root)
