@@ -343,6 +343,10 @@ func (a *App) back() tea.Cmd {
 func (a *App) setTier(t theme.Tier) {
 	a.scene.tier, a.scene.canvas = t, chart.NewCanvas(t)
 	a.palette = theme.Palette(a.renderer, a.mode, t)
+	a.grid.Spell = nil
+	if t == theme.ASCII {
+		a.grid.Spell = t.Spell
+	}
 }
 
 func (a *App) setMode(m theme.Mode) {

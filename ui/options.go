@@ -19,8 +19,9 @@ type Options struct {
 	// Theme is "dark" or "light"; empty or "auto" takes what was last chosen on a
 	// screen, or asks $COLORFGBG, or else takes dark.
 	Theme string
-	// Glyphs is "braille", "lines" or "ascii"; empty or "auto" takes what was last
-	// chosen on a screen, or else braille.
+	// Glyphs is "braille", "lines" or "ascii". Empty or "auto" takes ASCII where the
+	// locale or the terminal has no more, else what was last chosen on a screen,
+	// else braille.
 	Glyphs string
 	// Preferences is a file that the screen remembers theme, glyphs, mouse, bell,
 	// smoothing and borders in; empty: nowhere.
@@ -85,9 +86,12 @@ func environmentMode(colours string) theme.Mode {
 	return theme.Dark
 }
 
-// tier returns the glyphs that the options ask for.
+// tier returns the glyphs that the options or the environment ask for.
 func (o Options) tier() (theme.Tier, error) {
-	if o.Glyphs == "" || o.Glyphs == "auto" {
+	if o.automatic() {
+		if asciiOnly(os.Getenv) {
+			return theme.ASCII, nil
+		}
 		return theme.Braille, nil
 	}
 	for _, t := range theme.Tiers() {
@@ -96,4 +100,23 @@ func (o Options) tier() (theme.Tier, error) {
 		}
 	}
 	return "", fmt.Errorf("glyphs %q: use braille, lines, ascii or auto", o.Glyphs)
+}
+
+// automatic reports whether the options leave the choice of glyphs to the screen.
+func (o Options) automatic() bool { return o.Glyphs == "" || o.Glyphs == "auto" }
+
+// asciiOnly reports whether the environment rules out everything but ASCII: the
+// terminal is Linux's console, whose font lacks most glyphs, or the first of
+// LC_ALL, LC_CTYPE and LANG that is set (POSIX, 8.2) names a locale without
+// UTF-8. Where none is set, as in many containers, nothing is ruled out.
+func asciiOnly(env func(string) string) bool {
+	if env("TERM") == "linux" {
+		return true
+	}
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := strings.ToLower(env(name)); locale != "" {
+			return !strings.Contains(locale, "utf-8") && !strings.Contains(locale, "utf8")
+		}
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
@@ -64,8 +65,7 @@ func (p *preferences) settle() {
 }
 
 func validTier(name string) bool {
-	_, err := Options{Glyphs: name}.tier()
-	return err == nil && name != ""
+	return slices.Contains(theme.Tiers(), theme.Tier(name))
 }
 
 // smoothingOf returns the index of a smoothing factor, −1 for one that the
@@ -90,7 +90,7 @@ func (a *App) recall() {
 	if p.Theme != nil && (a.options.Theme == "" || a.options.Theme == "auto") {
 		a.setMode(theme.Mode(*p.Theme))
 	}
-	if p.Glyphs != nil && (a.options.Glyphs == "" || a.options.Glyphs == "auto") {
+	if p.Glyphs != nil && a.options.automatic() && !asciiOnly(os.Getenv) {
 		a.setTier(theme.Tier(*p.Glyphs))
 	}
 	if p.Mouse != nil {

@@ -134,6 +134,7 @@ func (a *App) shot(whole bool) *Shot {
 		a.overlay, a.said = overlayNone, ""
 	}
 	s := &Shot{grid: grid.New(a.width, a.height), mode: a.mode, tier: a.scene.tier}
+	s.grid.Spell = a.grid.Spell
 	a.paint(s.grid)
 	a.overlay, a.said = overlay, said
 	s.title = fmt.Sprintf("Espalier: %s of run %s at step %d", a.panes[a.focus].name(), a.scene.run.Info.Name, a.shownStep())

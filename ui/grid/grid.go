@@ -26,6 +26,10 @@ type Grid struct {
 	width, height int
 	cells         []Cell
 	widths        *runewidth.Condition
+
+	// Spell, where it is set, rewrites every text before Text and Width take it, so
+	// that a terminal without some glyph gets several characters for it.
+	Spell func(string) string
 }
 
 // New returns a blank grid.
@@ -114,8 +118,9 @@ func (g *Grid) Text(x, y int, text string, s Style, width int) int {
 	if width <= 0 || y < 0 || y >= g.height {
 		return 0
 	}
+	text = g.spelled(text)
 	room, cut := width, false
-	if g.Width(text) > width {
+	if g.cellsOf(text) > width {
 		room, cut = width-1, true
 	}
 	used := 0
@@ -151,7 +156,17 @@ func (g *Grid) Right(end, y int, text string, s Style, width int) int {
 }
 
 // Width returns the number of cells that Text needs for a text.
-func (g *Grid) Width(text string) int {
+func (g *Grid) Width(text string) int { return g.cellsOf(g.spelled(text)) }
+
+func (g *Grid) spelled(text string) string {
+	if g.Spell == nil {
+		return text
+	}
+	return g.Spell(text)
+}
+
+// cellsOf returns the width of a text that is spelled already.
+func (g *Grid) cellsOf(text string) int {
 	n := 0
 	for _, r := range text {
 		_, w := g.printable(r)

@@ -1,6 +1,10 @@
 package theme
 
-import "espalier/ui/grid"
+import (
+	"strings"
+
+	"espalier/ui/grid"
+)
 
 // A Tier is a set of glyphs that a terminal's font can show.
 type Tier string
@@ -70,8 +74,7 @@ func (t Tier) Fold() func(rune) rune {
 		'▁': '_', '▂': '_', '▃': '.', '▄': ':', '▅': '=', '▆': '=', '▇': '#',
 		'░': '.', '▒': '+', '▓': '*', '·': '.', '•': '*', '●': '*', '◌': 'o', '○': 'o', '◆': '*',
 		'‖': '=', '✓': '+', '✗': 'x', '×': 'x', '↺': '<', '▸': '>', '▾': 'v', '▲': '^', '▼': 'v', '→': '>', '↑': '^', '↓': 'v',
-		'←': '<', '…': '~', '−': '-', '–': '-', '±': '+', 'Δ': 'd', '≥': '>', '≤': '<', '‥': '.', '⠤': '-', '†': '!', 'µ': 'u',
-		'⁰': '0', '¹': '1', '²': '2', '³': '3', '⁴': '4', '⁵': '5', '⁶': '6', '⁷': '7', '⁸': '8', '⁹': '9', '⁻': '-',
+		'←': '<', '…': '~', '−': '-', '–': '-', 'Δ': 'd', '⠤': '-', '†': '!', 'µ': 'u',
 	}
 	return func(r rune) rune {
 		if s, ok := table[r]; ok {
@@ -79,4 +82,39 @@ func (t Tier) Fold() func(rune) rune {
 		}
 		return '?'
 	}
+}
+
+// Spell writes in several characters what the tier lacks a single one for: a
+// range, a tolerance, a power, an arrow. Fold replaces the rest cell by cell.
+func (t Tier) Spell(text string) string {
+	if t != ASCII {
+		return text
+	}
+	return superscripts(spelling.Replace(text))
+}
+
+// spelling begins with what takes a blank of the padding away with it, so that a
+// column stays as wide as it is.
+var spelling = strings.NewReplacer("  ±", " +-", "±", "+-", "‥", " to ", "→", "->", "←", "<-", "≥", ">=", "≤", "<=", " · ", " | ")
+
+// superscripts writes 2⁻⁹ as 2^-9.
+func superscripts(text string) string {
+	const raised, plain = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"
+	if !strings.ContainsAny(text, raised) {
+		return text
+	}
+	var b strings.Builder
+	inside := false
+	for _, r := range text {
+		i := strings.IndexRune(raised, r)
+		if i >= 0 && !inside {
+			b.WriteByte('^')
+		}
+		if inside = i >= 0; inside {
+			b.WriteByte(plain[len([]rune(raised[:i]))])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }

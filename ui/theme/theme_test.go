@@ -128,3 +128,28 @@ func luminance(hex string) float64 {
 	}
 	return sum
 }
+
+func TestASCIISpelling(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain":             "plain",
+		"0.0012‥0.013":      "0.0012 to 0.013",
+		"±0.37":             "+-0.37",
+		"  ±0.00":           " +-0.00", // a column stays as wide as it is
+		"2⁻¹⁰":              "2^-10",
+		"10² 10⁻³":          "10^2 10^-3",
+		"432 → 216":         "432 -> 216",
+		"top-1 ≥ 90":        "top-1 >= 90",
+		"≤ 3":               "<= 3",
+		"quick · shapes10":  "quick | shapes10",
+		"conv 3×3 · 16→32":  "conv 3×3 | 16->32",
+		"being computed: …": "being computed: …",
+		"−0.5":              "−0.5",
+	} {
+		if got := ASCII.Spell(text); got != want {
+			t.Errorf("%q is spelled %q, want %q", text, got, want)
+		}
+		if got := Lines.Spell(text); got != text {
+			t.Errorf("lines spell %q as %q", text, got)
+		}
+	}
+}
