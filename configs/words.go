@@ -1,6 +1,10 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+
+	"espalier/internal/plural"
+)
 
 // String tells the training but for its epochs in words, as
 // "SGD 0.02 cosine, momentum 0.9, weight decay 0.0005, batch 128".
@@ -50,5 +54,5 @@ func (p Prune) String() string {
 
 // String tells the quantization in words, as "lab, min-max over 1000 images".
 func (q Quantize) String() string {
-	return fmt.Sprintf("%s, %s over %d images", q.Recipe, q.Observer, q.Images)
+	return fmt.Sprintf("%s, %s over %s", q.Recipe, q.Observer, plural.Count(q.Images, "image"))
 }

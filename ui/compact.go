@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/plural"
 	"espalier/ui/grid"
 	"espalier/ui/state"
 	"espalier/ui/theme"
@@ -165,7 +166,7 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 			put(rule[0], "%s", rule[1])
 		}
 	}
-	put("compute", "%d threads, %s", run.Info.Threads, run.Info.Kernel)
+	put("compute", "%s, %s", plural.Count(run.Info.Threads, "thread"), run.Info.Kernel)
 	put("seed", "%d", run.Info.Seed)
 	if run.Planned > 0 {
 		put("memory", "%s for training", state.Bytes(run.Planned))
@@ -173,6 +174,6 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	put("version", "%s", run.Info.Version)
 	put("events", "%s", count(float64(run.Events)))
 	if run.Missed > 0 {
-		put("missed", "%d events", run.Missed)
+		put("missed", "%s", plural.Count(int(run.Missed), "event"))
 	}
 }

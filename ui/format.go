@@ -40,6 +40,15 @@ func points(difference float64, digits int) string {
 	return strings.Replace(text, "-", "−", 1)
 }
 
+// decibels writes a difference of signal-to-noise ratios with its sign: −1.9 dB.
+func decibels(difference float64) string {
+	text := fmt.Sprintf("%+.1f dB", difference)
+	if text == "+0.0 dB" || text == "-0.0 dB" {
+		text = "±0.0 dB"
+	}
+	return strings.Replace(text, "-", "−", 1)
+}
+
 // duration writes seconds in three to six cells: 8s, 3m20s, 1h02m, 2d04h.
 func duration(seconds float64) string {
 	if math.IsNaN(seconds) || seconds < 0 {

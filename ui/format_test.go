@@ -29,6 +29,9 @@ func TestNumbersAreWritten(t *testing.T) {
 		{duration(math.NaN()), "0s"},
 		{points(-0.0002, 2), "−0.02"},
 		{points(0.00001, 2), "±0.00"},
+		{decibels(-1.9), "−1.9 dB"},
+		{decibels(0.12), "+0.1 dB"},
+		{decibels(-0.01), "±0.0 dB"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)

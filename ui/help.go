@@ -106,7 +106,7 @@ func (a *App) topics() []topic {
 		{"espalier attach", "this screen for a run that another process computes or that is over; several may look at one run"},
 		{"espalier run --resume", "go on with a run that was interrupted"},
 		{"espalier screenshot", "what this screen shows as text, SVG or PNG, after any step, without a terminal"},
-		{"espalier compare, runs", "what pane 7 shows, as text or JSON"},
+		{"espalier runs", "the list of pane 7 as text or JSON"},
 		{"--theme --glyphs", "choose what T and # change; --no-mouse, --bell and $NO_COLOR as well"},
 	}
 	if a.options.Preferences != "" {

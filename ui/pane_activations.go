@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/plural"
 	"espalier/ui/chart"
 	"espalier/ui/grid"
 	"espalier/ui/theme"
@@ -16,7 +17,7 @@ func (p *scalesPane) drawActivations(g *grid.Grid, r grid.Rect, q pipeline.Scale
 	foot, r := r.Bottom(min(2, max(r.H-4, 1)))
 	w := row(g, foot, 0).skip(1).put(theme.Muted, "range ").putf(theme.Strong, "%s‥%s", significant(a.Min), significant(a.Max))
 	w.put(theme.Muted, "  scale ").put(theme.Strong, significant(a.Scale)).put(theme.Muted, "  zero point ").putf(theme.Strong, "%d", a.ZeroPoint)
-	row(g, foot, 1).skip(1).putf(theme.Muted, "observed on %d images, %s", q.Images, origin(q))
+	row(g, foot, 1).skip(1).putf(theme.Muted, "observed on %s, %s", plural.Count(q.Images, "image"), origin(q))
 	most := 0
 	if len(q.ActivationHistogram) > 0 {
 		most = slices.Max(q.ActivationHistogram)

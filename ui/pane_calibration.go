@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/plural"
 	"espalier/ui/chart"
 	"espalier/ui/grid"
 	"espalier/ui/series"
@@ -71,8 +72,8 @@ func (p *calibrationPane) expectation(s *scene, width int) []string {
 		return []string{"No size was measured in this run."}
 	}
 	sizes := s.run.Sizes()
-	return wrap(fmt.Sprintf("No size was measured yet. The sweep over %d sizes, %s to %s images, follows the last round.",
-		len(sizes), sizeLabel(sizes[0]), sizeLabel(sizes[len(sizes)-1])), width)
+	return wrap(fmt.Sprintf("No size was measured yet. The sweep over %s, %s to %s images, follows the last round.",
+		plural.Count(len(sizes), "size"), sizeLabel(sizes[0]), sizeLabel(sizes[len(sizes)-1])), width)
 }
 
 // offer says what enter would do, or has begun.

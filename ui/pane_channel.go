@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/plural"
 	"espalier/ui/chart"
 	"espalier/ui/grid"
 	"espalier/ui/theme"
@@ -18,7 +19,7 @@ func (p *scalesPane) drawChannel(s *scene, g *grid.Grid, r grid.Rect, q pipeline
 	tellChannel(row(g, foot, 0), s.channel, q)
 	layer, _ := s.selectedLayer()
 	fan := layer.Weights / len(q.Channels)
-	w := row(g, foot, 1).skip(1).fact("kept ", theme.Plain, fmt.Sprintf("%.0f of %d weights", float64(fan)*(1-c.Zero), fan))
+	w := row(g, foot, 1).skip(1).fact("kept ", theme.Plain, fmt.Sprintf("%.0f of %s", float64(fan)*(1-c.Zero), plural.Count(fan, "weight")))
 	w.fact("  codes to ", theme.Plain, "±"+significant(127*c.Scale)).fact("  ", theme.Muted, origin(q))
 	tellNoise(row(g, foot, 2).skip(1), "layer ", q)
 	if len(c.Histogram) == 0 || slices.Max(c.Histogram) == 0 {

@@ -147,7 +147,7 @@ func tellNoise(w *pen, gap string, q pipeline.Scales) {
 		w.fact(gap+"SNR ", theme.Strong, fmt.Sprintf("%.1f dB", q.SNR))
 		gap = "  "
 	}
-	w.fact(gap+"per-tensor −", theme.Plain, fmt.Sprintf("%.1f dB", q.PerTensorCost))
+	w.fact(gap+"per-tensor ", theme.Plain, decibels(-q.PerTensorCost))
 	switch {
 	case q.BestClip >= 1:
 		w.fact("", theme.Muted, "  best unclipped")

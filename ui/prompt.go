@@ -30,7 +30,7 @@ func (a *App) ask(mark, hint, text string, take func(string) (tea.Cmd, error)) {
 // askFilter takes the focused pane's filter.
 func (a *App) askFilter() {
 	f := a.filter()
-	a.ask("/", "enter filters · ! inverts · esc gives up", f.text, func(text string) (tea.Cmd, error) {
+	a.ask("/", "enter filters · ! inverts · esc cancels", f.text, func(text string) (tea.Cmd, error) {
 		return nil, a.refilter(func() error { return f.set(text) })
 	})
 }
@@ -46,7 +46,7 @@ func (a *App) refilter(change func() error) (err error) {
 
 // askNote takes a remark about the present step.
 func (a *App) askNote() {
-	a.ask("note: ", "enter attaches it to this step · esc gives up", "", func(text string) (tea.Cmd, error) {
+	a.ask("note: ", "enter attaches it to this step · esc cancels", "", func(text string) (tea.Cmd, error) {
 		if text != "" {
 			a.send(pipeline.Command{Do: pipeline.Remark, Text: text})
 		}
@@ -65,7 +65,7 @@ func (a *App) askClip() {
 	if q, ok := a.scales.scales(&a.scene); ok && q.BestClip > 0 && q.BestClip < 1 {
 		best = fmt.Sprintf("%.2f", q.BestClip)
 	}
-	a.ask("clip weights to: ", "a share of their range, 0.05 to 1 · changes nothing in the run · esc gives up", best, func(text string) (tea.Cmd, error) {
+	a.ask("clip weights to: ", "a share of their range, 0.05 to 1 · changes nothing in the run · esc cancels", best, func(text string) (tea.Cmd, error) {
 		share, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 		c := pipeline.Command{Do: pipeline.Inspect, Layer: layer.Name, Clip: share}
 		if err != nil || share == 0 {

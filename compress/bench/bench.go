@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"espalier/compress/quantize"
+	"espalier/internal/plural"
 	"espalier/model"
 	"espalier/model/kernel"
 )
@@ -181,7 +182,7 @@ func (b *bench) threads() []int { return slices.Compact([]int{1, b.Threads}) }
 // plan lists the measurements.
 func (b *bench) plan() {
 	for _, threads := range b.threads() {
-		b.add(fmt.Sprintf("peaks, %s", count(threads, "thread")), func() error {
+		b.add(fmt.Sprintf("peaks, %s", plural.Count(threads, "thread")), func() error {
 			p := b.Kernels.Peak(threads)
 			b.report.Peaks = append(b.report.Peaks, Peak{threads, p.Float, p.Integer})
 			b.report.Scaling = p.Float / b.report.Peaks[0].Float / float64(threads)
@@ -210,18 +211,10 @@ func (b *bench) add(what string, run func() error) { b.steps = append(b.steps, s
 
 func (b *bench) addRows(task string, batch int) {
 	for _, threads := range b.threads() {
-		b.add(fmt.Sprintf("%s, %s, %s", task, count(batch, "image"), count(threads, "thread")), func() error {
+		b.add(fmt.Sprintf("%s, %s, %s", task, plural.Count(batch, "image"), plural.Count(threads, "thread")), func() error {
 			e := model.NewEngine(b.Kernels, threads, b.Algorithm)
 			defer e.Close()
 			return b.row(task, batch, e)
 		})
 	}
-}
-
-// count returns as an example "1 thread" or "2 threads".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -105,8 +105,8 @@ func trainingMACs(n *model.Graph) int64 { return 3*n.MACs() - n.Layers()[0].MACs
 const minRepetitions = 5
 
 // repeat runs one thing, or several in turn, for some time after a warm-up a
-// quarter as long, and returns how long each run of each took, ascending. What
-// runs in turn meets the same moods of the machine, so that ratios hold.
+// quarter as long, and returns how long each run of each took, ascending.
+// Interleaving cancels machine noise in their ratios.
 func repeat(ctx context.Context, total time.Duration, runs ...func()) ([][]time.Duration, error) {
 	for start := time.Now(); ; {
 		for _, run := range runs {

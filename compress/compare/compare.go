@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"espalier/compress/quantize"
+	"espalier/internal/plural"
 )
 
 // A Result compares two networks.
@@ -85,7 +86,7 @@ func meet(seen []quantize.Activation, at int, y quantize.Activation) error {
 // String draws the result as a table.
 func (r Result) String() string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "a %s, b %s, %d images", r.A, r.B, r.Images)
+	fmt.Fprintf(&t, "a %s, b %s, %s", r.A, r.B, plural.Count(r.Images, "image"))
 	if r.Note != "" {
 		fmt.Fprintf(&t, " (%s)", r.Note)
 	}

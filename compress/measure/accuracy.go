@@ -7,6 +7,7 @@ import (
 	"espalier/compress/quantize"
 	"espalier/dataset"
 	"espalier/internal/finite"
+	"espalier/internal/plural"
 	"espalier/model"
 )
 
@@ -50,7 +51,7 @@ func (r Result) String() string {
 
 // broken tells of how many images the network has no answer for.
 func (r Result) broken() string {
-	return fmt.Sprintf("the logits of %d of %d images are not finite", r.NotFinite, r.Total)
+	return fmt.Sprintf("the logits of %d of %s are not finite", r.NotFinite, plural.Count(r.Total, "image"))
 }
 
 // Evaluate runs the network over the test part of d. It ends early with the

@@ -209,7 +209,7 @@ type RoundStarted struct {
 	Rounds int     `json:"rounds"`
 	Target float64 `json:"target"`      // sparsity of the candidates, 0 to 1
 	Edge   float64 `json:"edge_target"` // sparsity of the edge layers
-	Epochs int     `json:"epochs"`
+	Epochs float64 `json:"epochs"`      // to fine-tune for; need not be whole
 	Steps  int     `json:"steps"`
 }
 
@@ -238,7 +238,7 @@ type RoundDone struct {
 	Sparsity float64 `json:"sparsity"` // of all weights
 	Top1     float64 `json:"top1"`     // on the test split
 	Drop     float64 `json:"drop"`     // dense top-1 minus Top1, as a fraction; negative when better
-	Epochs   int     `json:"epochs"`
+	Epochs   float64 `json:"epochs"`   // fine-tuned for; need not be whole
 	Seconds  float64 `json:"seconds"`
 	Passed   bool    `json:"passed"`
 	// Diverged is set where the round failed because a loss, a weight, a running
@@ -327,8 +327,8 @@ type Sensitivity struct {
 	Seconds    float64            `json:"seconds"`
 }
 
-// LayerSensitivity is the network without half of one layer. How sensitive the
-// layer is says the rise of the loss over the network's own.
+// LayerSensitivity is the network without half of one layer's weights. A layer's
+// sensitivity is the rise in loss over the network's own.
 type LayerSensitivity struct {
 	Name string  `json:"name"`
 	Loss float64 `json:"loss"` // JSON null when not finite

@@ -8,6 +8,7 @@ import (
 
 	"espalier/compress/quantize"
 	"espalier/dataset"
+	"espalier/internal/plural"
 	"espalier/model"
 )
 
@@ -82,7 +83,7 @@ func noAnswer(e Evaluated) string {
 	if e.NotFinite == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the logits of the %s network are not finite for %d of %d images of %s", e.What, e.NotFinite, e.Total, e.Split)
+	return fmt.Sprintf("the logits of the %s network are not finite for %d of %s of %s", e.What, e.NotFinite, plural.Count(e.Total, "image"), e.Split)
 }
 
 // watchPart is the split that rounds are followed on: validation where there is

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"espalier/dataset"
+	"espalier/internal/plural"
 	"espalier/model"
 )
 
@@ -115,7 +116,7 @@ func (o Outlook) String() string {
 	for _, p := range o.Parts {
 		text := p.Name
 		if p.Epochs > 0 {
-			text += fmt.Sprintf(" (%g epochs)", p.Epochs)
+			text += " (" + plural.Amount(p.Epochs, "epoch") + ")"
 		}
 		if p.Cached {
 			text += " from an earlier run"

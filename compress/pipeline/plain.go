@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"espalier/internal/plural"
 )
 
 // heartbeat is the longest that the line printer is silent while work goes on.
@@ -97,8 +99,8 @@ func beat(body Body) string {
 func line(body Body) string {
 	switch b := body.(type) {
 	case RunStarted:
-		return fmt.Sprintf("run %s: experiment %s, %s on %s, %s weights, seed %d, kernel %s, %d threads, gate %s",
-			b.Name, b.Experiment, b.Network, b.Dataset, thousands(b.Weights), b.Seed, b.Kernel, b.Threads, b.Gate)
+		return fmt.Sprintf("run %s: experiment %s, %s on %s, %s weights, seed %d, kernel %s, %s, gate %s",
+			b.Name, b.Experiment, b.Network, b.Dataset, thousands(b.Weights), b.Seed, b.Kernel, plural.Count(b.Threads, "thread"), b.Gate)
 	case DataRead:
 		name := b.Dataset
 		if b.Note != "" {
@@ -116,13 +118,17 @@ func line(body Body) string {
 		if from == "" {
 			from = "the beginning"
 		}
-		return fmt.Sprintf("continued at step %d from %s; %d later events are computed again", b.GlobalStep, from, b.Removed)
+		again := plural.Count(b.Removed, "later event") + " are"
+		if b.Removed == 1 {
+			again = "1 later event is"
+		}
+		return fmt.Sprintf("continued at step %d from %s; %s computed again", b.GlobalStep, from, again)
 	case RoundStarted:
 		edges := "as they are"
 		if b.Edge > 0 {
 			edges = percent(b.Edge)
 		}
-		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %d steps", b.Round, b.Rounds, percent(b.Target), edges, b.Steps)
+		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %s", b.Round, b.Rounds, percent(b.Target), edges, plural.Count(b.Steps, "step"))
 	case Sparsity:
 		return fmt.Sprintf("round %d  sparsity %s (%s of %s weights are zero)", b.Round, percent(b.Sparsity), thousands(b.Zero), thousands(b.Total))
 	case EpochDone:
@@ -146,20 +152,20 @@ func line(body Body) string {
 		if b.Checkpoint != "" {
 			saved = fmt.Sprintf("  %s %.12s", b.Checkpoint, b.Hash)
 		}
-		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 on test %s (%s)  %d epochs  %s  %s: %s%s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), difference(-b.Drop), b.Epochs, duration(b.Seconds), verdict, b.Reason, saved)
+		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 on test %s (%s)  %s  %s  %s: %s%s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), difference(-b.Drop), plural.Amount(b.Epochs, "epoch"), duration(b.Seconds), verdict, b.Reason, saved)
 	case CalibrationPoint:
-		return fmt.Sprintf("int8  %s  %d images  draw %d: top-1 on test %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, b.Images, b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
+		return fmt.Sprintf("int8  %s  %s  draw %d: top-1 on test %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, plural.Count(b.Images, "image"), b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
 	case Quantized:
-		return fmt.Sprintf("quantized  recipe %s  %s on %d images: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, b.Images, percent(b.Top1), percent(b.Float), thousands(int(b.Int8Bytes)), thousands(int(b.FloatBytes)))
+		return fmt.Sprintf("quantized  recipe %s  %s on %s: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, plural.Count(b.Images, "image"), percent(b.Top1), percent(b.Float), thousands(int(b.Int8Bytes)), thousands(int(b.FloatBytes)))
 	case Scales:
 		if !b.Asked {
 			return ""
 		}
-		return fmt.Sprintf("scales  %s  %d channels  %sactivation %.4g to %.4g, scale %.4g, zero point %d  one scale for all channels would cost %.1f dB",
-			b.Layer, len(b.Channels), weightNoise(b), b.Activation.Min, b.Activation.Max, b.Activation.Scale, b.Activation.ZeroPoint, b.PerTensorCost)
+		return fmt.Sprintf("scales  %s  %s  %sactivation %.4g to %.4g, scale %.4g, zero point %d  one scale for all channels would cost %.1f dB",
+			b.Layer, plural.Count(len(b.Channels), "channel"), weightNoise(b), b.Activation.Min, b.Activation.Max, b.Activation.Scale, b.Activation.ZeroPoint, b.PerTensorCost)
 	case Sensitivity:
-		return fmt.Sprintf("sensitivity  step %d  loss %s on %d images of %s; with %s of a layer's weights gone: %s  %s",
-			b.GlobalStep, loss(b.Loss), b.Images, b.Split, percent(b.Share), rises(b), duration(b.Seconds))
+		return fmt.Sprintf("sensitivity  step %d  loss %s on %s of %s; with %s of a layer's weights gone: %s  %s",
+			b.GlobalStep, loss(b.Loss), plural.Count(b.Images, "image"), b.Split, percent(b.Share), rises(b), duration(b.Seconds))
 	case Paused:
 		return strings.TrimSuffix(fmt.Sprintf("paused by %s at step %d: %s", b.Source, b.GlobalStep, b.Reason), ": ")
 	case Resumed:

@@ -124,3 +124,39 @@ func TestStepsOf(t *testing.T) {
 		}
 	}
 }
+
+// TestOneOfAThing: counts of one are singular, and epochs are not rounded, in
+// lines and in the report.
+func TestOneOfAThing(t *testing.T) {
+	for _, c := range []struct {
+		body Body
+		want string
+	}{
+		{RoundDone{Epochs: 1}, "  1 epoch  "},
+		{RoundDone{Epochs: 500.0 / 352}, "  1.42 epochs  "},
+		{RunStarted{Threads: 1}, ", 1 thread,"},
+		{RunStarted{Threads: 2}, ", 2 threads,"},
+		{CalibrationPoint{Images: 1}, "  1 image  "},
+		{Quantized{Images: 1}, " on 1 image:"},
+		{RoundStarted{Steps: 1}, "  1 step"},
+		{Continued{Removed: 1}, "; 1 later event is computed again"},
+		{Continued{Removed: 2}, "; 2 later events are computed again"},
+		{Scales{Asked: true, Channels: make([]ChannelScale, 1)}, "  1 channel  "},
+		{Outlook{Parts: []OutlookPart{{Name: "round 1", Epochs: 1}}}, "round 1 (1 epoch) "},
+	} {
+		if have := line(c.body); !strings.Contains(have, c.want) {
+			t.Errorf("%T: %q lacks %q", c.body, have, c.want)
+		}
+	}
+	if have := deadText(1, 64); have != "1 of its 64 output channels is all zero" {
+		t.Error(have)
+	}
+	var report strings.Builder
+	heading(&report, &State{Started: &RunStarted{Threads: 1}, Continued: 1})
+	roundTable(&report, &State{Started: &RunStarted{}, Rounds: []RoundDone{{Epochs: 500.0 / 352}}})
+	for _, want := range []string{", 1 thread.", "Continued 1 time after", "| 1.42 |"} {
+		if !strings.Contains(report.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, report.String())
+		}
+	}
+}

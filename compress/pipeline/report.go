@@ -14,6 +14,7 @@ import (
 
 	"espalier/configs"
 	"espalier/internal/atomicfile"
+	"espalier/internal/plural"
 )
 
 // A Result is a run's outcome for other programs: the content of result.json.
@@ -142,7 +143,7 @@ func Markdown(w io.Writer, s *State, settings []byte, hash string, images []stri
 func heading(w io.Writer, s *State) {
 	b := s.Started
 	fmt.Fprintf(w, "# %s\n\n", b.Name)
-	fmt.Fprintf(w, "Experiment `%s`: %s on **%s**, %s weights, seed %d, kernel %s, %d threads.", b.Experiment, b.Network, s.Dataset(), thousands(b.Weights), b.Seed, b.Kernel, b.Threads)
+	fmt.Fprintf(w, "Experiment `%s`: %s on **%s**, %s weights, seed %d, kernel %s, %s.", b.Experiment, b.Network, s.Dataset(), thousands(b.Weights), b.Seed, b.Kernel, plural.Count(b.Threads, "thread"))
 	fmt.Fprintf(w, " Begun %s.", s.Begun.UTC().Format("2006-01-02 15:04 UTC"))
 	if s.Planned > 0 {
 		fmt.Fprintf(w, " Training takes %s of memory.", megabytes(s.Planned))
@@ -151,7 +152,7 @@ func heading(w io.Writer, s *State) {
 		fmt.Fprintf(w, " Before its first step it expected to take %s.", duration(s.Outlook.Seconds))
 	}
 	if s.Continued > 0 {
-		fmt.Fprintf(w, " Continued %d times after an interruption.", s.Continued)
+		fmt.Fprintf(w, " Continued %s after an interruption.", plural.Count(s.Continued, "time"))
 	}
 	d := s.Done
 	if d == nil {
@@ -189,7 +190,7 @@ func roundTable(w io.Writer, s *State) {
 		if r.Checkpoint != "" {
 			checkpoint = fmt.Sprintf("`%s` (%.12s)", r.Checkpoint, r.Hash)
 		}
-		fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %d | %.0f | %s | %s |\n", r.Round, percent(r.Target), percent(r.Sparsity), percent(r.Top1), difference(-r.Drop), r.Epochs, r.Seconds, verdict, checkpoint)
+		fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %s | %.0f | %s | %s |\n", r.Round, percent(r.Target), percent(r.Sparsity), percent(r.Top1), difference(-r.Drop), plural.Number(r.Epochs), r.Seconds, verdict, checkpoint)
 	}
 }
 

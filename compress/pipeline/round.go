@@ -7,6 +7,7 @@ import (
 
 	"espalier/compress/prune"
 	"espalier/dataset"
+	"espalier/internal/plural"
 	"espalier/model/weights"
 )
 
@@ -54,7 +55,7 @@ func (r *runner) oneRound(round int) (passed bool, err error) {
 	done()
 	r.estimate.skip(trainWork, float64((t.steps-t.step)*t.settings.Batch))
 
-	row := RoundDone{Round: round, Target: target, Epochs: (t.step + t.perEpoch - 1) / t.perEpoch, Checkpoint: roundCheckpoint(round)}
+	row := RoundDone{Round: round, Target: target, Epochs: float64(t.step) / float64(t.perEpoch), Checkpoint: roundCheckpoint(round)}
 	if err := r.measureRound(&row); err != nil {
 		return false, err
 	}
@@ -86,9 +87,9 @@ func (r *runner) prepareRound(round int, target float64, edges prune.Edges) (*tr
 		return t, r.reenter(StageFineTune, round), nil
 	}
 	perEpoch := (r.data.Train.Len() + r.e.FineTune.Batch - 1) / r.e.FineTune.Batch
-	begun, steps := stepsOf(epochs, perEpoch)
+	_, steps := stepsOf(epochs, perEpoch)
 	r.hub.Publish(RoundStarted{
-		Round: round, Rounds: len(r.e.Prune.Targets), Target: target, Edge: edges.Target(target), Epochs: begun, Steps: steps,
+		Round: round, Rounds: len(r.e.Prune.Targets), Target: target, Edge: edges.Target(target), Epochs: float64(steps) / float64(perEpoch), Steps: steps,
 	})
 	done := r.begin(StagePrune, round, "")
 	if err := prune.Magnitude(r.net, target, edges); err != nil {
@@ -162,7 +163,7 @@ func (r *runner) sparsity(round int, target float64) float64 {
 	for _, l := range m.Layers {
 		s.Layers = append(s.Layers, LayerSparsity{Name: l.Name, Zero: l.Zero, Total: l.Total, DeadChannels: l.DeadChannels})
 		if l.DeadChannels > 0 && r.stage == StagePrune {
-			r.log("warn", "%s: %d of its %d output channels are all zero", l.Name, l.DeadChannels, r.net.Node(l.Name).Out())
+			r.log("warn", "%s: %s", l.Name, deadText(l.DeadChannels, r.net.Node(l.Name).Out()))
 		}
 	}
 	r.hub.Publish(s)
@@ -190,4 +191,12 @@ func (r *runner) fallBack(round int) error {
 	}
 	r.log("warn", "the result is %s: round %d did not pass its gate", path, round)
 	return nil
+}
+
+// deadText tells how many of a layer's output channels are all zero.
+func deadText(dead, channels int) string {
+	if dead == 1 {
+		return fmt.Sprintf("1 of its %s is all zero", plural.Count(channels, "output channel"))
+	}
+	return fmt.Sprintf("%d of its %d output channels are all zero", dead, channels)
 }

@@ -135,7 +135,7 @@ func TestWholeExperiment(t *testing.T) {
 		t.Errorf("memory: %+v", planned)
 	}
 	for i, row := range of[RoundDone](events) {
-		if row.Round != i+1 || !row.Passed || row.Epochs != 2 {
+		if row.Round != i+1 || !row.Passed || row.Epochs != 1.5 {
 			t.Errorf("%+v", row)
 		}
 		n, meta, err := weights.Load(r.Folder.Path(row.Checkpoint))

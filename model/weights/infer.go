@@ -110,9 +110,9 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 	return arch, bias && !norm, nil
 }
 
-// spare is how many weights a network may have that no tensor holds, before its
-// memory is not taken at all: the published ResNet-56 has fewer, so that of any
-// such file the tensor that is missing gets named.
+// spare is how many weights may be missing before we refuse to allocate. The
+// published ResNet-56 has fewer in all, so that a file of it with a missing tensor
+// gets an error that names the tensor.
 const spare = 1 << 20
 
 // enough refuses an architecture that names and a few shapes describe and that

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"espalier/internal/plural"
 )
 
 // tidy turns the tensors of a file into those of a network, of any network: it
@@ -22,7 +24,7 @@ func tidy(tensors []Tensor, own bool) (tidied []Tensor, notes []string, err erro
 		return nil, nil, err
 	}
 	if masked > 0 {
-		notes = append(notes, fmt.Sprintf("masks of %s are applied and kept", count(masked, "tensor")))
+		notes = append(notes, fmt.Sprintf("masks of %s are applied and kept", plural.Count(masked, "tensor")))
 	}
 	for _, t := range tensors {
 		if strings.Contains(t.Name, ".parametrizations.") || strings.HasSuffix(t.Name, ".weight_g") || strings.HasSuffix(t.Name, ".weight_v") {
@@ -217,12 +219,4 @@ func (t Tensor) numbers() ([]float32, error) {
 		return out, nil
 	}
 	return t.Float32s()
-}
-
-// count returns a number with its noun, as "1 tensor" and "2 tensors".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

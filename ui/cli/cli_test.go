@@ -88,7 +88,11 @@ func TestMistakes(t *testing.T) {
 		args string
 		want string // in the sentence on stderr
 	}{
-		{"bogus", `unknown command "bogus"`},
+		{"bogus", `unknown command "bogus"; see espalier --help`},
+		{"evalute", `unknown command "evalute": did you mean evaluate?`},
+		{"compare", `unknown command "compare": did you mean compare-layers?`},
+		{"quick", `unknown command "quick"; see espalier --help`},
+		{"check prunning", `unknown command "prunning": did you mean pruning?`},
 		{"evaluate", "takes one FILE"},
 		{"evaluate a b", "takes one FILE"},
 		{"evaluate --nonsense x", "--nonsense; see espalier evaluate --help"},

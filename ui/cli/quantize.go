@@ -9,6 +9,7 @@ import (
 
 	"espalier/compress/measure"
 	"espalier/compress/quantize"
+	"espalier/internal/plural"
 )
 
 func newQuantize() *cobra.Command {
@@ -63,8 +64,8 @@ type quantized struct {
 }
 
 func (q quantized) String() string {
-	return fmt.Sprintf("%s: recipe %s, %s on %d images: top-1 %.2f %% in int8, %.2f %% in fp32, on %s",
-		q.File, q.Recipe, q.Observer, q.Images, 100*q.Int8.Top1, 100*q.Float.Top1, q.Int8.Images())
+	return fmt.Sprintf("%s: recipe %s, %s on %s: top-1 %.2f %% in int8, %.2f %% in fp32, on %s",
+		q.File, q.Recipe, q.Observer, plural.Count(q.Images, "image"), 100*q.Int8.Top1, 100*q.Float.Top1, q.Int8.Images())
 }
 
 // quantize writes path and measures the network before and after.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -18,7 +19,7 @@ sizes, on CIFAR-10 or on images that it draws itself, and shows all of it live.
 
 Without a command it runs the experiment quick: a few minutes on images that it
 draws itself.`,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return f.begin(cmd, "quick", nil) },
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
@@ -34,6 +35,19 @@ draws itself.`,
 	})
 	describeExits(root)
 	return root
+}
+
+// knownCommand refuses a command that there is not, and names those that were likely
+// meant.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	near := cmd.SuggestionsFor(args[0])
+	if len(near) == 0 {
+		return fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.CommandPath())
+	}
+	return fmt.Errorf("unknown command %q: did you mean %s?", args[0], strings.Join(near, " or "))
 }
 
 // describeExits appends the exit codes to every command's help.

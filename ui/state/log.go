@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/plural"
 )
 
 // A Line is one sentence of the log.
@@ -56,7 +57,7 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	level, text, layer := "info", "", ""
 	switch b := e.Body.(type) {
 	case pipeline.RunStarted:
-		text = fmt.Sprintf("%s started: %s on %s, seed %d, %d threads, %s kernels", b.Experiment, b.Network, b.Dataset, b.Seed, b.Threads, b.Kernel)
+		text = fmt.Sprintf("%s started: %s on %s, seed %d, %s, %s kernels", b.Experiment, b.Network, b.Dataset, b.Seed, plural.Count(b.Threads, "thread"), b.Kernel)
 	case pipeline.Outlook:
 		text = b.String()
 	case pipeline.Decided:
@@ -81,14 +82,14 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.Evaluated:
 		text = fmt.Sprintf("%s network: top-1 %.2f%% on %s (%d of %d)", b.What, 100*b.Top1, b.Split, b.Correct, b.Total)
 	case pipeline.RoundStarted:
-		text = fmt.Sprintf("round %d of %d: target %.1f%%, %s", b.Round, b.Rounds, 100*b.Target, counted(b.Epochs, "epoch"))
+		text = fmt.Sprintf("round %d of %d: target %.1f%%, %s", b.Round, b.Rounds, 100*b.Target, plural.Amount(b.Epochs, "epoch"))
 	case pipeline.RoundDone:
 		level, text = roundText(b)
 	case pipeline.CalibrationPoint:
 		text = fmt.Sprintf("int8 n=%d, %s: top-1 %.2f%% (%s to fp32)", b.Images, b.Observer, 100*b.Top1, points(b.Top1-b.Float))
 	case pipeline.Scales:
 		if b.Asked {
-			text = fmt.Sprintf("%s: scales of %d channels, activations observed on %d images", b.Layer, len(b.Channels), b.Images)
+			text = fmt.Sprintf("%s: scales of %s, activations observed on %s", b.Layer, plural.Count(len(b.Channels), "channel"), plural.Count(b.Images, "image"))
 			if b.Clip > 0 {
 				text = fmt.Sprintf("%s: scales with weights clipped to %.3g of their range, %.1f dB", b.Layer, b.Clip, b.SNR)
 			}
@@ -154,7 +155,7 @@ func commandText(b pipeline.Commanded) (level, text, layer string) {
 	text = string(c.Do)
 	switch c.Do {
 	case pipeline.Calibrate:
-		text = fmt.Sprintf("calibrate on %s", counted(c.Images, "image"))
+		text = fmt.Sprintf("calibrate on %s", plural.Count(c.Images, "image"))
 	case pipeline.Scan:
 		text = "test how sensitive each layer is"
 	case pipeline.PauseAt:
@@ -170,14 +171,6 @@ func commandText(b pipeline.Commanded) (level, text, layer string) {
 		return "warn", text + " refused: " + b.Refused, layer
 	}
 	return "info", fmt.Sprintf("%s, asked by %s", text, c.Source), layer
-}
-
-// counted writes a number of things: 1 epoch, 2 epochs.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func doneText(b pipeline.RunDone) (level, text string) {

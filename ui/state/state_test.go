@@ -436,3 +436,21 @@ func TestStepping(t *testing.T) {
 		}
 	}
 }
+
+func TestLogCountsOneOfAThing(t *testing.T) {
+	for _, c := range []struct {
+		body pipeline.Body
+		want string
+	}{
+		{pipeline.RoundStarted{Round: 1, Rounds: 1, Epochs: 1}, ", 1 epoch"},
+		{pipeline.RoundStarted{Round: 1, Rounds: 1, Epochs: 500.0 / 352}, ", 1.42 epochs"},
+		{pipeline.RunStarted{Threads: 1}, ", 1 thread,"},
+		{pipeline.Scales{Asked: true, Images: 1, Channels: make([]pipeline.ChannelScale, 1)}, "scales of 1 channel, activations observed on 1 image"},
+	} {
+		r := replay([]pipeline.Event{{Seq: 1, Body: c.body}})
+		lines := r.Log.Newest(1)
+		if len(lines) != 1 || !strings.Contains(lines[0].Text, c.want) {
+			t.Errorf("%T: %+v lacks %q", c.body, lines, c.want)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+// Package plural writes counts with their noun: 1 image, 2 images.
+package plural
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Count returns "1 image" or "2 images" for the noun "image".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %s", n, nouns(noun))
+}
+
+// Amount is Count for a number that need not be whole, in three digits: 1 epoch,
+// 1.42 epochs.
+func Amount(x float64, noun string) string {
+	if x == 1 {
+		return "1 " + noun
+	}
+	return Number(x) + " " + nouns(noun)
+}
+
+// Number writes a number that need not be whole in three digits: 0.5, 1.42, 140.
+func Number(x float64) string {
+	if x == float64(int64(x)) {
+		return fmt.Sprintf("%d", int64(x))
+	}
+	return fmt.Sprintf("%.3g", x)
+}
+
+// nouns returns a noun's plural.
+func nouns(noun string) string {
+	if strings.HasSuffix(noun, "s") || strings.HasSuffix(noun, "tch") { // class, batch
+		return noun + "es"
+	}
+	return noun + "s"
+}
