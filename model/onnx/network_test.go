@@ -34,6 +34,7 @@ func randomOf(t testing.TB, a model.Arch) *model.Graph {
 	}
 	n.Mean, n.Std = []float32{0.1, 0.2, 0.3}, []float32{0.4, 0.5, 0.6}
 	r := rand.New(rand.NewPCG(1, 2))
+	readers := n.Consumers()
 	for _, l := range n.Layers() {
 		for i := range l.Weight {
 			l.Weight[i] = float32(r.NormFloat64() * math.Sqrt(2/float64(l.Fan())))
@@ -41,11 +42,11 @@ func randomOf(t testing.TB, a model.Arch) *model.Graph {
 		for i := range l.Bias {
 			l.Bias[i] = float32(r.NormFloat64())
 		}
-	}
-	for _, b := range n.Nodes {
-		for i := range b.Mean {
-			b.Mean[i], b.Bias[i] = float32(r.NormFloat64())/4, float32(r.NormFloat64())/4
-			b.Weight[i], b.Var[i] = float32(0.5+r.Float64()), float32(0.5+r.Float64())
+		for _, b := range readers[l] { // its batch norm
+			for i := range b.Mean {
+				b.Mean[i], b.Bias[i] = float32(r.NormFloat64())/4, float32(r.NormFloat64())/4
+				b.Weight[i], b.Var[i] = float32(0.5+r.Float64()), float32(0.5+r.Float64())
+			}
 		}
 	}
 	return n
