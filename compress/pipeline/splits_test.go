@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"espalier/configs"
@@ -98,7 +99,11 @@ func TestTheLastRoundThatPassedIsTheResult(t *testing.T) {
 	}
 	two := create(t, untrained(t, "[0.1, 0.3]", gate...))
 	done2, events2 := do(t, two, altered(func(*dataset.Data) {}))
+	if done3.Ended != StandingGateFailed || !strings.HasPrefix(done3.Reason, "round 3 did not pass, so the result is that of round 2") {
+		t.Errorf("the run does not say that its third round failed: %+v", done3)
+	}
 	done2.Seconds, done3.Seconds = 0, 0
+	done3.Ended, done3.Reason = done2.Ended, done2.Reason
 	if done3 != done2 || done3.Sparsity != rows[1].Sparsity || done3.Top1 != rows[1].Top1 {
 		t.Errorf("after three rounds %+v, after two %+v, the second is %+v", done3, done2, rows[1])
 	}

@@ -43,6 +43,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	cmd.SuggestionsMinimumDistance = 2 // edits, as Cobra's own message takes
 	near := cmd.SuggestionsFor(args[0])
 	if len(near) == 0 {
 		return fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.CommandPath())
