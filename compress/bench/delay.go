@@ -22,7 +22,7 @@ const wakeup = 10 * time.Millisecond
 func (b *bench) delay() error {
 	e := model.NewEngine(b.Kernels, b.Threads, b.Algorithm)
 	defer e.Close()
-	step, _, err := b.training(e, randomImages(Batch))
+	step, _, err := b.training(e, b.randomImages(Batch))
 	if err != nil {
 		return err
 	}

@@ -15,10 +15,7 @@ const (
 	epochValidation = 5_000
 )
 
-// imageShape is that of the images that networks are measured on.
-var imageShape = dataset.Shape{H: 32, W: 32, C: 3}
-
-// An Epoch is what an epoch of CIFAR-10 takes: every training image once, in
+// An Epoch is what an epoch of as many images as CIFAR-10 has takes: every training image once, in
 // another order and augmented, and an evaluation of the validation images.
 // Batches are measured in turn and extrapolated.
 type Epoch struct {
@@ -46,11 +43,12 @@ func (b *bench) epoch() error {
 	v := model.NewEvaluator(b.Network, e, Batch)
 	logits := make([]float32, Batch*v.Classes())
 
-	data := noise(epochTrain, epochValidation)
+	shape := b.images()
+	data := noise(shape, epochTrain, epochValidation)
 	train := data.NewLoader(data.Train, dataset.LoaderOptions{Batch: Batch, Shuffle: true, Augment: true})
 	validation := data.NewLoader(data.Validation, dataset.LoaderOptions{Batch: Batch})
-	x, labels := make([]float32, Batch*imageShape.Len()), make([]uint16, Batch)
-	fixed, fixedLabels := randomImages(Batch), make([]uint16, Batch)
+	x, labels := make([]float32, Batch*shape.Len()), make([]uint16, Batch)
+	fixed, fixedLabels := b.randomImages(Batch), make([]uint16, Batch)
 
 	index := 0
 	parts := []func(){
@@ -77,17 +75,17 @@ func (b *bench) epoch() error {
 }
 
 // noise returns a data set of random bytes: what images show changes no speed,
-// and its size is that of CIFAR-10, which no cache holds.
-func noise(train, validation int) *dataset.Data {
+// and there are as many as CIFAR-10 has, which no cache holds.
+func noise(shape dataset.Shape, train, validation int) *dataset.Data {
 	split := func(n int, seed uint64) *dataset.Split {
-		s := &dataset.Split{Shape: imageShape, Images: make([]uint8, n*imageShape.Len()), Labels: make([]uint16, n)}
+		s := &dataset.Split{Shape: shape, Images: make([]uint8, n*shape.Len()), Labels: make([]uint16, n)}
 		g := rand.NewPCG(seed, 0)
 		for i := 0; i < len(s.Images); i += 8 {
 			binary.LittleEndian.PutUint64(s.Images[i:], g.Uint64())
 		}
 		return s
 	}
-	d := &dataset.Data{Shape: imageShape, Train: split(train, 1), Validation: split(validation, 2)}
+	d := &dataset.Data{Shape: shape, Train: split(train, 1), Validation: split(validation, 2)}
 	d.Mean, d.Std = d.Train.Statistics()
 	return d
 }

@@ -7,6 +7,7 @@ import (
 
 	"espalier/compress/prune"
 	"espalier/compress/quantize"
+	"espalier/dataset"
 	"espalier/model"
 )
 
@@ -47,8 +48,8 @@ func (b *bench) quantize() (*quantize.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := randomImages(calibrationImages)
-	const image = 3 * 32 * 32
+	x := b.randomImages(calibrationImages)
+	image := b.images().Len()
 	load := func(first, n int) ([]float32, error) { return x[first*image : (first+n)*image], nil }
 	v := model.NewEvaluator(b.Network, e, quantize.CalibrationBatch)
 	var n *quantize.Network
@@ -59,11 +60,22 @@ func (b *bench) quantize() (*quantize.Network, error) {
 	return n, err
 }
 
-// randomImages draws n images [n][3][32][32] as normalised ones are
+// images returns the shape of the images that the network takes.
+func (b *bench) images() dataset.Shape {
+	var in model.Shape
+	if b.Network != nil {
+		in = b.Network.Input().Shape
+	} else {
+		in = b.Quantized.Input().Shape
+	}
+	return dataset.Shape{H: in.H, W: in.W, C: in.C}
+}
+
+// randomImages draws n images [n][c][h][w] as normalised ones are
 // distributed: mean 0, deviation 1.
-func randomImages(n int) []float32 {
+func (b *bench) randomImages(n int) []float32 {
 	random := rand.New(rand.NewPCG(1, 0))
-	x := make([]float32, n*3*32*32)
+	x := make([]float32, n*b.images().Len())
 	for i := range x {
 		x[i] = float32(random.NormFloat64())
 	}

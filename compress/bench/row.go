@@ -12,7 +12,7 @@ import (
 // row measures one task on one engine and appends the row.
 func (b *bench) row(task string, batch int, e *model.Engine) error {
 	r := Row{Task: task, Batch: batch, Threads: e.Threads()}
-	x := randomImages(batch)
+	x := b.randomImages(batch)
 	work := 2 * float64(b.report.MACs) * float64(batch)
 	var run, dense func()
 	switch task {
@@ -64,7 +64,7 @@ func (b *bench) row(task string, batch int, e *model.Engine) error {
 // inference returns one pass of images x through a network in float32, and the
 // bytes that it takes.
 func inference(n *model.Graph, e *model.Engine, x []float32) (run func(), bytes int64) {
-	batch := len(x) / imageShape.Len()
+	batch := len(x) / n.Input().Shape.Len()
 	v := model.NewEvaluator(n, e, batch)
 	logits := make([]float32, batch*v.Classes())
 	return func() { v.Logits(logits, x) }, v.Bytes()

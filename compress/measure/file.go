@@ -67,6 +67,13 @@ func Open(path, key, mean, std string) (*File, error) {
 		}
 	}
 	in := f.shape()
+	// One number that is given serves all channels.
+	if len(f.mean) == 1 && mean != "" {
+		f.mean = slices.Repeat(f.mean, in.C)
+	}
+	if len(f.std) == 1 && std != "" {
+		f.std = slices.Repeat(f.std, in.C)
+	}
 	if len(f.mean) == 0 {
 		f.mean = make([]float32, in.C)
 	}

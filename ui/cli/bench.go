@@ -91,7 +91,7 @@ func (f *benchFlags) options(args []string) (o bench.Options, err error) {
 	}
 	if len(args) == 1 {
 		// Images are random, so how the file's were normalised does not matter.
-		file, err := measure.Open(args[0], f.key, "0,0,0", "1,1,1")
+		file, err := measure.Open(args[0], f.key, "0", "1")
 		if err != nil {
 			return o, err
 		}
