@@ -53,6 +53,18 @@ var levels = []string{"all", "disabled"}
 // logits runs a model on x [n][3][32][32].
 func (r runtime) logits(t testing.TB, m *Model, level string, x []float32) []float32 {
 	t.Helper()
+	logits, said := r.run(t, m, level, x, "3,32,32")
+	// Warnings count as failures: the file is to be beyond reproach.
+	if said != "input logits\n" {
+		t.Errorf("onnxruntime, level %s: %s", level, said)
+	}
+	return logits
+}
+
+// run runs a model on x, images of a shape, and returns the first output and
+// what is printed.
+func (r runtime) run(t testing.TB, m *Model, level string, x []float32, shape string) (logits []float32, printed string) {
+	t.Helper()
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	images := new(bytes.Buffer)
@@ -62,25 +74,21 @@ func (r runtime) logits(t testing.TB, m *Model, level string, x []float32) []flo
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("node", filepath.Join("testdata", "ort", "run.js"), path("model.onnx"), path("images"), path("logits"), level)
+	cmd := exec.Command("node", filepath.Join("testdata", "ort", "run.js"), path("model.onnx"), path("images"), path("logits"), level, shape)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+r.modules)
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("onnxruntime, level %s: %v: %s", level, err, said)
 	}
-	// Warnings count as failures: the file is to be beyond reproach.
-	if string(said) != "input logits\n" {
-		t.Errorf("onnxruntime, level %s: %s", level, said)
-	}
 	raw, err := os.ReadFile(path("logits"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	logits := make([]float32, len(raw)/4)
+	logits = make([]float32, len(raw)/4)
 	if err := binary.Read(bytes.NewReader(raw), binary.LittleEndian, logits); err != nil {
 		t.Fatal(err)
 	}
-	return logits
+	return logits, string(said)
 }
 
 // TestFloatInRuntime: onnxruntime computes the same logits, of files with and

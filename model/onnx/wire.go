@@ -11,8 +11,9 @@ type message interface{ fields() []field }
 
 // A field is a number and a pointer to what stands under it: *int64, *float32
 // and *string, left out where they are zero; pointers to them, left out where
-// they are nil; *[]byte, *[]string; *[]int64, *[]float32 and *[]float64, packed;
-// a message; a pointer to a tensor, left out where it is nil; messages.
+// they are nil; *[]byte, left out where it is nil; *[]string; *[]int64,
+// *[]float32 and *[]float64, packed; a message; a pointer to a tensor, left out
+// where it is nil; messages.
 type field struct {
 	number protowire.Number
 	value  any
@@ -79,7 +80,9 @@ func (f field) append(b []byte) []byte {
 			b = f.appendBytes(b, []byte(*v))
 		}
 	case *[]byte:
-		b = f.appendBytes(b, *v)
+		if *v != nil {
+			b = f.appendBytes(b, *v)
+		}
 	case *[]string:
 		for _, s := range *v {
 			b = f.appendBytes(b, []byte(s))
