@@ -58,7 +58,7 @@ func TestReliabilityPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing := map[string]bool{}
-	for _, name := range regexp.MustCompile("(?:Test|Fuzz)[A-Z]\\w+").FindAllString(string(page), -1) {
+	for _, name := range regexp.MustCompile(`(?:Test|Fuzz)[A-Z]\w+`).FindAllString(string(page), -1) {
 		missing[name] = true
 	}
 	if len(missing) < 20 {

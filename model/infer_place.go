@@ -94,7 +94,6 @@ func place(segments []*inferSegment) {
 		image  bool
 	}
 	for _, g := range segments {
-		var kinds []kind
 		free := map[kind][]int{}
 		left := map[*inferValue]int{} // readers that are still to come
 		for _, s := range slices.Concat(g.entry, g.inner) {
@@ -119,7 +118,6 @@ func place(segments []*inferSegment) {
 			} else {
 				taken = len(g.slots)
 				g.slots = append(g.slots, 0)
-				kinds = append(kinds, k)
 			}
 			for _, in := range s.inputs {
 				release(in)

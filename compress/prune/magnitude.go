@@ -15,9 +15,6 @@ type Edges struct {
 	Until float64 // the last target at which edge layers are pruned, 0 to 1
 }
 
-// DefaultEdges is the rule of the report that this project starts from.
-var DefaultEdges = Edges{Share: 0.3, Until: 0.6}
-
 // Target returns the sparsity that an edge layer is pruned to at a global
 // target, 0 for none.
 func (e Edges) Target(target float64) float64 {

@@ -24,7 +24,7 @@ func TestMasksEqualPyTorch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range DefaultSchedule {
+	for _, target := range targets {
 		n := dense.Clone()
 		if err := Magnitude(n, target, Edges{}); err != nil {
 			t.Fatal(err)
@@ -120,7 +120,7 @@ func TestGlobal(t *testing.T) {
 func TestTargetOutOfRange(t *testing.T) {
 	n := network(t)
 	for _, target := range []float64{-0.1, 1, 1.5, math.NaN()} {
-		if err := Magnitude(n, target, DefaultEdges); err == nil {
+		if err := Magnitude(n, target, edges); err == nil {
 			t.Errorf("target %v: no error", target)
 		}
 	}

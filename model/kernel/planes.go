@@ -12,7 +12,7 @@ type Planes struct {
 }
 
 // Planes returns the geometry of the same image as planes.
-func (m Map) Planes() Planes { return Planes{m.C, m.H, m.W} }
+func (m Map) Planes() Planes { return Planes(m) }
 
 // Plane returns the distance between two channels, in floats.
 func (p Planes) Plane() int { return ((p.H+2)*p.W + Lanes - 1) / Lanes * Lanes }

@@ -32,7 +32,8 @@ type slideArgs struct {
 	arg                      unsafe.Pointer // of a max pool: the places of maxima, 16 bytes for each pixel
 	argRow                   int
 
-	blocksLeft, tapSrc, rowSrc, rowDst int // the kernels' own
+	//lint:ignore U1000 the assembly reads and writes these
+	blocksLeft, tapSrc, rowSrc, rowDst int
 }
 
 // slideAsm is one instruction set's assembly for slides.

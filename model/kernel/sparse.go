@@ -157,11 +157,6 @@ func (p *Sparse) Output() Planes { return p.out }
 // NonZero returns the number of weights that are not zero.
 func (p *Sparse) NonZero() int { return len(p.entries) }
 
-// Density returns the share of weights that are not zero.
-func (p *Sparse) Density() float64 {
-	return float64(len(p.entries)) / float64(p.out.C*p.conv.In.C*p.conv.Kernel*p.conv.Kernel)
-}
-
 // Bytes returns the size of the lists.
 func (p *Sparse) Bytes() int64 {
 	return int64(len(p.entries))*int64(unsafe.Sizeof(sparseEntry{})) + int64(len(p.columns))*int64(unsafe.Sizeof(sparseColumns{}))

@@ -132,7 +132,7 @@ func TestSparseAsDense(t *testing.T) {
 	w, x, bias := operand(1, 16*16*9), operand(2, c.In.values()), operand(3, 16)
 	eachSet(t, func(t *testing.T, s *Set) {
 		p := NewSparse(c, w)
-		if p.NonZero() != len(w) || p.Density() != 1 {
+		if p.NonZero() != len(w) {
 			t.Fatalf("%d of %d weights listed", p.NonZero(), len(w))
 		}
 		packed := make([]float32, c.PackedLen())

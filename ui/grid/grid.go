@@ -99,16 +99,6 @@ func (g *Grid) Fill(area Rect, r rune, s Style) {
 	}
 }
 
-// Restyle changes the style of every cell of a rectangle.
-func (g *Grid) Restyle(area Rect, s Style) {
-	area = area.Intersect(g.Bounds())
-	for y := area.Y; y < area.Y+area.H; y++ {
-		for x := area.X; x < area.X+area.W; x++ {
-			g.cells[y*g.width+x].Style = s
-		}
-	}
-}
-
 // Text writes text from (x, y) into at most width cells and returns the number
 // of cells used. A text that does not fit ends in an ellipsis. Control
 // characters become spaces and combining marks are dropped, so that a foreign
