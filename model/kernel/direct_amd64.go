@@ -152,15 +152,6 @@ func (d *directAsm) dataGrad(c Conv, dx, dy, wT []float32, add bool) {
 	}
 }
 
-// clear sets all pixels of x but the border to zero.
-func (m Map) clear(x []float32) {
-	for b := 0; b < m.C; b += Lanes {
-		for y := range m.H {
-			clear(x[m.At(b, y, 0):][:m.W*Lanes])
-		}
-	}
-}
-
 // cached is how much of the input and of dy, in floats, weightGrad goes through
 // at a time: all kernel rows and channels pass while it is in the first-level
 // cache, which has 32 KiB or more.

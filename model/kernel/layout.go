@@ -59,6 +59,15 @@ func (m Map) Unpack(dst, src []float32) {
 	}
 }
 
+// clear sets all pixels of x but the border to zero.
+func (m Map) clear(x []float32) {
+	for b := 0; b < m.C; b += Lanes {
+		for y := range m.H {
+			clear(x[m.At(b, y, 0):][:m.W*Lanes])
+		}
+	}
+}
+
 // Floats returns n zeros that start at a multiple of 64 bytes, where vector
 // loads are fastest.
 func Floats(n int) []float32 {
