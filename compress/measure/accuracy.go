@@ -25,6 +25,7 @@ type Result struct {
 	Sparsity  float64       `json:"sparsity"`   // share of convolution and linear weights that are zero; of codes in a quantized network
 	Dataset   string        `json:"dataset"`
 	Note      string        `json:"note,omitempty"` // what must be said about the images, as "JPEG copy"
+	Against   *Distance     `json:"against,omitempty"`
 }
 
 // Images names the images that the result was measured on.
@@ -46,12 +47,23 @@ func (r Result) String() string {
 	if r.NotFinite > 0 {
 		text += "; " + r.broken()
 	}
+	if r.Against != nil {
+		text += "; " + r.Against.String()
+	}
 	return text
 }
 
 // broken tells of how many images the network has no answer for.
 func (r Result) broken() string {
 	return fmt.Sprintf("the logits of %d of %s are not finite", r.NotFinite, plural.Count(r.Total, "image"))
+}
+
+// evaluator returns what computes the network's logits.
+func (f *File) evaluator(e *model.Engine) interface{ Logits(logits, x []float32) } {
+	if f.Float != nil {
+		return model.NewEvaluator(f.Float, e, batch)
+	}
+	return quantize.NewEvaluator(f.Integer, e)
 }
 
 // Evaluate runs the network over the test part of d. It ends early with the
@@ -64,12 +76,7 @@ func (f *File) Evaluate(ctx context.Context, e *model.Engine, d *dataset.Data) (
 	if err != nil {
 		return Result{}, err
 	}
-	var run interface{ Logits(logits, x []float32) }
-	if f.Float != nil {
-		run = model.NewEvaluator(f.Float, e, batch)
-	} else {
-		run = quantize.NewEvaluator(f.Integer, e)
-	}
+	run := f.evaluator(e)
 	classes := f.classes
 	logits := make([]float32, batch*classes)
 	var tally model.Tally

@@ -1,9 +1,9 @@
 package measure
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,26 +90,36 @@ func TestZoo(t *testing.T) {
 			if d := r.Correct - want.Correct; d < -2 || d > 2 {
 				t.Errorf("%d right, PyTorch has %d", r.Correct, want.Correct)
 			}
-			normalised, err := f.normalise(images)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := len(want.Logits)
-			x := make([]float32, n*f.shape().Len())
-			normalised.NewLoader(images.Test, dataset.LoaderOptions{Batch: n}).Load(0, 0, x, make([]uint16, n))
-			got := make([]float32, n*f.classes)
-			model.NewEvaluator(f.Float, e, n).Logits(got, x)
-			all := slices.Concat(want.Logits...)
-			var off, largest float64
-			for i, y := range all {
-				off = max(off, math.Abs(float64(got[i]-y)))
-				largest = max(largest, math.Abs(float64(y)))
-			}
-			if !(off <= 1e-4*largest) {
-				t.Errorf("logits differ by %g of at most %g", off, largest)
-			}
+			checkAgainst(t, f, e, images, want.Logits)
 		})
 	}
+}
+
+// checkAgainst wants the network's logits to be those of the first images.
+func checkAgainst(t *testing.T, f *File, e *model.Engine, images *dataset.Data, logits [][]float32) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "logits.npy")
+	if err := os.WriteFile(path, npy(logits), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := f.Against(t.Context(), e, images, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Images != len(logits) || d.OtherTop1 != 0 || !(d.Relative <= 1e-4) {
+		t.Errorf("%s", d)
+	}
+}
+
+// npy writes logits as NumPy does.
+func npy(logits [][]float32) []byte {
+	dict := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }\n", len(logits), len(logits[0]))
+	b := append([]byte("\x93NUMPY\x01\x00"), byte(len(dict)), byte(len(dict)>>8))
+	b, err := binary.Append(append(b, dict...), binary.LittleEndian, slices.Concat(logits...))
+	if err != nil {
+		panic(err) // numbers of a fixed size
+	}
+	return b
 }
 
 // spaced writes numbers as --mean takes them.

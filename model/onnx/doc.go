@@ -10,6 +10,9 @@
 // that convolution's output after its ReLU, "layer2.0" a block's, "pool" the
 // average pool's.
 //
+// It also reads files: those of other programs in float32, as graphs (see
+// importer), and its own.
+//
 // Zeros that pruning left are written like other weights; they are what makes
 // the compressed file small.
 package onnx

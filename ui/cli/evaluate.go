@@ -18,6 +18,7 @@ type fileFlags struct {
 	mean, std     string
 	key           string
 	limit         int
+	against       string // a reference's logits, or empty
 	asJSON        bool
 	notes         io.Writer // for what a reader says beside the answer
 }
@@ -43,10 +44,15 @@ func newEvaluate() *cobra.Command {
 		Short: "Measure the accuracy and the sparsity of a file of weights",
 		Long: `Evaluate runs the network in FILE over the test images and prints its top-1
 accuracy, loss and sparsity. FILE is safetensors, a PyTorch checkpoint (.pt, .pth,
-.th) or an ONNX file that export wrote; depth, width, shortcut and classes are
-worked out from its tensors. Only the test part of the data set is read.`,
+.th) or an ONNX file: any program's in float32, one that export wrote in int8. Only
+the test part of the data set is read.
+
+With --against it also prints how far the network's logits are from those that
+another program computed for the first test images: a .npy file [images][classes],
+or a .npz file with an array called logits.`,
 		Example: `  espalier evaluate runs/quick-20261122-140219/checkpoints/round-6.safetensors
-  espalier evaluate resnet20.th --mean imagenet --std imagenet --json`,
+  espalier evaluate resnet20.th --mean imagenet --std imagenet --json
+  espalier evaluate vgg.onnx --mean cifar10 --std cifar10 --against logits.npy`,
 		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,6 +64,7 @@ worked out from its tensors. Only the test part of the data set is read.`,
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().StringVar(&f.against, "against", "", "logits that another program computed for the first test images (.npy or .npz)")
 	return cmd
 }
 
@@ -83,7 +90,12 @@ func (f *fileFlags) evaluate(cmd *cobra.Command, path string, accept func(*measu
 	if err != nil {
 		return r, err
 	}
-	return file.Evaluate(cmd.Context(), engine, images)
+	if r, err = file.Evaluate(cmd.Context(), engine, images); err != nil || f.against == "" {
+		return r, err
+	}
+	distance, err := file.Against(cmd.Context(), engine, images, f.against)
+	r.Against = &distance
+	return r, err
 }
 
 // open reads a file and says which images it is to be measured on.
