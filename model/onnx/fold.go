@@ -22,8 +22,9 @@ var folds = map[string]func(n *node, in []*array) (*array, error){
 }
 
 // batchSize stands for the number of images where an array holds a shape: any
-// number. It passes through what is folded but for arithmetic.
-const batchSize = math.MinInt64 + 1
+// number. It passes through what is folded but for arithmetic. No file has a
+// reason to hold it; exporters write the ends of the range of int64 for "all".
+const batchSize = -1<<62 - 271828
 
 var errBatch = errors.New("it computes with the number of images, which is free: export the network with shapes that are fixed but for the batch")
 

@@ -61,7 +61,7 @@ func (m *Model) network(folder *folder, size int64) (*model.Graph, []string, err
 	if err != nil {
 		return nil, nil, err
 	}
-	im.names = newNamer(live)
+	im.names = newNamer(live, m.producer == producer)
 	for _, n := range live {
 		if err := im.node(n); err != nil {
 			return nil, nil, err

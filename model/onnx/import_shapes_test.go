@@ -145,6 +145,7 @@ func windowSpellings() []spelling {
 		{name: "VALID", plan: "last = Conv{Out:4 Kernel:3 Stride:2 Padding:{Top:0 Left:0 Bottom:0 Right:0} Groups:1}(input) 4×3×3" + tail, file: same("VALID", 2)},
 		{name: "max pool, SAME_UPPER", plan: conv + "last = MaxPool{Kernel:3 Stride:2 Padding:{Top:0 Left:0 Bottom:1 Right:1} Ceil:false}(conv) 4×4×4" + tail, file: pool(12, "MaxPool", two, textAttribute("auto_pad", "SAME_UPPER"))},
 		{name: "max pool with ceil_mode", plan: conv + "last = MaxPool{Kernel:3 Stride:2 Padding:{Top:0 Left:0 Bottom:0 Right:0} Ceil:true}(conv) 4×4×4" + tail, file: pool(12, "MaxPool", two, intAttribute("ceil_mode", 1))},
+		{name: "max pool with ceil_mode as padding", plan: conv + "last = MaxPool{Kernel:3 Stride:2 Padding:{Top:1 Left:1 Bottom:1 Right:1} Ceil:true}(conv) 4×5×5" + tail, file: pool(9, "MaxPool", two, intsAttribute("pads", 1, 1, 2, 2))},
 		{name: "average pool that counts padding", plan: conv + "last = AvgPool{Kernel:3 Stride:2 Padding:{Top:1 Left:1 Bottom:1 Right:1} Ceil:false CountPadding:true}(conv) 4×4×4" + tail, file: pool(12, "AveragePool", two, ones, intAttribute("count_include_pad", 1))},
 		{name: "average pool that does not", plan: conv + "last = AvgPool{Kernel:3 Stride:2 Padding:{Top:1 Left:1 Bottom:1 Right:1} Ceil:false CountPadding:false}(conv) 4×4×4" + tail, file: pool(12, "AveragePool", two, ones)},
 		{name: "average pool with ceil_mode", plan: conv + "last = AvgPool{Kernel:3 Stride:2 Padding:{Top:0 Left:0 Bottom:0 Right:0} Ceil:true CountPadding:false}(conv) 4×4×4" + tail, file: pool(19, "AveragePool", two, intAttribute("ceil_mode", 1))},
@@ -169,7 +170,7 @@ func windowSpellings() []spelling {
 			f.on("ConstantOfShape", []string{"shape"}, tensorAttribute("value", &tensor{dims: []int64{1}, dataType: typeInt64, int64s: []int64{0}}))
 			f.on("Concat", []string{f.int64s("given", 1, 2, 0, 1), f.last}, intAttribute("axis", 0))
 			f.op("Reshape", []string{f.int64s("pairs", -1, 2)})
-			f.op("Slice", []string{f.int64s("start", -1), f.int64s("end", math.MinInt64), f.int64s("first", 0), f.int64s("step", -1)})
+			f.op("Slice", []string{f.int64s("start", -1), f.int64s("end", math.MinInt64+1), f.int64s("first", 0), f.int64s("step", -1)})
 			f.op("Transpose", nil, intsAttribute("perm", 1, 0)).op("Reshape", []string{f.int64s("flat", -1)})
 			f.op("Cast", nil, intAttribute("to", typeInt64)).on("Pad", []string{"x", f.last, f.scalar("zero", 0)})
 			valid(f)

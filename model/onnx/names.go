@@ -26,10 +26,11 @@ const maxName = 120
 type namer struct {
 	nodes  map[string]int  // how many nodes each scope holds directly
 	scopes map[string]bool // scopes with others inside
+	own    bool            // the file is this program's
 }
 
-func newNamer(nodes []*node) *namer {
-	m := &namer{map[string]int{}, map[string]bool{}}
+func newNamer(nodes []*node, own bool) *namer {
+	m := &namer{map[string]int{}, map[string]bool{}, own}
 	for _, n := range nodes {
 		scope, _ := splitName(n.name)
 		m.nodes[scope]++
@@ -53,6 +54,9 @@ func splitName(name string) (scope, last string) {
 // module holds more than this node: "layer1.0.relu_1".
 func (m *namer) name(n *node) string {
 	scope, last := splitName(n.name)
+	if m.own && n.op == "Add" { // see floatGraph.operator
+		last = strings.TrimSuffix(last, ".add")
+	}
 	var parts []string
 	for _, part := range strings.Split(scope, "/") {
 		part = strings.Join(strings.FieldsFunc(part, func(r rune) bool {

@@ -130,7 +130,7 @@ func (im *importer) pool(n *node, in []*value) (*value, error) {
 			}
 			w.padding = plus(w.padding, border.Padding)
 		}
-		op = model.MaxPool{Kernel: w.kernel, Stride: w.stride, Padding: w.padding, Ceil: ceil}
+		op = maxPool(x.node.Shape, w, ceil)
 	case border != nil:
 		if border.value != 0 || w.padding != (model.Padding{}) && !count {
 			return nil, fmt.Errorf("the Pad node %s before it and its own padding do not go together: pad in the pool", border.name)
@@ -146,6 +146,24 @@ func (im *importer) pool(n *node, in []*value) (*value, error) {
 		return nil, err
 	}
 	return mapOf(p), nil
+}
+
+// maxPool returns a maximum pool. Before operator set 10 there is no ceil_mode, and
+// PyTorch writes more padding behind the map than is allowed elsewhere: that is
+// rounding up with less of it.
+func maxPool(s model.Shape, w win, ceil bool) model.MaxPool {
+	p := w.padding
+	p.Bottom, p.Right = min(p.Bottom, w.kernel/2), min(p.Right, w.kernel/2)
+	if ceil || p == w.padding {
+		return model.MaxPool{Kernel: w.kernel, Stride: w.stride, Padding: w.padding, Ceil: ceil}
+	}
+	// count returns how many windows fit on size pixels with their padding.
+	count := func(size int) int { return max(size-w.kernel, 0)/w.stride + 1 }
+	up := w.stride - 1
+	if count(s.H+w.padding.Top+w.padding.Bottom) != count(s.H+p.Top+p.Bottom+up) || count(s.W+w.padding.Left+w.padding.Right) != count(s.W+p.Left+p.Right+up) {
+		p = w.padding // which the network's check refuses
+	}
+	return model.MaxPool{Kernel: w.kernel, Stride: w.stride, Padding: p, Ceil: p != w.padding}
 }
 
 // notNegative reports whether a node's values cannot be below zero.

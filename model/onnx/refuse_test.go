@@ -136,7 +136,7 @@ func TestNodeNames(t *testing.T) {
 		for _, name := range names {
 			nodes = append(nodes, &node{name: name})
 		}
-		return newNamer(nodes)
+		return newNamer(nodes, false)
 	}
 	m := n("/conv1/Conv", "/Relu", "/layer1/layer1.0/conv1/Conv", "/layer1/layer1.0/relu/Relu", "/layer1/layer1.0/relu/Relu_1", "/layer1/layer1.0/Add", "/features/features.2/MaxPool")
 	for _, c := range []struct{ name, op, want string }{

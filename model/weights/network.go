@@ -73,12 +73,14 @@ func FromNetwork(n *model.Graph) []Tensor {
 // Metadata returns extra together with what Save notes about every network.
 func Metadata(n *model.Graph, extra map[string]string) map[string]string {
 	m := map[string]string{metaArch: n.Name}
+	maps.Copy(m, extra)
 	if len(n.Nodes) > 0 {
+		// Extra may come from the file of another form of the network.
+		delete(m, MetaGraph)
 		if text, err := n.Describe(); err == nil {
 			m[MetaGraph] = text
 		}
 	}
-	maps.Copy(m, extra)
 	if n.Std != nil {
 		m[MetaMean], m[MetaStd] = formatNumbers(n.Mean), formatNumbers(n.Std)
 	}

@@ -96,9 +96,9 @@ func (f *exportFlags) model(file *measure.File) (m *onnx.Model, kind string) {
 		return onnx.Integer(q, h), "int8"
 	}
 	n := file.Float
-	h.Metadata = weights.Metadata(n, file.Metadata)
 	if f.fold && !n.Fused() {
 		n = n.ForInference()
 	}
+	h.Metadata = weights.Metadata(n, file.Metadata)
 	return onnx.Float(n, h), "fp32"
 }
