@@ -276,7 +276,7 @@ func (a *App) sendTo(v *view, c pipeline.Command) {
 		v.run.Status = pipeline.StandingPausing
 	case pipeline.PauseAt:
 		if c.AtStep > 0 {
-			a.say(fmt.Sprintf("pauses after step %d; :pause-at 0 takes that back", c.AtStep))
+			a.say(fmt.Sprintf("pauses after step %d; :pause-at 0 cancels", c.AtStep))
 		} else {
 			a.say("does not pause by itself")
 		}

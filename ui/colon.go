@@ -22,7 +22,7 @@ type colon struct {
 func colons() []colon {
 	return []colon{
 		{"goto", "STEP", "put the cursor at a step; in a replay, go there", (*App).goTo},
-		{"pause-at", "STEP", "pause after exactly that step; 0 takes the order back", (*App).pauseFrom},
+		{"pause-at", "STEP", "pause after exactly that step; 0 cancels", (*App).pauseFrom},
 		{"calib", "N [OBSERVER]", "measure int8 accuracy at N calibration images", (*App).calibrate},
 		{"sensitivity", "", "test how sensitive each layer is", func(a *App, _ string) (tea.Cmd, error) {
 			if !live(a) {
@@ -79,7 +79,7 @@ func (a *App) execute(line string) (tea.Cmd, error) {
 	case len(matches) > 1:
 		return nil, fmt.Errorf(":%s may be %s or %s: write more of it", name, matches[0].name, matches[1].name)
 	}
-	return nil, fmt.Errorf(":%s is no command: ? lists those there are", name)
+	return nil, fmt.Errorf(":%s is not a command: ? lists all", name)
 }
 
 // matching returns the commands that begin with a name, or the one that has it.

@@ -140,14 +140,14 @@ func runsBindings() []binding {
 			l, _ := a.runs.current()
 			return a.visit(l)
 		}},
-		{keys: []string{"r"}, hint: "resume", help: "let a run go on that was interrupted, was stopped or failed", in: in, when: func(a *App) bool {
+		{keys: []string{"r"}, hint: "resume", help: "resume a run that was interrupted, was stopped or failed", in: in, when: func(a *App) bool {
 			l, ok := a.runs.current()
 			return ok && a.runs.comparison == nil && resumable(l)
 		}, do: func(a *App, _ string) tea.Cmd {
 			l, _ := a.runs.current()
 			return a.resume(l)
 		}},
-		{keys: []string{"v"}, hint: "mark", help: "mark the run to compare with, or take the mark away", in: in, when: listed, do: call(func(a *App) { a.runs.mark() })},
+		{keys: []string{"v"}, hint: "mark", help: "mark the run for comparison, or unmark it", in: in, when: listed, do: call(func(a *App) { a.runs.mark() })},
 		{keys: []string{"c"}, hint: "compare", help: "compare this run with the marked ones, or the selected one", in: in, when: listed, do: func(a *App, _ string) tea.Cmd { return a.compare() }},
 	}
 }
@@ -197,12 +197,12 @@ func paneBindings() []binding {
 		{keys: []string{","}, hint: "weights/activations", help: "weights or activations", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.turn() })},
 		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale stands out", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
 		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept, MACs or sensitivity", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
-		{keys: []string{"t"}, hint: "test", help: "test how sensitive each layer is, and sort by it: the rise of the loss without the smaller half of the layer's weights", in: []paneID{paneLayers}, when: live, do: call(func(a *App) { a.layers.test(&a.scene) })},
+		{keys: []string{"t"}, hint: "test", help: "measure each layer's sensitivity and sort by it: the rise in loss without the smaller half of the layer's weights", in: []paneID{paneLayers}, when: live, do: call(func(a *App) { a.layers.test(&a.scene) })},
 		{keys: []string{"/"}, hint: "filter", help: "show only what matches a regular expression, or after ! what does not", in: []paneID{paneLog, paneLayers, paneRuns}, do: call(func(a *App) { a.askFilter() })},
 		{keys: []string{"!"}, hint: "level", help: "show all lines, only warnings and errors, or only errors", in: []paneID{paneLog}, do: call(func(a *App) {
 			a.log.refilter(&a.scene, func() { a.log.least = (a.log.least + 1) % len(levels) })
 		})},
-		{keys: []string{"n"}, label: "n N", hint: "match", help: "next or previous match of the filter, from the end to the beginning and back; esc then shows it among all", in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(1) })},
+		{keys: []string{"n"}, label: "n N", hint: "match", help: "next or previous match of the filter, wrapping around; esc then shows it among all lines", in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(1) })},
 		{keys: []string{"N"}, in: []paneID{paneLog, paneLayers, paneRuns}, when: filtered, do: call(func(a *App) { a.match(-1) })},
 	}
 }
@@ -228,11 +228,11 @@ func enter(a *App) { a.panes[a.focus].enter(&a.scene) }
 func chartBindings(charts []paneID) []binding {
 	return []binding{
 		{keys: []string{"i"}, hint: "cursor", help: "cursor on or off", do: call(func(a *App) { a.toggleCursor() })},
-		{keys: []string{"+"}, label: "+ −", hint: "view", help: "narrower or wider view around the cursor, or of the newest steps while they come", in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 0.5) })},
+		{keys: []string{"+"}, label: "+ −", hint: "view", help: "zoom in or out around the cursor, or at the newest steps", in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 0.5) })},
 		{keys: []string{"-"}, in: charts, do: call(func(a *App) { a.loss.zoom(&a.scene, 2) })},
-		{keys: []string{"shift+left"}, label: "shift+← shift+→", help: "move the view by a quarter of it; the wheel with shift does the same", in: charts, do: call(func(a *App) { a.loss.pan(&a.scene, -0.25) })},
+		{keys: []string{"shift+left"}, label: "shift+← shift+→", help: "move the view by a quarter of its width; the wheel with shift does the same", in: charts, do: call(func(a *App) { a.loss.pan(&a.scene, -0.25) })},
 		{keys: []string{"shift+right"}, in: charts, do: call(func(a *App) { a.loss.pan(&a.scene, 0.25) })},
-		{keys: []string{"="}, help: "back to everything, following the run, from every pane", do: call(func(a *App) {
+		{keys: []string{"="}, help: "show the whole run and follow it, from every pane", do: call(func(a *App) {
 			a.loss.view, a.scene.cursorOn, a.log.back, a.log.held = viewport{}, false, 0, false
 		})},
 		{keys: []string{"f"}, help: "pin the view or follow the run", in: charts, do: call(func(a *App) { a.loss.freeze(&a.scene) })},

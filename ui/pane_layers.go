@@ -25,8 +25,8 @@ func (*layersPane) about() string {
 	return "Share of each layer's weights that are zero. ┆ is what the round asks of the layer, " +
 		"or of all global candidates together; Δ the change by this round in points; kept the " +
 		"weights that are not zero; dead the output channels that have none left. loss is the layer's " +
-		"sensitivity: how much the loss on validation images rises without the smaller half of this " +
-		"layer's weights; t measures it, which changes nothing in the run."
+		"sensitivity: the rise in loss on validation images without the smaller half of this " +
+		"layer's weights; t measures it, and the run does not change."
 }
 
 // layerColumns says which columns a width has room for.

@@ -32,7 +32,7 @@ func (*lossPane) name() string { return "Loss" }
 func (*lossPane) about() string {
 	return "Cross-entropy of every training batch, smoothed (ema), the raw values dim behind it, " +
 		"and the validation loss after every epoch. R1, R2 … mark where pruning rounds begin. " +
-		"Close enough, a view of the past is read again from the journal, step by step. " +
+		"Zoomed in far enough, the past is read again from the journal, step by step. " +
 		"× stands for a loss that is not a number, ▲ for an infinite one, ◆ for a note."
 }
 

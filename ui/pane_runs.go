@@ -134,7 +134,7 @@ func (p *runsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		p.comparison.draw(g, inside, p.first)
 		beyond(g, r, p.first, inside.H, p.comparison.lines())
 	case !p.known:
-		centred(g, inside, theme.Muted, "No folder of runs is known here.")
+		centred(g, inside, theme.Muted, "There is no folder of runs here.")
 	case p.err != nil:
 		centred(g, inside, theme.Warn, wrap(p.err.Error(), max(inside.W-4, 10))...)
 	case len(p.listings) == 0 && p.read.IsZero():

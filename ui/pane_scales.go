@@ -36,11 +36,11 @@ func (*scalesPane) name() string { return "Scales" }
 func (*scalesPane) about() string {
 	return "The int8 scale of every output channel's weights, as powers of two, that the layer has " +
 		"or would get from its present weights. Channels above three times the median scale stand " +
-		"out. SNR is the signal-to-noise ratio of the layer's int8 weights, per-tensor what one scale " +
-		"for all channels would cost of it, best clip the share of every channel's range, if any, that " +
-		"would make it higher; c asks what a share would do, which changes nothing in the run. Below, " +
-		"histograms of the channel's and of the layer's weights, zeros left out; enter shows the " +
-		"channel's large. , shows the layer's activations instead: their histogram, range, scale and " +
+		"out. SNR is the signal-to-noise ratio of the layer's int8 weights, per-tensor is what one scale " +
+		"for all channels would cost, best clip the share of each channel's range that would raise the " +
+		"SNR. c tries a share; the run does not change. Below, " +
+		"histograms of the channel's and of the layer's weights, without zeros; enter shows the " +
+		"channel's in full. , shows the layer's activations instead: their histogram, range, scale and " +
 		"zero point."
 }
 

@@ -94,7 +94,7 @@ func (a *App) compare() tea.Cmd {
 		a.say("v marks the runs to compare this one with")
 		return nil
 	case len(others) >= mostCompared:
-		a.say(fmt.Sprintf("at most %d runs can be compared with this one: v takes marks away", mostCompared-1))
+		a.say(fmt.Sprintf("at most %d runs can be compared with this one: v unmarks", mostCompared-1))
 		return nil
 	}
 	runs := a.options.Runs

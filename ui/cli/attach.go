@@ -22,7 +22,7 @@ func newAttach() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "attach [RUN]",
-		Short: "Look at a run that another process computes, or that is over",
+		Short: "Watch a run that another process computes, or one that is over",
 		Long: `Attach shows a run from its folder: live, and steering it, while another process
 computes it; from the beginning to the end when it is over. Leaving does not
 touch the run. RUN is a folder or a name in --run-dir; without it, the live run is

@@ -43,8 +43,8 @@ convolution need fewer, so that their share of the peak may exceed 100 %.
 
 FILE is a network to measure, in floating point or quantized; without one it is
 the trained ResNet-20 for CIFAR-10 that the program carries. Only the speed of
-sparse inference depends on values: on how many weights pruning leaves in which
-layers.`,
+sparse inference depends on the weights: on how many pruning leaves in each
+layer.`,
 		Example: `  espalier bench
   espalier bench --only training,fp32 --algorithm direct --seconds 5
   ESPALIER_KERNEL=avx2 espalier bench --json`,
@@ -63,10 +63,10 @@ layers.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&f.algorithm, "algorithm", string(model.Auto), "of convolutions: auto, direct or winograd")
-	cmd.Flags().StringSliceVar(&f.only, "only", nil, "measure only these, with commas between: "+strings.Join(bench.Tasks(), ", "))
-	cmd.Flags().Float64Var(&f.seconds, "seconds", 2, "to spend on each row, warm-up apart")
-	cmd.Flags().StringVar(&f.key, "key", "", "which of several networks in a PyTorch checkpoint, as ema or checkpoint.model")
+	cmd.Flags().StringVar(&f.algorithm, "algorithm", string(model.Auto), "convolution algorithm: auto, direct or winograd")
+	cmd.Flags().StringSliceVar(&f.only, "only", nil, "measure only these, separated by commas: "+strings.Join(bench.Tasks(), ", "))
+	cmd.Flags().Float64Var(&f.seconds, "seconds", 2, "seconds to spend on each row, without warm-up")
+	cmd.Flags().StringVar(&f.key, "key", "", "network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model")
 	addJSON(cmd, &f.asJSON)
 	algorithms := []string{string(model.Auto), string(model.DirectOnly), string(model.WinogradOnly)}
 	cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions(algorithms, cobra.ShellCompDirectiveNoFileComp))

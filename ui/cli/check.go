@@ -11,7 +11,7 @@ import (
 func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Measure a file and say whether it keeps what is asked",
+		Short: "Measure a network and check it against limits",
 		Args:  knownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -28,7 +28,7 @@ func newCheckPruning() *cobra.Command {
 		Use:   "pruning FILE",
 		Short: "Check the sparsity and the accuracy of a pruned network",
 		Long: `Check pruning measures the network in FILE, prints one line, and exits with 0 if
-it keeps every limit that is given, and with 1 if not. Sparsity is the share of
+it meets every given limit, and with 1 if not. Sparsity is the share of
 zeros among all convolution and linear weights.`,
 		Example:           `  espalier check pruning round-6.safetensors --min-sparsity 0.9 --min-top1 0.9`,
 		Args:              one("FILE"),
@@ -52,7 +52,7 @@ func newCheckQuantization() *cobra.Command {
 		Use:   "quantization FILE",
 		Short: "Check the accuracy of a quantized network",
 		Long: `Check quantization measures the int8 network in FILE, prints one line, and exits
-with 0 if it keeps every limit that is given, and with 1 if not.`,
+with 0 if it meets every given limit, and with 1 if not.`,
 		Example:           `  espalier check quantization round-6-int8.safetensors --min-top1 0.92`,
 		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,

@@ -26,11 +26,11 @@ const (
 // ExitCodes explains them, in every command's help and in docs/scripting.md.
 const ExitCodes = `Exit codes:
   0    success
-  1    the network does not keep what was asked: a check found so, or no round of a run passed
-  2    wrong usage, or input that cannot be used: a flag, an experiment, a file
-  3    a run or a download began and failed: what it finished so far is kept
+  1    the network does not keep what was asked: a check failed, or no round of a run passed its gate
+  2    wrong usage or unusable input: a flag, an experiment or a file
+  3    a run or a download failed after it began; what it finished is kept
   130  interrupted
-  141  the output was closed, as by | head: a run is saved before`
+  141  the output was closed, as by | head; a run is saved first`
 
 // errCheckFailed ends a check whose verdict has been printed.
 var errCheckFailed = errors.New("the check failed")

@@ -25,13 +25,13 @@ type displayFlags struct {
 }
 
 func (f *displayFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.tui, "tui", false, "draw on the terminal, whatever stdout seems to be")
+	cmd.Flags().BoolVar(&f.tui, "tui", false, "draw the screen even if stdout does not look like a terminal")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "print lines, even on a terminal")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print every event as a line of JSON")
 	cmd.Flags().StringVar(&f.screen.Theme, "theme", "auto", "colours of the screen: dark, light, or auto: as chosen last, or asking $COLORFGBG")
 	cmd.Flags().StringVar(&f.screen.Glyphs, "glyphs", "auto", "glyphs of the screen: braille, lines, ascii, or auto: what the locale and the terminal can show, as chosen last")
 	cmd.Flags().BoolVar(&f.screen.NoMouse, "no-mouse", false, "leave the mouse to the terminal")
-	cmd.Flags().BoolVar(&f.screen.Bell, "bell", false, "ring when a round or the run ends while the terminal is not looked at")
+	cmd.Flags().BoolVar(&f.screen.Bell, "bell", false, "ring when a round or the run ends while the terminal has no focus")
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check() }
 }
 

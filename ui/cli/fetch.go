@@ -18,8 +18,8 @@ func newFetch() *cobra.Command {
 		Use:   "fetch",
 		Short: "Download CIFAR-10",
 		Long: `Fetch downloads CIFAR-10's binary version from its authors (170 MB), checks the
-sum and unpacks it into the user's cache, where the other commands look. A
-download that broke off goes on where it was.`,
+checksum and unpacks it into the user's cache, where the other commands look. An
+interrupted download resumes where it stopped.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			folder, err := fetch(cmd, dir)

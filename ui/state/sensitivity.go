@@ -77,7 +77,7 @@ func scanText(s pipeline.Sensitivity) (text, layer string) {
 	case calm == "":
 		calm = layer
 	}
-	return fmt.Sprintf("sensitivity: %s minds most, loss %s without the smaller half of its weights; %s least, %s",
+	return fmt.Sprintf("most sensitive: %s, loss %s without the smaller half of its weights; least: %s, %s",
 		layer, Rise(most), calm, Rise(least)), layer
 }
 

@@ -188,8 +188,8 @@ func TestSensitivityAsOfAStep(t *testing.T) {
 	}
 	lines := r.Log.Newest(3)
 	for i, want := range []string{
-		"sensitivity: conv1 minds most, loss +0.250 without the smaller half of its weights; fc least, ±0.000",
-		"sensitivity: conv1 minds most, loss +Inf without the smaller half of its weights; fc least, −0.250",
+		"most sensitive: conv1, loss +0.250 without the smaller half of its weights; least: fc, ±0.000",
+		"most sensitive: conv1, loss +Inf without the smaller half of its weights; least: fc, −0.250",
 		"sensitivity: the network's own loss is not finite",
 	} {
 		if lines[i].Text != want || (lines[i].Layer == "conv1") != (i < 2) {
