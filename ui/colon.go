@@ -111,7 +111,7 @@ func complete(text string) string {
 func parseStep(argument string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimPrefix(argument, "step "))
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is no step: write a number, as 1200", argument)
+		return 0, fmt.Errorf("%q is not a step: write a number such as 1200", argument)
 	}
 	return n, nil
 }

@@ -41,7 +41,7 @@ func TestTheCommandLine(t *testing.T) {
 		t.Errorf("commands (−want +got):\n%s", diff)
 	}
 	for text, explanation := range map[string]string{
-		"dance": "is not a command", "goto x": "is no step", "calib": "number of images", "calib 5 best": "use one of",
+		"dance": "is not a command", "goto x": "is not a step", "calib": "number of images", "calib 5 best": "use one of",
 		"layer 9": "there is no layer", "export doc": "use one of csv", "replay": "still in progress", "pause-at 3": "already", "note": "what to remember",
 	} {
 		line(a, text)

@@ -177,7 +177,7 @@ func asFloat(t weights.Tensor) weights.Tensor {
 func (n *Network) readMetadata(metadata map[string]string) error {
 	text, ok := metadata[metaRecipe]
 	if !ok {
-		return fmt.Errorf("metadata %q is missing; this is no quantized network: quantize it first", metaRecipe)
+		return fmt.Errorf("metadata %q is missing; this is not a quantized network: quantize it first", metaRecipe)
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.DisallowUnknownFields()

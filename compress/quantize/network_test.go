@@ -381,7 +381,7 @@ func TestFromTensorsRefuses(t *testing.T) {
 		"tensor pool.output_scale: element 0 is -1":     replace("pool.output_scale", number("pool.output_scale", -1)),
 		"tensor input.output_scale: element 0 is NaN":   replace("input.output_scale", number("input.output_scale", float32(math.NaN()))),
 		"tensor layer1.0.output_zero_point is 3":        replace("layer1.0.output_zero_point", zero("layer1.0.output_zero_point", 3)),
-		"this is no quantized network": func(all []weights.Tensor, metadata map[string]string) []weights.Tensor {
+		"this is not a quantized network": func(all []weights.Tensor, metadata map[string]string) []weights.Tensor {
 			delete(metadata, metaRecipe)
 			return all
 		},

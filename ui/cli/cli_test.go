@@ -273,7 +273,7 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(cmd.Long, ExitCodes) || cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
 			t.Errorf("%s: help is not as that of the others", cmd.CommandPath())
 		}
-		answers := cmd.Runnable() && (!cmd.HasParent() || !cmd.HasSubCommands()) // "check" alone prints its help
+		answers := cmd.Runnable() && (!cmd.HasParent() || !cmd.HasSubCommands())        // "check" alone prints its help
 		if answers && cmd.Flags().Lookup("json") == nil && cmd.Name() != "screenshot" { // which answers with a picture
 			t.Errorf("%s has no --json", cmd.CommandPath())
 		}
