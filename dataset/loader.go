@@ -62,9 +62,6 @@ func (d *Data) NewLoader(s *Split, o LoaderOptions) *Loader {
 	return l
 }
 
-// Len returns the number of images in an epoch.
-func (l *Loader) Len() int { return len(l.order) }
-
 // Batches returns the number of batches in an epoch.
 func (l *Loader) Batches() int { return (len(l.order) + l.o.Batch - 1) / l.o.Batch }
 

@@ -18,9 +18,6 @@ type LayerSparsity struct {
 // Share returns the share of weights that are zero, 0 to 1.
 func (s Sparsity) Share() float64 { return share(s.Zero, s.Total) }
 
-// Share returns the share of the layer's weights that are zero, 0 to 1.
-func (s LayerSparsity) Share() float64 { return share(s.Zero, s.Total) }
-
 func share(part, whole int) float64 {
 	if whole == 0 {
 		return 0

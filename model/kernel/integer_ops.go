@@ -213,15 +213,6 @@ func (s *Set) ScaleChannelCodes(m Map, dst, src, gate []uint8, x, g, out Affine)
 	})
 }
 
-// FillCodes sets all of a map's bytes, border included, to its zero point.
-func FillCodes(m Map, dst []uint8, zero uint8) {
-	needBytes("dst", dst, m.view().len())
-	dst = dst[:m.view().len()]
-	for i := range dst {
-		dst[i] = zero
-	}
-}
-
 // An IntegerDense is a linear layer of uint8 activations with int8 weights and
 // any zero points, packed for the Set that made it; see IntegerGeneral for its
 // results.
