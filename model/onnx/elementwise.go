@@ -58,11 +58,15 @@ func (im *importer) activation(n *node, in []*value) (*value, error) {
 	case "HardSwish":
 		return im.unary(name, model.HardSwish{}, in[0])
 	}
-	alpha, beta := float64(n.float("alpha", 0.2)), float64(n.float("beta", 0.5))
+	return im.hardSigmoid(name, in[0], float64(n.float("alpha", 0.2)), float64(n.float("beta", 0.5)))
+}
+
+// hardSigmoid adds min(max(alpha·x + beta, 0), 1).
+func (im *importer) hardSigmoid(name string, v *value, alpha, beta float64) (*value, error) {
 	if near(alpha, 1.0/6) && near(beta, 0.5) {
-		return im.unary(name, model.HardSigmoid{}, in[0])
+		return im.unary(name, model.HardSigmoid{}, v)
 	}
-	x, err := im.settled(in[0])
+	x, err := im.settled(v)
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,12 @@ func layerSpellings() []spelling {
 			f.op("com.microsoft::FusedConv", []string{f.weight("conv.weight", 4, 3, 3, 3), f.weight("conv.bias", 4)}, intsAttribute("pads", 1, 1, 1, 1), textAttribute("activation", "Relu"))
 			return f.head(4)
 		}, plan: conv + "\nconv.relu = ReLU(conv) 4×8×8\nglobalaveragepool_1 = GlobalAvgPool(conv.relu) 4×1×1\nfc = Linear{Out:5}(globalaveragepool_1) 5×1×1"},
+		{name: "onnxruntime's fused Gemm", file: func() *Model {
+			f := images(13).conv("conv", 3, 4).op("GlobalAveragePool", nil).op("Flatten", nil)
+			f.opsets = append(f.opsets, opsetID{"com.microsoft", 1})
+			return f.op("com.microsoft::FusedGemm", []string{f.weight("fc.weight", 5, 4), f.weight("fc.bias", 5)}, intAttribute("transB", 1),
+				textAttribute("activation", "HardSigmoid"), floatAttribute("activation_alpha", 1.0/6), floatAttribute("activation_beta", 0.5)).end()
+		}, plan: conv + rest + "\nfc.hard_sigmoid = HardSigmoid(fc) 5×1×1"},
 		{name: "batch norm with attributes of old sets", file: func() *Model {
 			return norm(images(8).conv("conv", 3, 4), "bn", 4, intAttribute("spatial", 1), floatAttribute("epsilon", 1e-3), floatAttribute("momentum", 0.99)).head(4)
 		}, plan: conv + "\nbn = BatchNorm{Epsilon:0.001 Momentum:0.010000000000000009}(conv) 4×8×8\nglobalaveragepool_2 = GlobalAvgPool(bn) 4×1×1\nfc = Linear{Out:5}(globalaveragepool_2) 5×1×1"},

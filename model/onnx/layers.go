@@ -148,12 +148,12 @@ func (im *importer) fusedGemm(n *node, in []*value) (*value, error) {
 }
 
 func (im *importer) fusedActivation(n *node, y *value) (*value, error) {
-	p := n.floats("activation_params")
-	param := func(k int, otherwise float32) float32 {
-		if k < len(p) {
+	// param returns a parameter: FusedConv lists them, FusedGemm names them.
+	param := func(k int, name string, otherwise float32) float32 {
+		if p := n.floats("activation_params"); k < len(p) {
 			return p[k]
 		}
-		return otherwise
+		return n.float(name, otherwise)
 	}
 	var op model.Op
 	switch a := n.text("activation", ""); a {
@@ -162,11 +162,13 @@ func (im *importer) fusedActivation(n *node, y *value) (*value, error) {
 	case "Relu":
 		op = model.ReLU{}
 	case "LeakyRelu":
-		op = model.LeakyReLU{Slope: n.float("activation_alpha", param(0, 0.01))}
+		op = model.LeakyReLU{Slope: param(0, "activation_alpha", 0.01)}
 	case "Sigmoid":
 		op = model.Sigmoid{}
+	case "HardSigmoid":
+		return im.hardSigmoid(y.node.Name+".hard_sigmoid", y, float64(param(0, "activation_alpha", 0.2)), float64(param(1, "activation_beta", 0.5)))
 	case "Clip":
-		return im.clipped(im.names.name(n)+".clip", y, param(0, -math.MaxFloat32), param(1, math.MaxFloat32))
+		return im.clipped(y.node.Name+".clip", y, param(0, "activation_alpha", -math.MaxFloat32), param(1, "activation_beta", math.MaxFloat32))
 	default:
 		return nil, fmt.Errorf("the activation %s in it is not supported: save the network with a lower optimization level of onnxruntime", a)
 	}
