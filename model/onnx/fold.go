@@ -85,8 +85,8 @@ func foldConstantOfShape(n *node, in []*array) (*array, error) {
 	if err != nil {
 		return nil, err
 	}
-	if count > 1<<20 {
-		return nil, fmt.Errorf("a constant of shape %v: at most %d elements are made", dims, 1<<20)
+	if err := grown(count, 0); err != nil {
+		return nil, err
 	}
 	value := &array{f: []float32{0}}
 	if a := n.attribute("value"); a != nil && a.t != nil {
@@ -165,6 +165,9 @@ func (a *array) take(dims []int, at func(k int) int) (*array, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := grown(count, a.len()); err != nil {
+		return nil, err
+	}
 	y := &array{dims: dims}
 	if a.f != nil {
 		y.f = make([]float32, count)
@@ -178,6 +181,15 @@ func (a *array) take(dims []int, at func(k int) int) (*array, error) {
 		y.i[k] = a.i[at(k)]
 	}
 	return y, nil
+}
+
+// grown refuses results that are large and much larger than what they are
+// computed from, before they take memory.
+func grown(count, from int) error {
+	if count > 1<<20 && count > 2*from {
+		return fmt.Errorf("it makes %d elements of %d: simplify the file with onnxsim first", count, from)
+	}
+	return nil
 }
 
 func product(dims []int) int {

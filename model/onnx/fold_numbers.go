@@ -141,6 +141,9 @@ func foldBinary(n *node, in []*array) (*array, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := grown(count, a.len()+b.len()); err != nil {
+		return nil, err
+	}
 	y := &array{dims: dims}
 	if a.f != nil {
 		y.f = make([]float32, count)

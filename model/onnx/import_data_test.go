@@ -231,6 +231,16 @@ func refusals() []refusal {
 			f.on("Mul", []string{x, f.last})
 		}), []string{"far more values"}},
 		{"a bound that is no number", with(13, func(f *fixture) { f.op("Clip", []string{f.scalar("low", float32(math.NaN()))}) }), []string{"bound"}},
+		{"constants that grow by broadcasting", with(13, func(f *fixture) {
+			x := f.last
+			f.on("Mul", []string{f.weight("row", 1, 1<<13), f.weight("column", 1<<13, 1)})
+			f.on("Mul", []string{x, f.last})
+		}), []string{"67108864 elements"}},
+		{"constants that grow by gathering", with(13, func(f *fixture) {
+			x := f.last
+			f.on("Gather", []string{f.weight("row", 1, 1<<13), f.int64s("index", make([]int64, 1<<13)...)})
+			f.on("Mul", []string{x, f.last})
+		}), []string{"67108864 elements"}},
 		{"a weight that many share", with(13, func(f *fixture) {
 			f.weight("shared", 4, 4, 7, 7)
 			for range 4000 {
