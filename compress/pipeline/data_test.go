@@ -14,6 +14,8 @@ import (
 
 	"espalier/configs"
 	"espalier/dataset"
+	"espalier/model"
+	"espalier/model/weights"
 )
 
 // paintFolder writes 12 pictures of each of three classes, by colour.
@@ -92,7 +94,16 @@ sweep: {sizes: []}
 
 // TestDataThatDoesNotFitIsRefusedEarly counts that no image is read.
 func TestDataThatDoesNotFitIsRefusedEarly(t *testing.T) {
-	e, err := configs.Decode("photos.yaml", fmt.Appendf(nil, "data: {set: folder, path: %q, size: 48}\nmodel: {depth: 8, weights: scratch}\ndense: {epochs: 1}\n", paintFolder(t)), nil)
+	small, err := model.ResNet(model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	small.Init(1)
+	file := filepath.Join(t.TempDir(), "small.safetensors")
+	if err := weights.Save(file, small, nil); err != nil {
+		t.Fatal(err)
+	}
+	e, err := configs.Decode("photos.yaml", fmt.Appendf(nil, "data: {set: folder, path: %q, size: 48}\nmodel: {weights: %q}\ndense: {epochs: 1}\n", paintFolder(t), file), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

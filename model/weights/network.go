@@ -37,11 +37,11 @@ func Save(path string, n *model.Graph, metadata map[string]string) error {
 
 // Load reads a network from a file and returns the file's metadata with it.
 func Load(path string) (*model.Graph, map[string]string, error) {
-	tensors, metadata, err := Read(path)
+	f, err := Open(path, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	return named(path, tensors, metadata)
+	return named(path, f.Tensors, f.Metadata)
 }
 
 // Decode is Load for a file that is in memory already; errors call it name.

@@ -126,7 +126,7 @@ func TestNetworkRefuses(t *testing.T) {
 		{"NaN", replace("fc.bias", nan), []string{"fc.bias", "element 1 is NaN"}},
 		{"negative variance", replace("bn1.running_var", negative), []string{"bn1.running_var", "element 15", "negative"}},
 		{"another first layer", replace("conv1.weight", float("conv1.weight", 64, 3, 7, 7)), []string{"conv1.weight", "[64 3 7 7]", "unsupported"}},
-		{"a width between", replace("conv1.weight", float("conv1.weight", 24, 3, 3, 3)), []string{"conv1.weight", "width of 24", "unsupported", "multiples of 16"}},
+		{"a width between", replace("conv1.weight", float("conv1.weight", 24, 3, 3, 3)), []string{"fc.weight", "expected shape [classes 96]"}},
 		{"too wide", replace("conv1.weight", float("conv1.weight", 512, 3, 3, 3)), []string{"width of 512", "unsupported"}},
 		{"a wide first layer alone", replace("conv1.weight", float("conv1.weight", 32, 3, 3, 3)), []string{"fc.weight", "expected shape [classes 128]"}},
 		{"wide ends alone", func(all []Tensor) []Tensor {

@@ -35,13 +35,26 @@ func Open(path, key string) (*File, error) {
 	return open(path, key, file)
 }
 
-// Read is Open without a key and without notes.
+// Read returns a file's tensors and its metadata: all that a safetensors file
+// holds, under their own names, and of a PyTorch checkpoint what Open takes
+// without a key.
 func Read(path string) ([]Tensor, map[string]string, error) {
-	f, err := Open(path, "")
+	file, err := readAll(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("reading weights: %w", err)
 	}
-	return f.Tensors, f.Metadata, nil
+	if isTorch(file) || filekind.Of(file) != "" {
+		f, err := open(path, "", file)
+		if err != nil {
+			return nil, nil, err
+		}
+		return f.Tensors, f.Metadata, nil
+	}
+	tensors, metadata, err := parseSafetensors(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading weights from %s: %w", path, err)
+	}
+	return tensors, metadata, nil
 }
 
 // Parse is Read for a file that is in memory already; errors call it name. The
