@@ -200,7 +200,7 @@ func (p *layersPane) row(s *scene, g *grid.Grid, r grid.Rect, c layerColumns, l 
 		w.skip(1)
 	}
 	start := w.x
-	g.Text(w.x, w.y, state.Short(l.Name), name, c.name)
+	g.Text(w.x, w.y, state.Fitting(state.Short(l.Name), c.name), name, c.name)
 	w.x = start + c.name
 	if c.rounds > 0 {
 		for i, share := range s.run.Heat(l.Name) {

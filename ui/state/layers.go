@@ -157,18 +157,38 @@ func (r *Run) Clipped(layer string, step int) (found pipeline.Scales, ok bool) {
 	return found, ok
 }
 
-// Short returns a layer's name in few letters: layer2.0.conv1 as 2.0.c1 and
-// layer2.0.downsample.0 or .shortcut.0 as 2.0.sc.
+// shorter are the words of layers' names that are written in few letters.
+var shorter = strings.NewReplacer(
+	".conv.", ".c", ".conv", ".c", ".squeeze", ".sq", ".expand1x1", ".e1", ".expand3x3", ".e3",
+	"classifier.", "cl.", "denseblock", "b", "denselayer", "l", "transition", "t", "block", "b", ".layer.", ".",
+)
+
+// Short returns a layer's name in few letters: layer2.0.conv1 as 2.0.c1,
+// layer2.0.downsample.0 or .shortcut.0 as 2.0.sc, features.13.conv.1.0 as
+// 13.c1.0.
 func Short(name string) string {
-	rest, ok := strings.CutPrefix(name, "layer")
-	if !ok {
-		return name
+	rest := strings.TrimPrefix(name, "features.")
+	if rest == name {
+		rest = strings.TrimPrefix(name, "layer")
 	}
-	rest = strings.Replace(rest, ".conv", ".c", 1)
-	for _, shortcut := range []string{".downsample", ".shortcut"} {
+	for _, shortcut := range []string{".downsample", ".shortcut", ".convShortcut"} {
 		if i := strings.Index(rest, shortcut); i >= 0 {
-			return rest[:i] + ".sc"
+			return shorter.Replace(rest[:i]) + ".sc"
 		}
 	}
-	return rest
+	return shorter.Replace(rest)
+}
+
+// Fitting returns a name in at most so many letters: its middle, where names
+// differ least, gives way.
+func Fitting(name string, letters int) string {
+	all := []rune(name)
+	if len(all) <= letters {
+		return name
+	}
+	if letters < 3 {
+		return string(all[:max(letters, 0)])
+	}
+	front := (letters - 1) / 2
+	return string(all[:front]) + "…" + string(all[len(all)-(letters-1-front):])
 }

@@ -319,16 +319,6 @@ func TestTheLogIsBounded(t *testing.T) {
 	}
 }
 
-func TestShort(t *testing.T) {
-	for name, want := range map[string]string{
-		"conv1": "conv1", "layer2.0.conv1": "2.0.c1", "layer3.0.downsample.0": "3.0.sc", "fc": "fc", "layer1.2.shortcut.0": "1.2.sc",
-	} {
-		if got := Short(name); got != want {
-			t.Errorf("Short(%q) = %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestEpochsCountOverRoundsAndAfterAnInterruption(t *testing.T) {
 	r := replay(sample.Journal()) // 6 rounds of 3 epochs of 60 steps
 	for step, want := range map[float64]float64{1: 1.0 / 60, 60: 1, 180: 3, 181: 3 + 1.0/60, 1080: 18} {
@@ -451,6 +441,29 @@ func TestLogCountsOneOfAThing(t *testing.T) {
 		lines := r.Log.Newest(1)
 		if len(lines) != 1 || !strings.Contains(lines[0].Text, c.want) {
 			t.Errorf("%T: %+v lacks %q", c.body, lines, c.want)
+		}
+	}
+}
+
+func TestNamesInFewLetters(t *testing.T) {
+	for name, want := range map[string]string{
+		"conv1": "conv1", "layer2.0.conv1": "2.0.c1", "layer2.0.downsample.0": "2.0.sc", "layer3.1.shortcut.0": "3.1.sc",
+		"features.13.conv.1.0": "13.c1.0", "features.4.squeeze": "4.sq", "features.4.expand3x3": "4.e3", "classifier.1": "cl.1",
+		"features.denseblock2.denselayer11.conv1": "b2.l11.c1", "block1.layer.0.convShortcut": "b1.0.sc", "fc": "fc",
+	} {
+		if got := Short(name); got != want {
+			t.Errorf("%s is %s in short, want %s", name, got, want)
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		letters int
+		want    string
+	}{
+		{"13.c1.0", 7, "13.c1.0"}, {"backbone.stage3.unit7.dw", 11, "backb…t7.dw"}, {"abcd", 3, "a…d"}, {"abcd", 2, "ab"}, {"abcd", 0, ""},
+	} {
+		if got := Fitting(c.name, c.letters); got != c.want {
+			t.Errorf("%s in %d letters is %q, want %q", c.name, c.letters, got, c.want)
 		}
 	}
 }
