@@ -119,9 +119,14 @@ func (o *observer) step(u *Unit, x []float32) {
 	if s.norm != nil {
 		s.norm.pack()
 	}
-	// One image at a time goes through memory of its own, as in Logits.
+	// One image at a time goes through memory of its own, as in Logits: the output
+	// in slot 0, the inputs behind it.
+	s.output.slot = 0
+	for k, in := range s.inputs {
+		in.slot = k + 1
+	}
 	o.v.engine.Each(o.n, func(worker, i int) {
-		space := o.space(worker, s, i, x)
+		space := o.space(worker, s, i)
 		if _, ok := u.Node.Op.(Input); ok {
 			w := *o.v
 			w.x = x
@@ -133,21 +138,16 @@ func (o *observer) step(u *Unit, x []float32) {
 }
 
 // space returns memory in which a step's inputs and output are those of image i.
-func (o *observer) space(worker int, s *inferStep, i int, x []float32) *inferSpace {
+func (o *observer) space(worker int, s *inferStep, i int) *inferSpace {
 	if o.spaces[worker] == nil {
 		o.spaces[worker] = o.v.space()
 	}
 	own := o.spaces[worker]
-	image := &inferSpace{scratch: own.scratch, dense: own.dense, one: own.one, slots: map[*inferSegment][][]float32{}}
-	add := func(v *inferValue, all []float32) {
-		v.slot = len(image.slots[nil])
-		image.slots[nil] = append(image.slots[nil], images(all, v.stride(), i, 1))
-	}
-	add(s.output, o.values[s.unit])
+	slots := [][]float32{images(o.values[s.unit], s.output.stride(), i, 1)}
 	for k, in := range s.unit.Inputs {
-		add(s.inputs[k], o.values[in])
+		slots = append(slots, images(o.values[in], s.inputs[k].stride(), i, 1))
 	}
-	return image
+	return &inferSpace{scratch: own.scratch, dense: own.dense, one: own.one, slots: map[*inferSegment][][]float32{nil: slots}}
 }
 
 // rows yields a unit's values without borders and channels that fill up a block.
