@@ -48,6 +48,9 @@ func TestDenseCache(t *testing.T) {
 
 // TestDamagedDenseCache: what is cached is taken as a whole or not at all.
 func TestDamagedDenseCache(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many trainings")
+	}
 	want, _ := reference(t)
 	parts := tinyParts()
 	parts.Cache = t.TempDir()

@@ -88,6 +88,9 @@ func fileHash(t *testing.T, path string) string {
 // those of a run with none, from the step on that it can change.
 func TestEveryOptionHasAnEffect(t *testing.T) {
 	if testing.Short() {
+		t.Skip("many trainings")
+	}
+	if testing.Short() {
 		t.Skip("trains ten times")
 	}
 	_, plain := reference(t)
