@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/plural"
 	"espalier/ui/grid"
 	"espalier/ui/state"
 	"espalier/ui/theme"
@@ -103,7 +104,7 @@ func position(s *scene, wide bool) []segment {
 			epoch = "epoch"
 		}
 		stage.turn, stage.short = 5, stage.text
-		stage.text += fmt.Sprintf(" %s %d/%d", epoch, r.Step.Epoch, r.Step.Epochs)
+		stage.text += fmt.Sprintf(" %s %d/%s", epoch, r.Step.Epoch, plural.Number(r.Step.Epochs))
 	} else if round, ok := r.Round(); wide && ok && round.Done == nil && doing != "" && doing == r.Stage {
 		stage.turn, stage.short = 9, stage.text
 		stage.text = stages(r)

@@ -100,3 +100,14 @@ func TestDeadView(t *testing.T) {
 		}
 	}
 }
+
+// TestHeaderTellsEpochs: a stage of 1.42 epochs is not one of two.
+func TestHeaderTellsEpochs(t *testing.T) {
+	for epochs, want := range map[float64]string{3: "fine-tune ep 1/3", 500.0 / 352: "fine-tune ep 1/1.42"} {
+		s := &scene{run: &state.Run{}}
+		s.run.Apply(pipeline.Event{Seq: 1, Body: pipeline.StepDone{Stage: pipeline.StageFineTune, Epoch: 1, Epochs: epochs, Step: 1, Steps: 500}})
+		if got := position(s, false)[0].text; got != want {
+			t.Errorf("%v epochs: %q, want %q", epochs, got, want)
+		}
+	}
+}

@@ -114,9 +114,7 @@ func (r *runner) takeCached(path string, epochs float64) error {
 	if !n.SameStructure(r.net) {
 		return fmt.Errorf("%s is another network", path+cacheWeights)
 	}
-	perEpoch := (r.data.Train.Len() + r.e.Dense.Batch - 1) / r.e.Dense.Batch
-	_, steps := stepsOf(epochs, perEpoch)
-	events, err := readCachedSteps(path+cacheSteps, steps)
+	events, err := readCachedSteps(path+cacheSteps, stepsOf(epochs, r.perEpoch(r.e.Dense)))
 	if err != nil {
 		return err
 	}

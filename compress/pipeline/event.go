@@ -160,12 +160,12 @@ type Progress struct {
 type StepDone struct {
 	Stage        string  `json:"stage"` // StageDense or StageFineTune
 	Round        int     `json:"round"`
-	Epoch        int     `json:"epoch"` // from 1
-	Epochs       int     `json:"epochs"`
-	Step         int     `json:"step"` // within the stage, from 1
+	Epoch        int     `json:"epoch"`  // from 1
+	Epochs       float64 `json:"epochs"` // of the stage; need not be whole
+	Step         int     `json:"step"`   // within the stage, from 1
 	Steps        int     `json:"steps"`
 	GlobalStep   int     `json:"global_step"` // over the whole run, from 1
-	Loss         float64 `json:"loss"`        // cross-entropy of the batch; JSON null when not finite
+	Loss         float64 `json:"loss"`        // that is trained on, mean over the batch; JSON null when not finite
 	LearningRate float64 `json:"lr"`
 	ImagesPerSec float64 `json:"images_per_s"`
 	Overall      float64 `json:"overall"`
@@ -177,7 +177,7 @@ type EpochDone struct {
 	Stage     string  `json:"stage"`
 	Round     int     `json:"round"`
 	Epoch     int     `json:"epoch"`
-	Epochs    int     `json:"epochs"`
+	Epochs    float64 `json:"epochs"` // of the stage; need not be whole
 	TrainLoss float64 `json:"train_loss"`
 	TrainTop1 float64 `json:"train_top1"`
 	ValLoss   float64 `json:"val_loss"` // on the validation split; ValCount 0 means not measured

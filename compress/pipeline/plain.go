@@ -88,7 +88,7 @@ func (p *plainPrinter) print(e Event) error {
 func beat(body Body) string {
 	switch b := body.(type) {
 	case StepDone:
-		return fmt.Sprintf("%s step %d/%d epoch %d/%d  loss %s  lr %.3g  %.0f images/s  %s", stageName(b.Stage, b.Round), b.Step, b.Steps, b.Epoch, b.Epochs, loss(b.Loss), b.LearningRate, b.ImagesPerSec, rest(b.Overall, b.Remaining))
+		return fmt.Sprintf("%s step %d/%d epoch %d/%s  loss %s  lr %.3g  %.0f images/s  %s", stageName(b.Stage, b.Round), b.Step, b.Steps, b.Epoch, plural.Number(b.Epochs), loss(b.Loss), b.LearningRate, b.ImagesPerSec, rest(b.Overall, b.Remaining))
 	case Progress:
 		return fmt.Sprintf("%s %d/%d %s  %s", stageName(b.Stage, b.Round), b.Done, b.Total, b.Unit, rest(b.Overall, b.Remaining))
 	}
@@ -136,7 +136,7 @@ func line(body Body) string {
 		if b.ValCount > 0 {
 			validation = fmt.Sprintf("  validation loss %s top-1 %s", loss(b.ValLoss), percent(b.ValTop1))
 		}
-		return fmt.Sprintf("%s epoch %d/%d  step %d  training loss %s top-1 %s%s  %s", stageName(b.Stage, b.Round), b.Epoch, b.Epochs, b.GlobalStep, loss(b.TrainLoss), percent(b.TrainTop1), validation, duration(b.Seconds))
+		return fmt.Sprintf("%s epoch %d/%s  step %d  training loss %s top-1 %s%s  %s", stageName(b.Stage, b.Round), b.Epoch, plural.Number(b.Epochs), b.GlobalStep, loss(b.TrainLoss), percent(b.TrainTop1), validation, duration(b.Seconds))
 	case Evaluated:
 		round := ""
 		if b.Round > 0 {

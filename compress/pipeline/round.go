@@ -55,7 +55,7 @@ func (r *runner) oneRound(round int) (passed bool, err error) {
 	done()
 	r.estimate.skip(trainWork, float64((t.steps-t.step)*t.settings.Batch))
 
-	row := RoundDone{Round: round, Target: target, Epochs: float64(t.step) / float64(t.perEpoch), Checkpoint: roundCheckpoint(round)}
+	row := RoundDone{Round: round, Target: target, Epochs: t.epochs(t.step), Checkpoint: roundCheckpoint(round)}
 	if err := r.measureRound(&row); err != nil {
 		return false, err
 	}
@@ -86,8 +86,8 @@ func (r *runner) prepareRound(round int, target float64, edges prune.Edges) (*tr
 		}
 		return t, r.reenter(StageFineTune, round), nil
 	}
-	perEpoch := (r.data.Train.Len() + r.e.FineTune.Batch - 1) / r.e.FineTune.Batch
-	_, steps := stepsOf(epochs, perEpoch)
+	perEpoch := r.perEpoch(r.e.FineTune)
+	steps := stepsOf(epochs, perEpoch)
 	r.hub.Publish(RoundStarted{
 		Round: round, Rounds: len(r.e.Prune.Targets), Target: target, Edge: edges.Target(target), Epochs: float64(steps) / float64(perEpoch), Steps: steps,
 	})

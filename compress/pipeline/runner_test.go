@@ -127,7 +127,7 @@ func TestWholeExperiment(t *testing.T) {
 	if last := events[len(events)-1].Body; last != Body(done) {
 		t.Errorf("last event %+v", last)
 	}
-	if steps := of[StepDone](events); len(steps) != 3*6 || steps[17].GlobalStep != 18 || steps[17].Step != 6 || steps[17].Steps != 6 || steps[17].Epoch != 2 || steps[0].LearningRate != 0.1 {
+	if steps := of[StepDone](events); len(steps) != 3*6 || steps[17].GlobalStep != 18 || steps[17].Step != 6 || steps[17].Steps != 6 || steps[17].Epoch != 2 || steps[17].Epochs != 1.5 || steps[0].LearningRate != 0.1 {
 		t.Errorf("%d steps, the last %+v", len(steps), steps[len(steps)-1])
 	}
 	// Batches are the same in all stages, and so is what training takes.

@@ -22,9 +22,8 @@ type training struct {
 	stage    string
 	round    int
 	settings configs.Training
-	epochs   int // the last one may be partial
 	steps    int
-	perEpoch int // steps
+	perEpoch int // steps; the last epoch may have fewer
 	loader   *dataset.Loader
 	course   course // of the learning rate
 	trainer  *model.Trainer
@@ -97,7 +96,7 @@ func (r *runner) plan(stage string, round int, settings configs.Training, epochs
 		began: time.Now(),
 	}
 	t.perEpoch = t.loader.Batches()
-	t.epochs, t.steps = stepsOf(epochs, t.perEpoch)
+	t.steps = stepsOf(epochs, t.perEpoch)
 	t.course = newCourse(settings, t.steps, t.perEpoch)
 	if settings.Average > 0 {
 		t.average = model.NewAverage(r.net, r.engine, settings.Average)
@@ -111,14 +110,21 @@ func (r *runner) plan(stage string, round int, settings configs.Training, epochs
 	return t, nil
 }
 
-// stepsOf returns the epochs begun and the steps in a number of epochs that
-// need not be whole. Any epochs at all are at least one step.
-func stepsOf(epochs float64, perEpoch int) (begun, steps int) {
+// perEpoch returns the steps of an epoch.
+func (r *runner) perEpoch(settings configs.Training) int {
+	return (r.data.Train.Len() + settings.Batch - 1) / settings.Batch
+}
+
+// epochs returns how many epochs so many of the stage's steps are.
+func (t *training) epochs(steps int) float64 { return float64(steps) / float64(t.perEpoch) }
+
+// stepsOf returns the steps in a number of epochs that need not be whole. Any
+// epochs at all are at least one step.
+func stepsOf(epochs float64, perEpoch int) int {
 	if epochs <= 0 {
-		return 0, 0
+		return 0
 	}
-	steps = max(1, int(math.Round(epochs*float64(perEpoch))))
-	return (steps + perEpoch - 1) / perEpoch, steps
+	return max(1, int(math.Round(epochs*float64(perEpoch))))
 }
 
 // train takes the steps that remain. It returns errSkipped when it was ended
@@ -184,7 +190,7 @@ func (r *runner) takeStep(t *training) error {
 	r.steps++
 	r.estimate.add(trainWork, n, seconds)
 	r.hub.Publish(StepDone{
-		Stage: t.stage, Round: t.round, Epoch: epoch + 1, Epochs: t.epochs, Step: t.step, Steps: t.steps,
+		Stage: t.stage, Round: t.round, Epoch: epoch + 1, Epochs: t.epochs(t.steps), Step: t.step, Steps: t.steps,
 		GlobalStep: r.steps, Loss: loss, LearningRate: rate, ImagesPerSec: float64(n) / max(seconds, 1e-9),
 		Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
 	})
@@ -217,7 +223,7 @@ func (t *training) reload(eval *model.Evaluator) {
 // endEpoch measures the validation split and sums up the epoch.
 func (r *runner) endEpoch(t *training) error {
 	e := EpochDone{
-		Stage: t.stage, Round: t.round, Epoch: (t.step + t.perEpoch - 1) / t.perEpoch, Epochs: t.epochs,
+		Stage: t.stage, Round: t.round, Epoch: (t.step + t.perEpoch - 1) / t.perEpoch, Epochs: t.epochs(t.steps),
 		TrainLoss: t.tally.Loss(), TrainTop1: t.tally.Top1(), GlobalStep: r.steps,
 	}
 	if r.data.Validation.Len() > 0 {

@@ -135,7 +135,7 @@ func (r *Run) layerOf(text string) string {
 }
 
 func epochText(b pipeline.EpochDone) string {
-	text := fmt.Sprintf("epoch %d/%d: train %.4f (%.1f%%)", b.Epoch, b.Epochs, b.TrainLoss, 100*b.TrainTop1)
+	text := fmt.Sprintf("epoch %d/%s: train %.4f (%.1f%%)", b.Epoch, plural.Number(b.Epochs), b.TrainLoss, 100*b.TrainTop1)
 	if b.ValCount > 0 {
 		text += fmt.Sprintf(", val %.4f (%.1f%%)", b.ValLoss, 100*b.ValTop1)
 	}

@@ -251,7 +251,7 @@ func (r *Run) step(b pipeline.StepDone, at time.Time) {
 	r.Clock.Add(x, at.Sub(r.Started).Seconds())
 	if b.Steps > 0 {
 		before, _ := r.Epochs.At(x - 1)
-		r.Epochs.Add(x, before.Max+float64(b.Epochs)/float64(b.Steps))
+		r.Epochs.Add(x, before.Max+b.Epochs/float64(b.Steps))
 	}
 }
 

@@ -333,6 +333,18 @@ func TestEpochsCountOverRoundsAndAfterAnInterruption(t *testing.T) {
 	}
 }
 
+// TestEpochsNeedNotBeWhole: 200 steps of a stage of 1.42 epochs are 1.42 epochs on
+// the axis.
+func TestEpochsNeedNotBeWhole(t *testing.T) {
+	var events []pipeline.Event
+	for step := 1; step <= 200; step++ {
+		events = append(events, pipeline.Event{Seq: int64(step), Body: pipeline.StepDone{GlobalStep: step, Step: step, Steps: 200, Epoch: 1 + (step-1)/141, Epochs: 200.0 / 141}})
+	}
+	if v, _ := replay(events).Epochs.At(200); math.Abs(v.Max-200.0/141) > 1e-9 {
+		t.Errorf("after step 200: %v epochs, want %v", v.Max, 200.0/141)
+	}
+}
+
 func TestTheDataSetIsNamedWithItsNote(t *testing.T) {
 	r := replay(sample.Journal()[:1])
 	if got := r.Dataset(); got != "shapes10" {
@@ -434,6 +446,7 @@ func TestLogCountsOneOfAThing(t *testing.T) {
 	}{
 		{pipeline.RoundStarted{Round: 1, Rounds: 1, Epochs: 1}, ", 1 epoch"},
 		{pipeline.RoundStarted{Round: 1, Rounds: 1, Epochs: 500.0 / 352}, ", 1.42 epochs"},
+		{pipeline.EpochDone{Epoch: 2, Epochs: 500.0 / 352}, "epoch 2/1.42:"},
 		{pipeline.RunStarted{Threads: 1}, ", 1 thread,"},
 		{pipeline.Scales{Asked: true, Images: 1, Channels: make([]pipeline.ChannelScale, 1)}, "scales of 1 channel, activations observed on 1 image"},
 	} {
