@@ -15,10 +15,9 @@ import (
 	"espalier/model/weights"
 )
 
-// Metadata keys of a quantized network's file.
+// Metadata keys of a quantized network's file, beside those of every file: under
+// weights.MetaQuantization is the recipe as JSON.
 const (
-	metaRecipe   = "quantization" // the recipe as JSON
-	metaGraph    = "graph"        // as model.Graph.Describe writes it
 	metaObserver = "calibration_observer"
 	metaImages   = "calibration_images"
 	metaBatch    = "calibration_batch"
@@ -27,7 +26,7 @@ const (
 // IsQuantized reports whether a file with that metadata holds a quantized
 // network.
 func IsQuantized(metadata map[string]string) bool {
-	_, ok := metadata[metaRecipe]
+	_, ok := metadata[weights.MetaQuantization]
 	return ok
 }
 
@@ -47,11 +46,11 @@ func Save(path string, n *Network, metadata map[string]string) error {
 	}
 	all := weights.Metadata(&model.Graph{Name: n.Name, Mean: n.Mean, Std: n.Std}, metadata)
 	maps.Copy(all, map[string]string{
-		metaRecipe:   string(recipe),
-		metaGraph:    graph,
-		metaObserver: n.Calibration.Observer,
-		metaImages:   strconv.Itoa(n.Calibration.Images),
-		metaBatch:    strconv.Itoa(n.Calibration.Batch),
+		weights.MetaQuantization: string(recipe),
+		weights.MetaGraph:        graph,
+		metaObserver:             n.Calibration.Observer,
+		metaImages:               strconv.Itoa(n.Calibration.Images),
+		metaBatch:                strconv.Itoa(n.Calibration.Batch),
 	})
 	return weights.Write(path, n.tensors(), all)
 }
@@ -89,20 +88,6 @@ func (n *Network) tensors() []weights.Tensor {
 	return all
 }
 
-// Load reads a quantized network from a file and returns the file's metadata
-// with it.
-func Load(path string) (*Network, map[string]string, error) {
-	tensors, metadata, err := weights.Read(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	n, err := FromTensors(tensors, metadata)
-	if err != nil {
-		return nil, nil, fmt.Errorf("building a quantized network from %s: %w", path, err)
-	}
-	return n, metadata, nil
-}
-
 // FromTensors builds a quantized network from a file's tensors and metadata.
 // Everything that could make it compute something else than it says is
 // checked: shapes, types, scales and zero points. A file that does not describe
@@ -136,7 +121,7 @@ func FromTensors(tensors []weights.Tensor, metadata map[string]string) (*Network
 // graphOf returns the graph that a file describes, or the ResNet that its
 // tensors are.
 func graphOf(tensors []weights.Tensor, metadata map[string]string) (*model.Graph, error) {
-	text, ok := metadata[metaGraph]
+	text, ok := metadata[weights.MetaGraph]
 	if !ok {
 		var floats []weights.Tensor
 		for _, t := range tensors {
@@ -175,14 +160,14 @@ func asFloat(t weights.Tensor) weights.Tensor {
 
 // readMetadata reads the recipe and the calibration.
 func (n *Network) readMetadata(metadata map[string]string) error {
-	text, ok := metadata[metaRecipe]
+	text, ok := metadata[weights.MetaQuantization]
 	if !ok {
-		return fmt.Errorf("metadata %q is missing; this is not a quantized network: quantize it first", metaRecipe)
+		return fmt.Errorf("metadata %q is missing; this is not a quantized network: quantize it first", weights.MetaQuantization)
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&n.Recipe); err != nil {
-		return fmt.Errorf("metadata %q: %w; the file comes from another version", metaRecipe, err)
+		return fmt.Errorf("metadata %q: %w; the file comes from another version", weights.MetaQuantization, err)
 	}
 	n.Calibration.Observer = metadata[metaObserver]
 	// Both are for people; a file without them computes the same.

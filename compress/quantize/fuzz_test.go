@@ -31,7 +31,7 @@ func FuzzFromTensors(f *testing.F) {
 	}
 	for i, t := range good {
 		if len(t.Data) <= 128 { // of weights one is enough
-			f.Add(uint8(i), t.Name, string(t.DType), len(t.Shape), t.Data, metadata[metaRecipe])
+			f.Add(uint8(i), t.Name, string(t.DType), len(t.Shape), t.Data, metadata[weights.MetaQuantization])
 		}
 	}
 	f.Add(uint8(0), "layer4.0.conv1.weight", "I8", 4, make([]byte, 9), `{"Name":"lab"}`)
@@ -53,7 +53,7 @@ func FuzzFromTensors(f *testing.F) {
 		}
 		tensors := slices.Clone(good)
 		tensors[int(which)%len(tensors)] = weights.Tensor{Name: name, DType: d, Shape: shape, Data: data[:count*d.Size()]}
-		n, err := FromTensors(tensors, map[string]string{metaRecipe: recipe})
+		n, err := FromTensors(tensors, map[string]string{weights.MetaQuantization: recipe})
 		if err != nil {
 			return
 		}

@@ -297,7 +297,11 @@ func TestFileRoundTrip(t *testing.T) {
 		if err := Save(path, q, map[string]string{"dataset": "none"}); err != nil {
 			t.Fatal(err)
 		}
-		got, metadata, err := Load(path)
+		tensors, metadata, err := weights.Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := FromTensors(tensors, metadata)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,8 +343,8 @@ func TestOldFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			delete(metadata, metaGraph)
-			metadata[metaRecipe] = text
+			delete(metadata, weights.MetaGraph)
+			metadata[weights.MetaQuantization] = text
 			got, err := FromTensors(tensors, metadata)
 			if err != nil {
 				t.Fatalf("%s, %s: %v", a, recipe, err)
@@ -382,11 +386,11 @@ func TestFromTensorsRefuses(t *testing.T) {
 		"tensor input.output_scale: element 0 is NaN":   replace("input.output_scale", number("input.output_scale", float32(math.NaN()))),
 		"tensor layer1.0.output_zero_point is 3":        replace("layer1.0.output_zero_point", zero("layer1.0.output_zero_point", 3)),
 		"this is not a quantized network": func(all []weights.Tensor, metadata map[string]string) []weights.Tensor {
-			delete(metadata, metaRecipe)
+			delete(metadata, weights.MetaQuantization)
 			return all
 		},
 		"unknown field": func(all []weights.Tensor, metadata map[string]string) []weights.Tensor {
-			metadata[metaRecipe] = `{"Bits":4}`
+			metadata[weights.MetaQuantization] = `{"Bits":4}`
 			return all
 		},
 	} {

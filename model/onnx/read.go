@@ -55,9 +55,6 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-// metaQuantized is the metadata that a network in integers has.
-const metaQuantized = "quantization"
-
 func parse(file []byte, folder *folder) (*File, error) {
 	m, err := decode(file)
 	if err != nil {
@@ -67,7 +64,7 @@ func parse(file []byte, folder *folder) (*File, error) {
 	for _, e := range m.metadata {
 		f.Metadata[e.key] = e.value
 	}
-	if _, ok := f.Metadata[metaQuantized]; ok {
+	if _, ok := f.Metadata[weights.MetaQuantization]; ok {
 		f.Integer, err = m.graph.tensors()
 		return f, err
 	}

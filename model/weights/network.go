@@ -24,6 +24,13 @@ const (
 	MetaStd  = "std"
 )
 
+// MetaGraph is the metadata key of the network as model.Graph.Describe writes it.
+const MetaGraph = "graph"
+
+// MetaQuantization is the metadata key of a network in integers; see package
+// quantize.
+const MetaQuantization = "quantization"
+
 // metaArch is the metadata key of the architecture in words, for people; reading
 // relies on the tensors. A file that has it was written by this program.
 const metaArch = "architecture"

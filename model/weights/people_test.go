@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"espalier/internal/numpy"
+	"espalier/internal/pickle"
 )
 
 // tidied reads a file and tidies its tensors, sorted by name.
@@ -158,5 +161,22 @@ func TestNotWeights(t *testing.T) {
 		if _, _, err := Parse("x.pt", []byte(head)); err == nil || !strings.Contains(err.Error(), "x.pt: the file is") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one that says %q", head, err, want)
 		}
+	}
+}
+
+// TestOwnMetadata: what a checkpoint keeps under a name that this program gives a
+// meaning of its own is no metadata; other settings are.
+func TestOwnMetadata(t *testing.T) {
+	weight := &numpy.Array{Type: numpy.Type{Kind: 'f', Size: 4}, Shape: []int{1}, Data: make([]byte, 4)}
+	root := &pickle.Dict{Pairs: []pickle.Pair{{Key: "weight", Value: weight}, {Key: "arch", Value: "resnet20"}}}
+	for _, key := range []string{MetaMean, MetaStd, metaArch, MetaDataset, MetaDataSeed, MetaGraph, MetaQuantization} {
+		root.Pairs = append(root.Pairs, pickle.Pair{Key: key, Value: "another program's"})
+	}
+	found, err := findStates(root)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d states, error %v", len(found), err)
+	}
+	if d := cmp.Diff(map[string]string{"arch": "resnet20"}, found[0].place.metadata()); d != "" {
+		t.Error(d)
 	}
 }

@@ -7,9 +7,6 @@ import (
 	"espalier/model"
 )
 
-// MetaGraph is the metadata key of the network as model.Graph.Describe writes it.
-const MetaGraph = "graph"
-
 // described returns the network that a file's metadata describe, with room for
 // the tensors that the file has. A convolution or linear layer has a bias where
 // the file has one. Nothing is allocated that the file does not hold.

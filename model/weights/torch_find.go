@@ -277,7 +277,7 @@ func isOptimizer(pairs []pickle.Pair) bool {
 // ownKey tells metadata that this program gives a meaning of its own.
 func ownKey(key string) bool {
 	switch key {
-	case MetaMean, MetaStd, metaArch, MetaDataset, MetaDataSeed, "quantization":
+	case MetaMean, MetaStd, metaArch, MetaDataset, MetaDataSeed, MetaGraph, MetaQuantization:
 		return true
 	}
 	return false
