@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"espalier/internal/normalisation"
@@ -42,15 +41,8 @@ func perChannel(what, text string, known map[string][]float32) ([]float32, error
 	if v, ok := known[text]; ok {
 		return slices.Clone(v), nil
 	}
-	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-	v := make([]float32, len(fields))
-	ok := len(v) == 1 || len(v) == 3
-	for i := 0; ok && i < len(v); i++ {
-		x, err := strconv.ParseFloat(fields[i], 32)
-		ok = err == nil && x-x == 0 // finite
-		v[i] = float32(x)
-	}
-	if !ok {
+	v, err := normalisation.Parse(text)
+	if err != nil || len(v) != 1 && len(v) != 3 {
 		names := strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 		return nil, fmt.Errorf("%s %q: want three numbers such as 0.485,0.456,0.406, one for grey images, or one of %s", what, text, names)
 	}

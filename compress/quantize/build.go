@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"espalier/internal/finite"
 	"espalier/model"
 	"espalier/model/kernel"
 )
@@ -78,7 +79,7 @@ func (b *builder) activation(n *Node) kernel.Affine {
 	if !ok && b.err == nil {
 		b.err = fmt.Errorf("quantizing: calibration gave no range for %s; calibrate this network again", point)
 	}
-	if !finite(x.Min) || !finite(x.Max) {
+	if finite.First([]float32{x.Min, x.Max}) >= 0 {
 		b.fail(point, "its range, %g to %g, is not finite", x.Min, x.Max)
 	}
 	a := b.recipe.Activation(x)
@@ -115,11 +116,8 @@ func (b *builder) norm(n *Node, from *model.Node, epsilon float64) {
 
 // finite wants numbers without NaN and infinities.
 func (b *builder) finite(where, what string, values []float32) {
-	for i, v := range values {
-		if !finite(v) {
-			b.fail(where, "%s %d is %g", what, i, v)
-			return
-		}
+	if i := finite.First(values); i >= 0 {
+		b.fail(where, "%s %d is %g", what, i, values[i])
 	}
 }
 
@@ -128,6 +126,3 @@ func (b *builder) fail(where, format string, args ...any) {
 		b.err = fmt.Errorf("quantizing %s: %s; train from a checkpoint without such values", where, fmt.Sprintf(format, args...))
 	}
 }
-
-// finite reports whether v is neither NaN nor infinite.
-func finite(v float32) bool { return v-v == 0 }

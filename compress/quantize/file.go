@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"espalier/internal/finite"
 	"espalier/model"
 	"espalier/model/kernel"
 	"espalier/model/weights"
@@ -270,10 +271,8 @@ func (f tensorFile) floats(name string, n int) ([]float32, error) {
 	if len(values) != n {
 		return nil, fmt.Errorf("tensor %s has %d elements: want %d", name, len(values), n)
 	}
-	for i, v := range values {
-		if !finite(v) {
-			return nil, fmt.Errorf("tensor %s: element %d is %g; the file is damaged", name, i, v)
-		}
+	if i := finite.First(values); i >= 0 {
+		return nil, fmt.Errorf("tensor %s: element %d is %g; the file is damaged", name, i, values[i])
 	}
 	return values, nil
 }

@@ -1,12 +1,28 @@
-// Package normalisation tells means and standard deviations of images that make
-// sense from those that are on another scale.
+// Package normalisation reads means and standard deviations of images, and tells
+// those that make sense from those that are on another scale.
 package normalisation
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"espalier/internal/finite"
 )
+
+// Parse reads finite numbers with spaces, commas, semicolons or brackets between
+// and around.
+func Parse(text string) ([]float32, error) {
+	var numbers []float32
+	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,;()[]", r) }) {
+		x, err := strconv.ParseFloat(field, 32)
+		if err != nil || !finite.Is(x) {
+			return nil, fmt.Errorf("%q is no finite number", field)
+		}
+		numbers = append(numbers, float32(x))
+	}
+	return numbers, nil
+}
 
 // leastStd is a little less than 1/255, with which networks for images from 0 to
 // 255 are fed.

@@ -2,9 +2,26 @@ package normalisation
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
+
+func TestParse(t *testing.T) {
+	for _, text := range []string{"0.5 0.25 1e-3", "0.5,0.25,0.001", "[0.5, 0.25, 0.001]", "(0.5; 0.25;\t.001)\n"} {
+		if got, err := Parse(text); err != nil || !slices.Equal(got, []float32{0.5, 0.25, 0.001}) {
+			t.Errorf("%q: %v, error %v", text, got, err)
+		}
+	}
+	if got, err := Parse(" []"); err != nil || len(got) != 0 {
+		t.Errorf("no numbers: %v, error %v", got, err)
+	}
+	for text, bad := range map[string]string{"0.5 x": "x", "NaN": "NaN", "1,-Inf": "-Inf", "1e39": "1e39", "0.5|0.5": "0.5|0.5"} {
+		if got, err := Parse(text); err == nil || !strings.Contains(err.Error(), `"`+bad+`"`) {
+			t.Errorf("%q: %v, error %v, want one that names %s", text, got, err, bad)
+		}
+	}
+}
 
 func TestCheck(t *testing.T) {
 	nan := float32(math.NaN())

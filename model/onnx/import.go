@@ -386,7 +386,7 @@ func (im *importer) normalisation(g *model.Graph) {
 			if e.key != key {
 				continue
 			}
-			numbers, err := parseNumbers(e.value)
+			numbers, err := normalisation.Parse(e.value)
 			if err == nil && len(numbers) != im.image.C {
 				err = fmt.Errorf("the network takes %d channels", im.image.C)
 			}
@@ -403,22 +403,4 @@ func (im *importer) normalisation(g *model.Graph) {
 	if found[0] != nil && found[1] != nil {
 		g.Mean, g.Std = found[0], found[1]
 	}
-}
-
-func parseNumbers(text string) ([]float32, error) {
-	text = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("[](),;", r) {
-			return ' '
-		}
-		return r
-	}, text)
-	var numbers []float32
-	for _, f := range strings.Fields(text) {
-		x, err := strconv.ParseFloat(f, 32)
-		if err != nil || x-x != 0 {
-			return nil, fmt.Errorf("%q is no number", f)
-		}
-		numbers = append(numbers, float32(x))
-	}
-	return numbers, nil
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
+	"espalier/internal/finite"
 	"espalier/model"
 )
 
@@ -17,10 +19,8 @@ func weights32(in []*value, k int, what string) (*array, error) {
 	if a == nil || a.f == nil {
 		return nil, fmt.Errorf("its %s is no constant of floating-point numbers: only fixed weights are supported; export the network in evaluation mode", what)
 	}
-	for i, x := range a.f {
-		if x-x != 0 {
-			return nil, fmt.Errorf("its %s has element %d of %v; the file is damaged, or training diverged", what, i, x)
-		}
+	if i := finite.First(a.f); i >= 0 {
+		return nil, fmt.Errorf("its %s has element %d of %v; the file is damaged, or training diverged", what, i, a.f[i])
 	}
 	return a, nil
 }
@@ -328,10 +328,7 @@ func (im *importer) batchNorm(n *node, in []*value) (*value, error) {
 }
 
 func (im *importer) noteOnce(text string) {
-	for _, n := range im.notes {
-		if n == text {
-			return
-		}
+	if !slices.Contains(im.notes, text) {
+		im.notes = append(im.notes, text)
 	}
-	im.note("%s", text)
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"espalier/internal/finite"
 	"espalier/internal/normalisation"
 	"espalier/model"
 )
@@ -217,13 +218,12 @@ func fill(want model.Tensor, t Tensor) error {
 	if err != nil {
 		return err
 	}
-	variance := strings.HasSuffix(want.Name, ".running_var")
-	for i, v := range values {
-		if v-v != 0 { // NaN or infinite
-			return fmt.Errorf("tensor %s: element %d is %v; the file is damaged, or training diverged", t.Name, i, v)
-		}
-		if variance && v < 0 {
-			return fmt.Errorf("tensor %s: element %d is %v, and a variance cannot be negative; the file is damaged", t.Name, i, v)
+	if i := finite.First(values); i >= 0 {
+		return fmt.Errorf("tensor %s: element %d is %v; the file is damaged, or training diverged", t.Name, i, values[i])
+	}
+	if strings.HasSuffix(want.Name, ".running_var") {
+		if i := slices.IndexFunc(values, func(v float32) bool { return v < 0 }); i >= 0 {
+			return fmt.Errorf("tensor %s: element %d is %v, and a variance cannot be negative; the file is damaged", t.Name, i, values[i])
 		}
 	}
 	copy(want.Data, values)
@@ -242,20 +242,16 @@ func formatNumbers(v []float32) string {
 func numbers(metadata map[string]string, key string, channels int) (v []float32, err error) {
 	text, ok := metadata[key]
 	if !ok {
-		return v, nil
+		return nil, nil
 	}
-	fields := strings.Fields(text)
-	if len(fields) != channels {
-		return nil, fmt.Errorf("metadata %q is %q: want %d numbers, one for each channel of the images", key, text, channels)
+	v, err = normalisation.Parse(text)
+	if err == nil && len(v) != channels {
+		err = fmt.Errorf("want %d numbers, one for each channel of the images", channels)
 	}
-	for _, f := range fields {
-		x, err := strconv.ParseFloat(f, 32)
-		if err != nil || x-x != 0 {
-			return nil, fmt.Errorf("metadata %q is %q: want finite numbers; give --mean and --std", key, text)
-		}
-		v = append(v, float32(x))
+	if err == nil {
+		err = normalisation.Check(key, v)
 	}
-	if err := normalisation.Check(key, v); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("metadata %q is %q: %w; give --mean and --std", key, text, err)
 	}
 	return v, nil
