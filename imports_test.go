@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"ui":                          {"compress/pipeline", "configs", "ui"},
 	"compress/pipeline":           {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
 	"compress/bench":              {"compress/prune", "compress/quantize", "model", "dataset"},
-	"compress/measure":            {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
+	"compress/measure":            {"compress/quantize", "model", "dataset", "configs"},
 	"compress/compare":            {"compress/measure", "compress/quantize", "model", "dataset"},
 	"compress/prune":              {"model"},
 	"compress/quantize":           {"model"},

@@ -82,20 +82,8 @@ func (b *bench) randomImages(n int) []float32 {
 	return x
 }
 
-func sparsity(n *model.Graph) float64 {
+// sparsity returns the share of a network's weights that are zero.
+func sparsity(n interface{ Sparsity() (zero, total int) }) float64 {
 	zero, total := n.Sparsity()
-	return float64(zero) / float64(total)
-}
-
-func codeSparsity(n *quantize.Network) float64 {
-	zero, total := 0, 0
-	for _, l := range n.Layers() {
-		for _, w := range l.Weight {
-			if w == 0 {
-				zero++
-			}
-		}
-		total += len(l.Weight)
-	}
 	return float64(zero) / float64(total)
 }

@@ -28,7 +28,7 @@ func (b *bench) row(task string, batch int, e *model.Engine) error {
 		v := quantize.NewEvaluator(b.integer, e)
 		logits := make([]float32, batch*v.Classes())
 		run, r.Bytes = func() { v.Logits(logits, x) }, v.Bytes()
-		r.Sparsity = codeSparsity(b.integer)
+		r.Sparsity = sparsity(b.integer)
 	case Sparse:
 		run, r.Bytes = inference(b.pruned, e, x)
 		dense, _ = inference(b.Network, e, x)

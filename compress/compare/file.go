@@ -16,13 +16,14 @@ func Files(ctx context.Context, e *model.Engine, a, b *measure.File, d *dataset.
 	if d.Test.Len() == 0 {
 		return Result{}, fmt.Errorf("comparing %s and %s: %s holds no test images", a.Path, b.Path, d.Source)
 	}
-	for _, f := range []*measure.File{a, b} {
-		if err := f.Fits(d); err != nil {
-			return Result{}, err
-		}
+	na, ofA, err := open(a, e, d)
+	if err != nil {
+		return Result{}, err
 	}
-	na, ofA := open(a, e, d)
-	nb, ofB := open(b, e, d)
+	nb, ofB, err := open(b, e, d)
+	if err != nil {
+		return Result{}, err
+	}
 	r, err := Run(ctx, na, nb, func(do func(xa, xb []float32) error) error {
 		var labels [Batch]uint16
 		size := d.Shape.Len()
@@ -44,15 +45,14 @@ func Files(ctx context.Context, e *model.Engine, a, b *measure.File, d *dataset.
 }
 
 // open returns a file's network and the images as it wants them.
-func open(f *measure.File, e *model.Engine, d *dataset.Data) (Network, *dataset.Loader) {
-	images := *d
-	var n Network
-	if f.Float != nil {
-		n = Float(f.Float, e)
-		images.Mean, images.Std = f.Float.Mean, f.Float.Std
-	} else {
-		n = quantize.NewEvaluator(f.Integer, e)
-		images.Mean, images.Std = f.Integer.Mean, f.Integer.Std
+func open(f *measure.File, e *model.Engine, d *dataset.Data) (Network, *dataset.Loader, error) {
+	images, err := f.Normalise(d)
+	if err != nil {
+		return nil, nil, err
 	}
-	return n, images.NewLoader(images.Test, dataset.LoaderOptions{Batch: Batch})
+	loader := images.NewLoader(images.Test, dataset.LoaderOptions{Batch: Batch})
+	if f.Float != nil {
+		return Float(f.Float, e), loader, nil
+	}
+	return quantize.NewEvaluator(f.Integer, e), loader, nil
 }

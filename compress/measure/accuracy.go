@@ -72,12 +72,12 @@ func (f *File) Evaluate(ctx context.Context, e *model.Engine, d *dataset.Data) (
 	if d.Test.Len() == 0 {
 		return Result{}, fmt.Errorf("evaluating %s: %s holds no test images", f.Path, d.Source)
 	}
-	images, err := f.normalise(d)
+	images, err := f.Normalise(d)
 	if err != nil {
 		return Result{}, err
 	}
 	run := f.evaluator(e)
-	classes := f.classes
+	classes := f.network().Classes()
 	logits := make([]float32, batch*classes)
 	var tally model.Tally
 	for x, labels := range images.NewLoader(images.Test, dataset.LoaderOptions{Batch: batch}).Epoch(0) {

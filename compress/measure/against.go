@@ -36,7 +36,7 @@ func (f *File) Against(ctx context.Context, e *model.Engine, d *dataset.Data, pa
 	if err != nil {
 		return none, err
 	}
-	classes := f.classes
+	classes := f.network().Classes()
 	if reference.Columns != classes {
 		return none, fmt.Errorf("%s has %d logits for each image, and %s gives %d: compare with the same network's", path, reference.Columns, f.Path, classes)
 	}
@@ -46,7 +46,7 @@ func (f *File) Against(ctx context.Context, e *model.Engine, d *dataset.Data, pa
 	if i := finite.First(reference.Values); i >= 0 {
 		return none, fmt.Errorf("%s has %v for image %d: want finite logits", path, reference.Values[i], i/classes)
 	}
-	images, err := f.normalise(d)
+	images, err := f.Normalise(d)
 	if err != nil {
 		return none, err
 	}

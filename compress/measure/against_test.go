@@ -30,7 +30,7 @@ func TestAgainst(t *testing.T) {
 	}
 	e := model.NewEngine(kernels, 2, model.Auto)
 	defer e.Close()
-	normalised, err := f.normalise(images)
+	normalised, err := f.Normalise(images)
 	if err != nil {
 		t.Fatal(err)
 	}

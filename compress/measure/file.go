@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"espalier/compress/prune"
 	"espalier/compress/quantize"
 	"espalier/configs"
 	"espalier/dataset"
@@ -25,17 +24,34 @@ type File struct {
 	Integer  *quantize.Network // nil for one in floating point
 	// Notes are sentences about what a reader chose or passed over, for people.
 	Notes []string
+}
 
-	classes   int
-	mean, std []float32 // by channel
+// network returns what both kinds of networks tell of themselves.
+func (f *File) network() interface {
+	Classes() int
+	Sparsity() (zero, total int)
+} {
+	if f.Float != nil {
+		return f.Float
+	}
+	return f.Integer
+}
+
+// normalisation returns where the network keeps its mean and std, by channel.
+func (f *File) normalisation() (mean, std *[]float32) {
+	if f.Float != nil {
+		return &f.Float.Mean, &f.Float.Std
+	}
+	return &f.Integer.Mean, &f.Integer.Std
 }
 
 // errNormalisation asks for what many published checkpoints leave out.
 var errNormalisation = errors.New("the file does not say how images were normalised: give --mean and --std, as three numbers or by name (--mean imagenet --std imagenet)")
 
 // Open reads a file of weights: safetensors, a PyTorch checkpoint, or an ONNX
-// file: any program's in floating point, this program's own in integers. Mean and std are used in place of the file's
-// own where they are given (see dataset.ParseMean); one of both must know them.
+// file: any program's in floating point, this program's own in integers. Mean and
+// std are used in place of the file's own where they are given (see
+// dataset.ParseMean); one of both must know them.
 // Key chooses among several networks in a file (see weights.Open).
 func Open(path, key, mean, std string) (*File, error) {
 	f, err := read(path, key, func(metadata map[string]string) {
@@ -50,43 +66,33 @@ func Open(path, key, mean, std string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Float != nil {
-		f.classes = f.Float.Classes()
-		f.mean, f.std = f.Float.Mean, f.Float.Std
-	} else {
-		f.classes, f.mean, f.std = f.Integer.Classes(), f.Integer.Mean, f.Integer.Std
-	}
+	channels := f.shape().C
+	m, s := f.normalisation()
 	if mean != "" {
-		if f.mean, err = dataset.ParseMean(mean); err != nil {
+		if *m, err = dataset.ParseMean(mean); err != nil {
 			return nil, fmt.Errorf("--%w", err)
 		}
 	}
 	if std != "" {
-		if f.std, err = dataset.ParseStd(std); err != nil {
+		if *s, err = dataset.ParseStd(std); err != nil {
 			return nil, fmt.Errorf("--%w", err)
 		}
 	}
-	in := f.shape()
 	// One number that is given serves all channels.
-	if len(f.mean) == 1 && mean != "" {
-		f.mean = slices.Repeat(f.mean, in.C)
+	if len(*m) == 1 && mean != "" {
+		*m = slices.Repeat(*m, channels)
 	}
-	if len(f.std) == 1 && std != "" {
-		f.std = slices.Repeat(f.std, in.C)
+	if len(*s) == 1 && std != "" {
+		*s = slices.Repeat(*s, channels)
 	}
-	if len(f.mean) == 0 {
-		f.mean = make([]float32, in.C)
+	if len(*m) == 0 {
+		*m = make([]float32, channels)
 	}
-	if len(f.std) == 0 || !(slices.Min(f.std) > 0) {
+	if len(*s) == 0 || !(slices.Min(*s) > 0) {
 		return nil, fmt.Errorf("%s: %w", path, errNormalisation)
 	}
-	if len(f.mean) != in.C || len(f.std) != in.C {
-		return nil, fmt.Errorf("%s: images are normalised with means %v and deviations %v, and the network takes %d channels: give --mean and --std with one number for each", path, f.mean, f.std, in.C)
-	}
-	if f.Float != nil {
-		f.Float.Mean, f.Float.Std = f.mean, f.std
-	} else {
-		f.Integer.Mean, f.Integer.Std = f.mean, f.std
+	if len(*m) != channels || len(*s) != channels {
+		return nil, fmt.Errorf("%s: images are normalised with means %v and deviations %v, and the network takes %d channels: give --mean and --std with one number for each", path, *m, *s, channels)
 	}
 	return f, nil
 }
@@ -170,7 +176,7 @@ func (f *File) Data(set, path string) (dataset.Options, error) {
 	in := f.shape()
 	o := dataset.Options{
 		Set: set, Path: path, Seed: configs.Defaults().Data.Seed,
-		Height: in.H, Width: in.W, Channels: in.C, Coarse: f.classes == 20,
+		Height: in.H, Width: in.W, Channels: in.C, Coarse: f.network().Classes() == 20,
 	}
 	if o.Set == "" && path != "" {
 		o.Set = dataset.Recognise(path)
@@ -202,38 +208,20 @@ func (f *File) shape() dataset.Shape {
 	return dataset.Shape{H: in.H, W: in.W, C: in.C}
 }
 
-// Fits returns an error where the network takes other images than those of d or
-// tells another number of classes apart.
-func (f *File) Fits(d *dataset.Data) error {
-	if err := d.Fits(f.shape(), f.classes); err != nil {
-		return fmt.Errorf("%s: %w", f.Path, err)
-	}
-	return nil
-}
-
-// normalise gives images the file's normalisation.
-func (f *File) normalise(d *dataset.Data) (*dataset.Data, error) {
-	if err := f.Fits(d); err != nil {
-		return nil, err
+// Normalise returns d with the file's normalisation. It is an error where the
+// network takes other images or tells another number of classes apart.
+func (f *File) Normalise(d *dataset.Data) (*dataset.Data, error) {
+	if err := d.Fits(f.shape(), f.network().Classes()); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	images := *d
-	images.Mean, images.Std = f.mean, f.std
+	mean, std := f.normalisation()
+	images.Mean, images.Std = *mean, *std
 	return &images, nil
 }
 
 // sparsity is the share of convolution and linear weights that are zero.
 func (f *File) sparsity() float64 {
-	if f.Float != nil {
-		return prune.Measure(f.Float).Share()
-	}
-	zero, total := 0, 0
-	for _, l := range f.Integer.Layers() {
-		for _, w := range l.Weight {
-			if w == 0 {
-				zero++
-			}
-		}
-		total += len(l.Weight)
-	}
+	zero, total := f.network().Sparsity()
 	return float64(zero) / float64(total)
 }

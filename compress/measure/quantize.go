@@ -52,7 +52,7 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 		c.Observer = recipe.Observer
 	}
 	recipe.IntegerBias = recipe.IntegerBias || c.RoundBiases
-	images, err := f.normalise(d)
+	images, err := f.Normalise(d)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 	if err != nil {
 		return nil, fmt.Errorf("quantizing %s: %w", f.Path, err)
 	}
-	return &File{Metadata: maps.Clone(f.Metadata), Integer: n, classes: f.classes, mean: f.mean, std: f.std}, nil
+	return &File{Metadata: maps.Clone(f.Metadata), Integer: n}, nil
 }
 
 // calibrationImages loads images in the order of the first draw.

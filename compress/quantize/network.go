@@ -136,6 +136,20 @@ func (n *Network) MACs() int64 {
 	return total
 }
 
+// Sparsity returns the number of codes of weights that are zero, and of all, as of
+// model.Graph.
+func (n *Network) Sparsity() (zero, total int) {
+	for _, l := range n.Layers() {
+		for _, w := range l.Weight {
+			if w == 0 {
+				zero++
+			}
+		}
+		total += len(l.Weight)
+	}
+	return zero, total
+}
+
 // Bytes returns the size of the weights, scales, zero points and biases.
 func (n *Network) Bytes() int64 {
 	const affine = 4 + 1
