@@ -3,7 +3,8 @@ package onnx
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
+
+	"espalier/model/weights"
 )
 
 // An array is a constant's value: numbers in f, or whole numbers and booleans
@@ -55,6 +56,11 @@ var sizes = map[int64]int64{
 	typeFloat16: 2, typeDouble: 8, typeUint32: 4, typeUint64: 8, typeBfloat16: 2,
 }
 
+// floats are the types of floating-point numbers.
+var floats = map[int64]weights.DType{
+	typeFloat: weights.F32, typeDouble: weights.F64, typeFloat16: weights.F16, typeBfloat16: weights.BF16,
+}
+
 // array returns the tensor's elements. Data in another file is read from folder.
 func (t *tensor) array(folder *folder) (*array, error) {
 	a := &array{}
@@ -91,23 +97,14 @@ func (t *tensor) array(folder *folder) (*array, error) {
 
 // fromRaw fills the array from little-endian bytes.
 func (a *array) fromRaw(dataType int64, raw []byte, count int) {
-	order := binary.LittleEndian
-	switch dataType {
-	case typeFloat, typeDouble, typeFloat16, typeBfloat16:
-		a.f = make([]float32, count)
-	default:
-		a.i = make([]int64, count)
+	if dtype, ok := floats[dataType]; ok {
+		a.f, _ = weights.Tensor{DType: dtype, Data: raw}.Float32s() // it is of floats
+		return
 	}
+	order := binary.LittleEndian
+	a.i = make([]int64, count)
 	for k := range count {
 		switch dataType {
-		case typeFloat:
-			a.f[k] = math.Float32frombits(order.Uint32(raw[4*k:]))
-		case typeDouble:
-			a.f[k] = float32(math.Float64frombits(order.Uint64(raw[8*k:])))
-		case typeFloat16:
-			a.f[k] = half(order.Uint16(raw[2*k:]))
-		case typeBfloat16:
-			a.f[k] = brain(order.Uint16(raw[2*k:]))
 		case typeInt64, typeUint64:
 			a.i[k] = int64(order.Uint64(raw[8*k:]))
 		case typeInt32:
@@ -137,14 +134,11 @@ func (a *array) fromLists(t *tensor) {
 			a.f[k] = float32(x)
 		}
 	case typeFloat16, typeBfloat16: // bits, as whole numbers
-		to := half
-		if t.dataType == typeBfloat16 {
-			to = brain
+		var raw []byte
+		for _, bits := range t.int32s {
+			raw = binary.LittleEndian.AppendUint16(raw, uint16(bits))
 		}
-		a.f = make([]float32, len(t.int32s))
-		for k, bits := range t.int32s {
-			a.f[k] = to(uint16(bits))
-		}
+		a.fromRaw(t.dataType, raw, len(t.int32s))
 	case typeInt64:
 		a.i = append([]int64{}, t.int64s...)
 	case typeUint32, typeUint64:
@@ -153,22 +147,3 @@ func (a *array) fromLists(t *tensor) {
 		a.i = append([]int64{}, t.int32s...)
 	}
 }
-
-// half returns the value of a 16-bit float's bits (IEEE 754 binary16).
-func half(bits uint16) float32 {
-	sign, exponent, fraction := uint32(bits>>15)<<31, uint32(bits>>10)&31, uint32(bits)&1023
-	switch exponent {
-	case 31: // infinite, or not a number
-		return math.Float32frombits(sign | 255<<23 | fraction<<13)
-	case 0: // the fraction counts units of 2⁻²⁴
-		x := float32(fraction) / (1 << 24)
-		if sign != 0 {
-			return -x
-		}
-		return x
-	}
-	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
-}
-
-// brain returns the value of a bfloat16's bits, a float32's upper half.
-func brain(bits uint16) float32 { return math.Float32frombits(uint32(bits) << 16) }

@@ -65,21 +65,24 @@ func (f *floatGraph) unit(u *model.Unit, last bool) {
 		y = f.activation(u.Act.Op, name, y, final)
 	}
 	f.values[u] = y
-	if u.Shape().IsVector() {
-		// A vector stays one through elementwise operators.
-		switch n.Op.(type) {
-		case model.Conv, model.MaxPool, model.AvgPool, model.PadShortcut:
-			f.maps[y] = true
-		case model.GlobalAvgPool, model.Flatten, model.Linear:
-		default:
-			f.maps[y] = f.maps[inputs[0]]
-		}
-		if _, ok := n.Op.(model.GlobalAvgPool); ok {
-			f.maps[y] = !f.flattened(n)
-		}
-	} else {
-		f.maps[y] = true
+	f.maps[y] = f.isMap(n, inputs[0])
+}
+
+// isMap reports whether what a node computes of the value input has height and
+// width in the file, also of 1 each.
+func (f *floatGraph) isMap(n *model.Node, input string) bool {
+	if !n.Shape.IsVector() {
+		return true
 	}
+	switch n.Op.(type) {
+	case model.Conv, model.MaxPool, model.AvgPool, model.PadShortcut:
+		return true
+	case model.GlobalAvgPool:
+		return !f.flattened(n)
+	case model.Flatten, model.Linear:
+		return false
+	}
+	return f.maps[input] // a vector stays one through elementwise operators
 }
 
 // flattened reports whether a global pool's mean is only read as a vector.

@@ -268,56 +268,6 @@ func (im *importer) spend(elements int) error {
 	return nil
 }
 
-// fold computes a node of constants.
-func (im *importer) fold(n *node, in []*value) (*value, error) {
-	out := &value{source: n.outputs[0]}
-	if n.op == "Constant" {
-		a, err := im.literal(n)
-		out.constant = a
-		return out, err
-	}
-	arrays := make([]*array, len(in))
-	for k, v := range in {
-		if v != nil {
-			arrays[k] = v.constant
-		}
-	}
-	a, err := folds[n.op](n, arrays)
-	if err != nil {
-		return nil, err
-	}
-	if len(in) > 0 && in[0] != nil && layerOf(out.source) == "" {
-		out.source = in[0].source
-	}
-	out.constant = a
-	return out, im.spend(a.len())
-}
-
-// literal returns the value of a Constant node.
-func (im *importer) literal(n *node) (*array, error) {
-	for i := range n.attributes {
-		switch a := &n.attributes[i]; a.name {
-		case "value":
-			if a.t != nil {
-				return im.read(a.t)
-			}
-		case "value_int":
-			if a.i != nil {
-				return &array{dims: []int{}, i: []int64{*a.i}}, nil
-			}
-		case "value_ints":
-			return ints(a.ints...), im.spend(len(a.ints))
-		case "value_float":
-			if a.f != nil {
-				return &array{dims: []int{}, f: []float32{*a.f}}, nil
-			}
-		case "value_floats":
-			return &array{dims: []int{len(a.floats)}, f: slices.Clone(a.floats)}, im.spend(len(a.floats))
-		}
-	}
-	return nil, errors.New("only numbers are supported as constants: export the network in float32")
-}
-
 // add appends a node to the network.
 func (im *importer) add(name string, op model.Op, inputs ...*model.Node) (*model.Node, error) {
 	n := im.build.Add(name, op, inputs...)

@@ -102,21 +102,7 @@ func (q *integerGraph) step(n, end *model.Node) {
 		y = q.node("Flatten", flattenName(n.Name), final, []string{y}, intAttribute("axis", 1))
 	}
 	q.of[end] = y
-	q.maps[y] = !n.Shape.IsVector() || q.staysMap(n, flatten)
-}
-
-// staysMap reports whether a node's vector has height and width in the file, of 1
-// each.
-func (q *integerGraph) staysMap(n *model.Node, flattened bool) bool {
-	switch n.Op.(type) {
-	case model.Conv, model.MaxPool, model.AvgPool, model.PadShortcut:
-		return true
-	case model.GlobalAvgPool:
-		return !flattened
-	case model.Flatten, model.Linear:
-		return false
-	}
-	return q.maps[q.of[n.Inputs[0]]] // a vector stays one through elementwise operators
+	q.maps[y] = q.isMap(n, q.of[n.Inputs[0]])
 }
 
 // compute adds an operator on real values and returns its output.

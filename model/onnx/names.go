@@ -59,9 +59,7 @@ func (m *namer) name(n *node) string {
 	}
 	var parts []string
 	for _, part := range strings.Split(scope, "/") {
-		part = strings.Join(strings.FieldsFunc(part, func(r rune) bool {
-			return !(r == '.' || r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
-		}), "_")
+		part = strings.Join(strings.FieldsFunc(part, func(r rune) bool { return !plain(r) }), "_")
 		if part == "" {
 			continue
 		}
@@ -91,11 +89,16 @@ func (m *namer) name(n *node) string {
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
-// clean keeps letters, digits, dots, dashes and underscores.
+// plain reports whether a character stays in names: letters, digits, dots, dashes
+// and underscores.
+func plain(r rune) bool {
+	return r == '.' || r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+}
+
+// clean puts underscores for all characters that are not plain.
 func clean(name string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '.' || r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
+		if plain(r) {
 			return r
 		}
 		return '_'
@@ -138,6 +141,7 @@ func nodeName(n *node) string {
 	return name[:min(len(name), maxName)]
 }
 
+// printable reports whether a name is short and of plain characters and spaces.
 func printable(name string) bool {
-	return len(name) <= maxName && clean(strings.ReplaceAll(name, " ", "")) == strings.ReplaceAll(name, " ", "")
+	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool { return r != ' ' && !plain(r) })
 }

@@ -211,13 +211,7 @@ func (im *importer) mean(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
 	}
-	arrays := make([]*array, len(in))
-	for k, v := range in {
-		if v != nil {
-			arrays[k] = v.constant
-		}
-	}
-	axes, err := axesOf(n, arrays, 1)
+	axes, err := axesOf(n, constants(in), 1)
 	if err != nil {
 		return nil, err
 	}

@@ -219,6 +219,17 @@ func (im *importer) affineNorm(name string, x *model.Node, scale, shift []float6
 	return n, nil
 }
 
+// constants returns the arrays of values, nil where one is missing or is none.
+func constants(in []*value) []*array {
+	arrays := make([]*array, len(in))
+	for k, v := range in {
+		if v != nil {
+			arrays[k] = v.constant
+		}
+	}
+	return arrays
+}
+
 // scalar returns the one number of a constant.
 func (v *value) scalar() (float32, bool) {
 	if v == nil || v.constant == nil || v.constant.len() != 1 {

@@ -213,13 +213,7 @@ func (im *importer) squeeze(n *node, in []*value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrays := make([]*array, len(in))
-	for k, w := range in {
-		if w != nil {
-			arrays[k] = w.constant
-		}
-	}
-	axes, err := axesOf(n, arrays, 1)
+	axes, err := axesOf(n, constants(in), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -304,16 +298,12 @@ func (im *importer) slice(n *node, in []*value) (*value, error) {
 			return nil, err
 		}
 	}
-	arrays := make([]*array, len(in))
-	for k, w := range in {
-		if w == nil {
-			continue
-		}
-		if arrays[k] = w.constant; k > 0 && (w.constant == nil || w.constant.i == nil) {
+	for _, w := range in[1:] {
+		if w != nil && (w.constant == nil || w.constant.i == nil) {
 			return nil, errors.New("what it takes is not constant: simplify the file with onnxsim first")
 		}
 	}
-	all, err := spans(n, arrays, len(v.dims)+1)
+	all, err := spans(n, constants(in), len(v.dims)+1)
 	if err != nil {
 		return nil, err
 	}
