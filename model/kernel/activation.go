@@ -99,13 +99,6 @@ func (s *Set) ActivateVector(a Activation, y, x []float32) {
 	s.activation.forward(a, y[:len(x)], x)
 }
 
-// ActivationGradVector computes dx = dy·a′; see ActivationGrad.
-func (s *Set) ActivationGradVector(a Activation, dx, dy, v []float32) {
-	need("dx", dx, len(dy))
-	need("v", v, len(dy))
-	s.activation.grad(a, dx[:len(dy)], dy, v[:len(dy)])
-}
-
 // clearBehind sets the channels from c on to zero, in the block that holds c and
 // in those behind it.
 func (m Map) clearBehind(c int, x []float32) {

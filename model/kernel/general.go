@@ -69,17 +69,11 @@ func (c Conv) forwardBy(f slideFuncs, y, x, w []float32, e Epilogue) {
 }
 
 func (c Conv) dataGradBy(f slideFuncs, dx, dy, wT []float32, add bool) {
-	c.general().dataGradBy(f, 1, dx, dy, wT, add, c.Out.view())
+	c.general().dataGradBy(f, dx, dy, wT, add, c.Out.view())
 }
 
 func (c Conv) weightGradBy(f slideFuncs, dw, x, dy []float32) {
 	c.general().slides(c.In.view(), func(sl slide, _ int) { f.weightGrad(sl, dw, x, dy) })
-}
-
-// Batched returns whether several images at a time are much faster than one: the
-// weights are more than the map, and would come from memory for each image.
-func (c GeneralConv) Batched() bool {
-	return c.Scratch() == 0 && c.PackedLen() > 1<<16 && c.PackedLen() > 2*max(c.In.Len(), c.Out.Len())
 }
 
 // Scratch returns the length of the scratch that the convolution's functions
@@ -102,36 +96,13 @@ func (c GeneralConv) Scratch() int {
 //
 // Accuracy is ConvForward's.
 func (s *Set) GeneralForward(c GeneralConv, y, x, w []float32, e Epilogue, scratch []float32) {
-	s.GeneralForwardBatch(c, 1, y, x, w, e, scratch)
-}
-
-// GeneralForwardBatch is GeneralForward for n images one behind the other, in y,
-// x and e's residual. Where c is not Batched it gains nothing.
-func (s *Set) GeneralForwardBatch(c GeneralConv, n int, y, x, w []float32, e Epilogue, scratch []float32) {
 	c.check()
-	need("y", y, n*c.Out.Len())
-	need("x", x, n*c.In.view().len())
+	need("y", y, c.Out.Len())
+	need("x", x, c.In.view().len())
 	need("w", w, c.PackedLen())
 	e.check(c.Out)
-	if e.Residual != nil {
-		need("residual", e.Residual, n*c.Out.Len())
-	}
-	g := c.margins(c.In, c.Out)
-	if n > 1 && !g.within(1) {
-		residual := e.Residual
-		for i := range n {
-			if residual != nil {
-				e.Residual = residual[i*c.Out.Len():]
-			}
-			s.GeneralForward(c, y[i*c.Out.Len():], x[i*c.In.view().len():], w, e, scratch)
-		}
-		return
-	}
-	x, v := c.In.reach(x, scratch, g)
-	c.slides(v, func(sl slide, block int) {
-		sl.images, sl.dstImage, sl.srcImage = n, c.Out.Len(), v.len()
-		s.slide.forward(sl, y, x, w, e.from(block))
-	})
+	x, v := c.In.reach(x, scratch, c.margins(c.In, c.Out))
+	c.slides(v, func(sl slide, block int) { s.slide.forward(sl, y, x, w, e.from(block)) })
 }
 
 // GeneralDataGrad computes the gradient of the input from the gradient of the
@@ -142,30 +113,17 @@ func (s *Set) GeneralForwardBatch(c GeneralConv, n int, y, x, w []float32, e Epi
 //	wT        [c.TransposedLen()] from PackGeneralTransposed
 //	scratch   [c.Scratch()]
 func (s *Set) GeneralDataGrad(c GeneralConv, dx, dy, wT []float32, add bool, scratch []float32) {
-	s.GeneralDataGradBatch(c, 1, dx, dy, wT, add, scratch)
-}
-
-// GeneralDataGradBatch is GeneralDataGrad for n images one behind the other, in
-// dx and dy.
-func (s *Set) GeneralDataGradBatch(c GeneralConv, n int, dx, dy, wT []float32, add bool, scratch []float32) {
 	c.check()
 	c.mustHaveDataGrad()
-	need("dx", dx, n*c.In.Len())
-	need("dy", dy, n*c.Out.Len())
+	need("dx", dx, c.In.Len())
+	need("dy", dy, c.Out.Len())
 	need("wT", wT, c.TransposedLen())
-	g := c.gradMargins(c.In, c.Out)
-	if n > 1 && !g.within(1) {
-		for i := range n {
-			s.GeneralDataGrad(c, dx[i*c.In.Len():], dy[i*c.Out.Len():], wT, add, scratch)
-		}
-		return
-	}
-	dy, v := c.Out.reach(dy, scratch, g)
-	c.dataGradBy(s.slide, n, dx, dy, wT, add, v)
+	dy, v := c.Out.reach(dy, scratch, c.gradMargins(c.In, c.Out))
+	c.dataGradBy(s.slide, dx, dy, wT, add, v)
 }
 
-// dataGradBy computes the data gradient of n images from dy, laid out as v.
-func (c GeneralConv) dataGradBy(f slideFuncs, n int, dx, dy, wT []float32, add bool, v view) {
+// dataGradBy computes the data gradient from dy, laid out as v.
+func (c GeneralConv) dataGradBy(f slideFuncs, dx, dy, wT []float32, add bool, v view) {
 	var e Epilogue
 	if add {
 		e.Residual = dx
@@ -173,15 +131,11 @@ func (c GeneralConv) dataGradBy(f slideFuncs, n int, dx, dy, wT []float32, add b
 	c.gradSlides(c.In, v, func(sl slide, ky, kx int) {
 		if sl.empty() {
 			sl.outs = c.In.C / Lanes
-			for range n {
-				if !add {
-					sl.clear(dx)
-				}
-				sl.dst += c.In.Len()
+			if !add {
+				sl.clear(dx)
 			}
 			return
 		}
-		sl.images, sl.dstImage, sl.srcImage = n, c.In.Len(), v.len()
 		c.transposed(sl, ky, kx, func(sl slide, _ int) { f.forward(sl, dx, dy, wT, e) })
 	})
 }
@@ -194,28 +148,12 @@ func (c GeneralConv) dataGradBy(f slideFuncs, n int, dx, dy, wT []float32, add b
 //	x, dy     laid out as c.In and c.Out, x's border being zeros
 //	scratch   [c.Scratch()]
 func (s *Set) GeneralWeightGrad(c GeneralConv, dw, x, dy, scratch []float32) {
-	s.GeneralWeightGradBatch(c, 1, dw, x, dy, scratch)
-}
-
-// GeneralWeightGradBatch is GeneralWeightGrad for n images one behind the other,
-// in x and dy.
-func (s *Set) GeneralWeightGradBatch(c GeneralConv, n int, dw, x, dy, scratch []float32) {
 	c.check()
 	need("dw", dw, c.PackedLen())
-	need("x", x, n*c.In.view().len())
-	need("dy", dy, n*c.Out.Len())
-	g := c.margins(c.In, c.Out)
-	if n > 1 && !g.within(1) {
-		for i := range n {
-			s.GeneralWeightGrad(c, dw, x[i*c.In.view().len():], dy[i*c.Out.Len():], scratch)
-		}
-		return
-	}
-	x, v := c.In.reach(x, scratch, g)
-	c.slides(v, func(sl slide, _ int) {
-		sl.images, sl.dstImage, sl.srcImage = n, c.Out.Len(), v.len()
-		s.slide.weightGrad(sl, dw, x, dy)
-	})
+	need("x", x, c.In.view().len())
+	need("dy", dy, c.Out.Len())
+	x, v := c.In.reach(x, scratch, c.margins(c.In, c.Out))
+	c.slides(v, func(sl slide, _ int) { s.slide.weightGrad(sl, dw, x, dy) })
 }
 
 // slides calls run for the whole convolution, or with groups for each block of

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -289,53 +288,6 @@ func testWeightGrad(t *testing.T, c GeneralConv, weightGrad func(s *Set, dw0, x,
 	eachSet(t, func(t *testing.T, s *Set) {
 		got := weightGrad(s, dw0, channelMap(t, c.In, c.C, x, 0, 3), channelMap(t, c.Out, c.K, dy, 0, 5))
 		within(t, "dw", got, want, 1)
-	})
-}
-
-// TestGeneralBatch holds images computed together to the same ones computed one
-// by one: outputs and data gradients bit for bit.
-func TestGeneralBatch(t *testing.T) {
-	const n = 3
-	eachGeneral(t, generalConvs()[:30], func(t *testing.T, c GeneralConv) {
-		in, out := c.In.view().len(), c.Out.Len()
-		eachSet(t, func(t *testing.T, s *Set) {
-			var x, dy, residual, dx0 []float32
-			for i := range uint64(n) {
-				x = append(x, channelMap(t, c.In, c.C, operand(i, c.inLen()), 0, 0)...)
-				dy = append(dy, channelMap(t, c.Out, c.K, operand(10+i, c.outLen()), 0, 0)...)
-				residual = append(residual, channelMap(t, c.Out, c.K, operand(20+i, c.outLen()), 0, 0)...)
-				dx0 = append(dx0, channelMap(t, c.In, c.C, operand(30+i, c.inLen()), 0, 0)...)
-			}
-			w, scratch := guardedFloats(t, c.PackedLen(), 0), guardedFloats(t, c.Scratch(), 0)
-			s.PackGeneral(c, w, operand(4, c.WeightLen()))
-			got, want := guardedFloats(t, n*out, 0), make([]float32, n*out)
-			s.GeneralForwardBatch(c, n, got, x, w, Epilogue{Residual: residual, ReLU: true}, scratch)
-			dw, dwOne := guardedFloats(t, c.PackedLen(), 0), make([]float32, c.PackedLen())
-			s.GeneralWeightGradBatch(c, n, dw, x, dy, scratch)
-			for i := range n {
-				s.GeneralForward(c, want[i*out:], x[i*in:], w, Epilogue{Residual: residual[i*out:], ReLU: true}, scratch)
-				s.GeneralWeightGrad(c, dwOne, x[i*in:], dy[i*out:], scratch)
-			}
-			sameValues(t, "y", got, want)
-			for i, v := range dw {
-				if diff := math.Abs(float64(v - dwOne[i])); diff > 1e-3 {
-					t.Fatalf("dw %d is %v, one by one %v", i, v, dwOne[i])
-				}
-			}
-			if c.In.isImage() {
-				return
-			}
-			wT := guardedFloats(t, c.TransposedLen(), 0)
-			s.PackGeneralTransposed(c, wT, operand(4, c.WeightLen()))
-			for _, add := range []bool{false, true} {
-				dx, one := append(guardedFloats(t, n*in, 0)[:0], dx0...), append([]float32(nil), dx0...)
-				s.GeneralDataGradBatch(c, n, dx, dy, wT, add, scratch)
-				for i := range n {
-					s.GeneralDataGrad(c, one[i*in:], dy[i*out:], wT, add, scratch)
-				}
-				sameValues(t, "dx", dx, one)
-			}
-		})
 	})
 }
 

@@ -139,33 +139,6 @@ func TestDepthwiseInteger(t *testing.T) {
 	})
 }
 
-func TestDenseInteger(t *testing.T) {
-	for _, l := range []Linear{{16, 16}, {1, 1}, {33, 10}, {100, 1000}, {512, 7}} {
-		r := newRand(uint64(l.In))
-		c := NewGeneralConv(l.In, 1, 1, l.Out, 1, Square(1, 1, 0), false)
-		x, w := codes(r, l.In), randomWeights(r, l.In*l.Out)
-		scale, bias, zero, out := randomLayer(r, l.Out, l.In)
-		want := exactCodes(c, x, w, scale, bias, zero, out)
-		eachSet(t, func(t *testing.T, s *Set) {
-			layer := s.NewIntegerDense(IntegerDense{Linear: l, Scale: scale, Bias: bias, InputZero: zero, Output: out}, w)
-			in, got, sums := make([]uint8, Round(l.In)), make([]uint8, Round(l.Out)), make([]int32, Round(l.Out))
-			copy(in, x)
-			s.DenseInteger(got, in, layer, sums)
-			sameCodes(t, fmt.Sprint(l), got, want)
-			s.DenseSums(sums, in, layer)
-			for k := range l.Out {
-				sum := int32(0)
-				for i, q := range x {
-					sum += int32(w[k*l.In+i]) * (int32(q) - int32(zero))
-				}
-				if sums[k] != sum {
-					t.Fatalf("%v: sum %d is %d, want %d", l, k, sums[k], sum)
-				}
-			}
-		})
-	}
-}
-
 // TestIntegerOverflow has scales that lead sums out of int32: codes saturate.
 func TestIntegerOverflow(t *testing.T) {
 	c := NewGeneralConv(16, 5, 9, 16, 1, Square(3, 1, 1), false)
@@ -195,14 +168,12 @@ func TestIntegerDoesNotAllocate(t *testing.T) {
 		depth := s.NewIntegerDepthwise(IntegerDepthwise{Depthwise: d, Scale: make([]float32, 24), Bias: make([]float32, 24)}, make([]int8, 24*25))
 		x, y, scratch := make([]uint8, c.In.Len()), make([]uint8, c.Out.Len()), make([]uint8, c.ScratchBytes())
 		q := &IntegerAdd{Affine{1, 0}, Affine{1, 0}, Affine{1, 0}}
-		sums := make([]int32, c.In.C)
 		if n := testing.AllocsPerRun(3, func() {
 			s.GeneralInteger(y, x, general, scratch)
 			s.DepthwiseInteger(y, x, depth, scratch)
 			s.AddCodes(x, x, x, c.In, q, Output{High: 255})
 			s.MaxPoolCodes(p, y, x)
 			s.AveragePoolCodes(p, y, x, Affine{1, 0}, Affine{1, 0}, true)
-			s.GlobalPoolCodes(c.In, y, x, Affine{1, 0}, Affine{1, 0}, sums)
 			s.CopyChannelCodes(c.In, x, 3, c.In, x, 3, 20, nil)
 		}); n != 0 {
 			t.Errorf("%v allocations", n)

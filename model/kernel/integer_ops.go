@@ -1,7 +1,5 @@
 package kernel
 
-import "fmt"
-
 // Operators of the integer network beside convolutions. All are maps of codes
 // whose real values are Affine.
 
@@ -118,17 +116,6 @@ func averagePoolCodesGo(p Pool, y, x []uint8, in, out Affine, countPadding bool)
 	})
 }
 
-// GlobalPoolCodes computes the mean of every channel of one image, dst [m.C],
-// rounded as AveragePoolCodes does. sums [m.C] is scratch.
-func (s *Set) GlobalPoolCodes(m Map, dst, src []uint8, in, out Affine, sums []int32) {
-	needBytes("dst", dst, m.C)
-	s.PoolInteger(sums, src, m)
-	scale := in.Scale / out.Scale / float32(m.H*m.W)
-	for c, sum := range sums[:m.C] {
-		dst[c] = requantize(float32(sum-int32(m.H*m.W)*int32(in.Zero))*scale, int32(out.Zero), 0)
-	}
-}
-
 // A CodeTable maps every code to another: it changes a map's scale and zero
 // point, and may apply a function of one value.
 type CodeTable [256]uint8
@@ -211,62 +198,6 @@ func (s *Set) ScaleChannelCodes(m Map, dst, src, gate []uint8, x, g, out Affine)
 			dst[i] = out.Quantize(x.Dequantize(src[i]) * factor[(i-from)%Lanes])
 		}
 	})
-}
-
-// An IntegerDense is a linear layer of uint8 activations with int8 weights and
-// any zero points, packed for the Set that made it; see IntegerGeneral for its
-// results.
-type IntegerDense struct {
-	Linear
-	Scale, Bias []float32 // [Out]
-	InputZero   uint8
-	Output
-
-	packed integerPacked
-	linear *IntegerLinear
-}
-
-// NewIntegerDense packs weight [Out][In] for s. The other fields are taken from
-// d.
-func (s *Set) NewIntegerDense(d IntegerDense, weight []int8) *IntegerDense {
-	d.check(1)
-	if len(weight) != d.In*d.Out {
-		panic(fmt.Sprintf("kernel: integer linear layer of %d×%d: %d weights", d.Linear.Out, d.In, len(weight)))
-	}
-	d.packed.pack(d.Out, Round(d.Out), d.Scale, d.Bias, weight, d.InputZero)
-	padded := make([]int8, d.Out*Round(d.In))
-	for k := range d.Out {
-		copy(padded[k*Round(d.In):], weight[k*d.In:][:d.In])
-	}
-	d.linear = s.NewIntegerLinear(Round(d.In), d.Out, padded)
-	return &d
-}
-
-// Bytes returns the size of the packed weights and of what is applied to sums.
-func (d *IntegerDense) Bytes() int64 { return d.linear.Bytes() + d.packed.Bytes() }
-
-// DenseSums computes sums[k] = Σ w·(q − InputZero) for one vector: real values
-// are Scale·sum + Bias in units of the output's scale.
-//
-//	sums   [Round(Out)]
-//	src    [Round(In)]
-func (s *Set) DenseSums(sums []int32, src []uint8, d *IntegerDense) {
-	s.LinearInteger(sums, src, d.linear)
-	for k, offset := range d.packed.offset {
-		sums[k] += offset
-	}
-}
-
-// DenseInteger computes one vector; sums [Round(Out)] is scratch.
-//
-//	dst   [Round(Out)]
-//	src   [Round(In)]
-func (s *Set) DenseInteger(dst, src []uint8, d *IntegerDense, sums []int32) {
-	needBytes("dst", dst, Round(d.Out))
-	s.DenseSums(sums, src, d)
-	for block := range Round(d.Out) / Lanes {
-		d.packed.store(dst[block*Lanes:], (*[Lanes]int32)(sums[block*Lanes:]), block, d.Output)
-	}
 }
 
 // codeFuncs are the inner functions of the integer network's operators.

@@ -68,27 +68,6 @@ func TestPoolCodes(t *testing.T) {
 	})
 }
 
-func TestGlobalPoolCodes(t *testing.T) {
-	for _, m := range []Map{{16, 1, 1}, {48, 7, 7}, {32, 8, 8}} {
-		x := codes(newRand(5), m.values())
-		in, out := affines[1], affines[2]
-		want := make([]uint8, m.C)
-		for c := range want {
-			sum := int32(0)
-			for _, q := range x[c*m.H*m.W:][:m.H*m.W] {
-				sum += int32(q) - int32(in.Zero)
-			}
-			v := float32(sum) * float32(in.Scale/out.Scale/float32(m.H*m.W))
-			want[c] = uint8(min(max(math.RoundToEven(float64(v))+float64(out.Zero), 0), 255))
-		}
-		eachSet(t, func(t *testing.T, s *Set) {
-			got := make([]uint8, m.C)
-			s.GlobalPoolCodes(m, got, codeMap(m, m.C, x, in.Zero), in, out, make([]int32, m.C))
-			sameCodes(t, m.String(), got, want)
-		})
-	}
-}
-
 func TestCodeTable(t *testing.T) {
 	in, out := Affine{0.1, 100}, Affine{0.05, 3}
 	table := NewCodeTable(in, out, Activation{Kind: HardSwish}.Value)

@@ -8,7 +8,7 @@ package kernel
 //	    x[src + b·srcPlane + oy·srcRow + ox·srcCol + ky·tapRow + kx·tapCol + c] ·
 //	    w[weight + o·wOut + b·wBlock + ky·wRow + kx·wCol + c·wChannel + l]
 //
-// for 16 lanes l, and the same for all images. A depthwise slide has one block and no sum over c: lane l of y
+// for 16 lanes l. A depthwise slide has one block and no sum over c: lane l of y
 // comes from lane l of x, and block o from block o.
 type slide struct {
 	outs, rows, cols              int // blocks, rows and columns of outputs
@@ -19,7 +19,6 @@ type slide struct {
 	blocks, channels, last        int // blocks of input, channels in one and in the last one
 	weight, wOut, wBlock          int
 	wRow, wCol, wChannel          int
-	images, dstImage, srcImage    int // 0 images mean one
 }
 
 // slideFuncs are the inner functions of general convolutions.
@@ -63,23 +62,8 @@ func (s slide) clear(y []float32) {
 	}
 }
 
-// eachImage calls run for every image's slide.
-func (s slide) eachImage(run func(s slide)) {
-	n := s.images
-	s.images = 0
-	for range n {
-		run(s)
-		s.dst += s.dstImage
-		s.src += s.srcImage
-	}
-}
-
 // slideForwardGo computes the output pixel by pixel, 16 channels at a time.
 func slideForwardGo(s slide, y, x, w []float32, e Epilogue) {
-	if s.images > 1 {
-		s.eachImage(func(s slide) { slideForwardGo(s, y, x, w, e) })
-		return
-	}
 	for o := range s.outs {
 		end := newEpilogue(e, o)
 		for oy := range s.rows {
@@ -104,10 +88,6 @@ func slideForwardGo(s slide, y, x, w []float32, e Epilogue) {
 
 // slideWeightGradGo adds to each weight's gradient row by row.
 func slideWeightGradGo(s slide, dw, x, dy []float32) {
-	if s.images > 1 {
-		s.eachImage(func(s slide) { slideWeightGradGo(s, dw, x, dy) })
-		return
-	}
 	for o := range s.outs {
 		for b := range s.blocks {
 			for ky := range s.tapRows {

@@ -169,17 +169,15 @@ func (k *slideAsm) runForward(s slide, y, x, w []float32, e Epilogue) {
 			if e.Sums != nil {
 				a.sums = unsafe.Pointer(&e.Sums[o*2*Lanes])
 			}
-			for i := range max(1, s.images) { // weights stay in the cache meanwhile
-				for r := 0; r < t.rows; r += rows {
-					a.rows = min(rows, t.rows-r)
-					at := t.at + i*s.dstImage + o*s.dstPlane + r*t.dstRow
-					a.dst = unsafe.Pointer(&y[at])
-					a.src = unsafe.Pointer(&x[t.offset+i*s.srcImage+r*t.srcRow])
-					if e.Residual != nil {
-						a.residual = unsafe.Pointer(&e.Residual[at])
-					}
-					k.forward[a.outs][t.pixels](a)
+			for r := 0; r < t.rows; r += rows {
+				a.rows = min(rows, t.rows-r)
+				at := t.at + o*s.dstPlane + r*t.dstRow
+				a.dst = unsafe.Pointer(&y[at])
+				a.src = unsafe.Pointer(&x[t.offset+r*t.srcRow])
+				if e.Residual != nil {
+					a.residual = unsafe.Pointer(&e.Residual[at])
 				}
+				k.forward[a.outs][t.pixels](a)
 			}
 		}
 	})
@@ -249,12 +247,10 @@ func (k *slideAsm) runWeightGrad(s slide, dw, x, dy []float32) {
 		a.rows = min(most, s.rows-r)
 		for o := 0; o < s.outs; o += a.outs {
 			a.outs = min(k.outs, s.outs-o)
+			a.dst = unsafe.Pointer(&dy[s.dst+o*s.dstPlane+r*s.dstRow])
 			for b := range s.blocks {
-				for i := range max(1, s.images) { // gradients stay in the cache meanwhile
-					a.dst = unsafe.Pointer(&dy[s.dst+i*s.dstImage+o*s.dstPlane+r*s.dstRow])
-					from := s.src + i*s.srcImage + b*s.srcPlane + r*s.srcRow
-					k.blockGrad(s, a, dw[s.weight+o*s.wOut+b*s.wBlock:], x[from:], s.inBlock(b))
-				}
+				from := s.src + b*s.srcPlane + r*s.srcRow
+				k.blockGrad(s, a, dw[s.weight+o*s.wOut+b*s.wBlock:], x[from:], s.inBlock(b))
 			}
 		}
 	}
