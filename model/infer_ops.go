@@ -91,7 +91,7 @@ func (s *inferStep) needsOne() bool {
 // pool computes a max or average pool.
 func (v *Evaluator) pool(step *inferStep, s *inferSpace, out, in []float32) {
 	k, x, y := v.engine.Kernels, step.inputs[0], step.output
-	p := step.pool()
+	p := poolOf(step.unit.Node, x.m)
 	if a, ok := step.unit.Node.Op.(AvgPool); ok && y.vector && !x.vector && a.Padding == (Padding{}) && a.Kernel == x.shape.H && a.Kernel == x.shape.W {
 		k.AveragePool(x.m, out, in)
 		return
@@ -114,18 +114,6 @@ func (v *Evaluator) pool(step *inferStep, s *inferSpace, out, in []float32) {
 	}
 }
 
-// pool returns a pool's geometry.
-func (s *inferStep) pool() kernel.Pool {
-	m := s.inputs[0].m
-	switch op := s.unit.Node.Op.(type) {
-	case MaxPool:
-		return kernel.NewPool(m, windowOf(op.Kernel, op.Stride, op.Padding), op.Ceil)
-	case AvgPool:
-		return kernel.NewPool(m, windowOf(op.Kernel, op.Stride, op.Padding), op.Ceil)
-	}
-	panic("model: not a pool: " + s.unit.Name())
-}
-
 // scratchLen returns the floats that the step's kernel needs beside its values.
 func (s *inferStep) scratchLen() int {
 	if s.conv != nil {
@@ -133,7 +121,7 @@ func (s *inferStep) scratchLen() int {
 	}
 	switch s.unit.Node.Op.(type) {
 	case MaxPool, AvgPool:
-		p := s.pool()
+		p := poolOf(s.unit.Node, s.inputs[0].m)
 		return p.Scratch()
 	}
 	return 0

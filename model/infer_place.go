@@ -133,14 +133,10 @@ func place(segments []*inferSegment) {
 
 // len returns the floats of one image's value, on blocks or on planes.
 func (v *inferValue) len() int {
-	switch {
-	case v.vector:
-		return kernel.Round(v.shape.C)
-	case v.image:
-		planes := kernel.Planes{C: v.shape.C, H: v.shape.H, W: v.shape.W}
-		return max((v.m.H+2)*(v.m.W+2)*4, planes.Len())
+	if v.vector {
+		return v.stride()
 	}
-	return max(v.m.Len(), v.m.Planes().Len())
+	return max(v.stride(), v.m.Planes().Len())
 }
 
 // stride returns the floats between two images' values on blocks.
@@ -149,7 +145,7 @@ func (v *inferValue) stride() int {
 	case v.vector:
 		return kernel.Round(v.shape.C)
 	case v.image:
-		return (v.m.H + 2) * (v.m.W + 2) * 4
+		return imageLen(v.m)
 	}
 	return v.m.Len()
 }

@@ -109,7 +109,7 @@ func (c *scheduler) passSimple(v *trainValue, op Op) {
 			k.NormBackward(m, dx, g.of(s, i, 1), y.of(s, i, 1), norm.c0, norm.c1, norm.c2)
 		}, 0, y)
 	case MaxPool:
-		p := poolOf(v)
+		p := poolOf(v.unit.Node, x.m)
 		dx, add := c.into(x)
 		c.emit(r, 1, what, func(s *trainSpan) {
 			for i := range s.n {
@@ -117,7 +117,7 @@ func (c *scheduler) passSimple(v *trainValue, op Op) {
 			}
 		}, dx, g)
 	case AvgPool:
-		p := poolOf(v)
+		p := poolOf(v.unit.Node, x.m)
 		dx, add := c.into(x)
 		c.emit(r, 1, what, func(s *trainSpan) {
 			for i := range s.n {

@@ -124,7 +124,7 @@ func (c *scheduler) convolve(v *trainValue) {
 			if norm != nil {
 				e.Sums = s.w.sums[:2*conv.out.C]
 			}
-			conv.run(y.of(s, i, n), x.of(s, i, n), n, e, s.w.scratch, source.ahead(s, i+n, conv.group))
+			conv.forward(y.of(s, i, n), x.of(s, i, n), n, conv.weights, e, s.w.scratch, source.ahead(s, i+n, conv.group))
 			if norm != nil {
 				norm.add(s.part, e.Sums)
 			}

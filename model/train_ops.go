@@ -101,17 +101,6 @@ func clearTail(v *trainValue, x []float32) {
 	}
 }
 
-// poolOf returns the geometry of a unit's pool over a window.
-func poolOf(v *trainValue) kernel.Pool {
-	switch op := v.unit.Node.Op.(type) {
-	case MaxPool:
-		return kernel.NewPool(v.in[0].m, windowOf(op.Kernel, op.Stride, op.Padding), op.Ceil)
-	case AvgPool:
-		return kernel.NewPool(v.in[0].m, windowOf(op.Kernel, op.Stride, op.Padding), op.Ceil)
-	}
-	panic("model: not a pool over a window: " + v.name())
-}
-
 // pool emits a pool. A max pool notes the place of every maximum.
 func (c *scheduler) pool(v *trainValue) {
 	r, k, m := v.region, c.t.engine.Kernels, v.m
@@ -129,7 +118,7 @@ func (c *scheduler) pool(v *trainValue) {
 		}, x, y)
 		return
 	}
-	p := poolOf(v)
+	p := poolOf(v.unit.Node, v.in[0].m)
 	c.wantScratch(p.Scratch())
 	if op, ok := v.unit.Node.Op.(AvgPool); ok {
 		c.emit(r, 1, what, func(s *trainSpan) {

@@ -115,14 +115,11 @@ func (c *scheduler) emit(r, group int, what string, run func(s *trainSpan), buff
 func (c *scheduler) buffer(what string, v *trainValue) *trainBuffer {
 	b := &trainBuffer{what: what + " of " + v.name(), m: v.m, image: v.image, size: v.m.Len()}
 	if v.image {
-		b.size = (v.m.H + 2) * (v.m.W + 2) * imageLanes
+		b.size = imageLen(v.m)
 	}
 	c.buffers = append(c.buffers, b)
 	return b
 }
-
-// imageLanes is the number of channels of a pixel in the layout of the image.
-const imageLanes = 4
 
 // need returns the buffer that holds v's value in region r, and computes it there
 // if nothing has before.
