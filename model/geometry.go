@@ -38,7 +38,7 @@ func planConv(n *Node, e *Engine, image bool, chunk int) convPlan {
 	}
 	c.direct = &plain
 	if e.Algorithm != DirectOnly && kernel.WinogradOK(plain) {
-		plan := kernel.NewWinogradChunk(plain, chunk)
+		plan := kernel.NewWinograd(plain, chunk)
 		c.winograd, c.group = &plan, plan.Group()
 	}
 	return c

@@ -92,7 +92,7 @@ func benchmarkDirectCalls(s *Set, c Conv, call func(name string, shape fmt.Strin
 
 // benchmarkWinogradCalls measures every call that Winograd's steps make.
 func benchmarkWinogradCalls(b *testing.B, s *Set, c Conv) {
-	p := NewWinograd(c)
+	p := NewWinograd(c, LargeChunk)
 	n := p.Group()
 	x, y := Floats(n*c.In.Len()), Floats(n*c.Out.Len())
 	w, u, scratch := Floats(9*c.In.C*c.In.C), Floats(p.WeightsLen()), Floats(p.ScratchLen())

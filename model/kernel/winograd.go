@@ -56,13 +56,10 @@ const (
 	SmallChunk = 1024
 )
 
-// NewWinograd plans c, which must be WinogradOK, in large chunks. Output and
-// input have the same shape, so one plan serves the convolution and its data
-// gradient.
-func NewWinograd(c Conv) Winograd { return NewWinogradChunk(c, LargeChunk) }
-
-// NewWinogradChunk plans c in chunks of so many channels times tiles.
-func NewWinogradChunk(c Conv, chunk int) Winograd {
+// NewWinograd plans c, which must be WinogradOK, in chunks of so many channels
+// times tiles. Output and input have the same shape, so one plan serves the
+// convolution and its data gradient.
+func NewWinograd(c Conv, chunk int) Winograd {
 	if !WinogradOK(c) {
 		panic("kernel: Winograd does not apply to " + c.String())
 	}

@@ -38,7 +38,7 @@ var winogradShapes = []Conv{
 func eachWinograd(t *testing.T, f func(t *testing.T, p Winograd, c Conv, images int)) {
 	eachShape(t, winogradShapes, func(t *testing.T, c Conv) {
 		for _, chunk := range []int{SmallChunk, LargeChunk} {
-			p := NewWinogradChunk(c, chunk)
+			p := NewWinograd(c, chunk)
 			for _, images := range slices.Compact([]int{1, max(1, p.Group()-1), p.Group()}) {
 				if testing.Short() && images*c.Out.values()*9*c.In.C > 5<<20 {
 					continue // slow to verify
@@ -239,7 +239,7 @@ func leftovers(t testing.TB, p Winograd) []float32 {
 // that its whole tile may become NaN, and an infinity turns into one.
 func TestWinogradLetsNaNThrough(t *testing.T) {
 	eachShape(t, []Conv{winogradConv(16, 8, 8), winogradConv(32, 8, 8)}, func(t *testing.T, c Conv) {
-		p := NewWinograd(c)
+		p := NewWinograd(c, LargeChunk)
 		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1))} {
 			for _, where := range []string{"x", "w", "residual", "bias"} {
 				x, residual := normalImages(t, c.In, 1, 1), normalImages(t, c.In, 1, 2)
@@ -306,7 +306,7 @@ func TestWinogradOK(t *testing.T) {
 func BenchmarkWinograd(b *testing.B) {
 	for _, s := range setsUnderTest(b) {
 		for _, c := range winogradShapes[:3] {
-			p := NewWinograd(c)
+			p := NewWinograd(c, LargeChunk)
 			n := p.Group()
 			x, y := normalImages(b, c.In, n, 1), normalImages(b, c.Out, n, 2)
 			w := fillNormal(newRand(3), Floats(9*c.In.C*c.In.C))
