@@ -3,20 +3,22 @@ package model
 import (
 	"fmt"
 	"strings"
+
+	"espalier/internal/plural"
 )
 
 // Plan describes how a batch is evaluated: the segments with their steps, in the
 // order in which they run, and the memory of every worker.
 func (v *Evaluator) Plan() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "evaluation of %s: %s in %s\n", v.graph.Name, plural(len(v.steps), "step"), plural(len(v.segments), "segment"))
+	fmt.Fprintf(&s, "evaluation of %s: %s in %s\n", v.graph.Name, plural.Count(len(v.steps), "step"), plural.Count(len(v.segments), "segment"))
 	fmt.Fprintf(&s, "memory: %s in all, %s of values for each of %s\n",
-		megabytes(v.Bytes()), megabytes(4*int64(len(v.workers[0].arena))), plural(len(v.workers), "worker"))
+		megabytes(v.Bytes()), megabytes(4*int64(len(v.workers[0].arena))), plural.Count(len(v.workers), "worker"))
 	if v.planar {
-		fmt.Fprintf(&s, "values lie on planes, for lists of the weights that are not zero, %s at a time\n", plural(v.group, "image"))
+		fmt.Fprintf(&s, "values lie on planes, for lists of the weights that are not zero, %s at a time\n", plural.Count(v.group, "image"))
 	}
 	for i, g := range v.segments {
-		fmt.Fprintf(&s, "\nsegment %d, %s at a time", i, plural(g.group, "image"))
+		fmt.Fprintf(&s, "\nsegment %d, %s at a time", i, plural.Count(g.group, "image"))
 		var slots []string
 		for _, n := range g.slots {
 			slots = append(slots, megabytes(4*int64(n*v.capacity(g))))

@@ -3,6 +3,8 @@ package model
 import (
 	"fmt"
 	"strings"
+
+	"espalier/internal/plural"
 )
 
 // Plan describes how a step is computed: the regions with their steps, in the
@@ -18,7 +20,7 @@ func (t *Trainer) Plan() string {
 	fmt.Fprintf(&s, "memory: %s in all, %s of maps for the batch, %s of maps for each of %d workers\n",
 		megabytes(t.Bytes()), megabytes(4*int64(batch)), megabytes(4*int64(worker)), len(t.workers))
 	for i, r := range p.regions {
-		fmt.Fprintf(&s, "\nregion %d, %s at a time\n", i, plural(r.group, "image"))
+		fmt.Fprintf(&s, "\nregion %d, %s at a time\n", i, plural.Count(r.group, "image"))
 		for _, step := range r.steps {
 			fmt.Fprintf(&s, "  %s\n", step.what)
 		}
@@ -45,13 +47,6 @@ func (t *Trainer) Plan() string {
 		fmt.Fprintf(&s, "  %-40s %-12v %-6s %9s  %s\n", b.what, b.m, where, megabytes(4*int64(images*b.size)), regions)
 	}
 	return s.String()
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.2f MB", float64(bytes)/1e6) }
