@@ -172,15 +172,15 @@ const yieldAfter = time.Millisecond
 // one batch can occupy and the memory for partial gradients.
 const maxParts = 16
 
-// partSize returns how many images of a batch of n make one part: a multiple
-// of 8, which is what the kernels group at most.
-func partSize(n int) int { return 8 * max(1, (n+8*maxParts-1)/(8*maxParts)) }
+// partSize returns how many images of a batch of n make one part, of which there
+// are limit at most: a multiple of 8, which is what the kernels group at most.
+func partSize(n, limit int) int { return 8 * max(1, (n+8*limit-1)/(8*limit)) }
 
 // parts returns the number of parts of a batch of n images.
-func parts(n int) int { return (n + partSize(n) - 1) / partSize(n) }
+func parts(n, limit int) int { return (n + partSize(n, limit) - 1) / partSize(n, limit) }
 
 // part returns the images [a, b) of one part of a batch of n.
-func part(n, i int) (a, b int) {
-	size := partSize(n)
+func part(n, limit, i int) (a, b int) {
+	size := partSize(n, limit)
 	return i * size, min(n, (i+1)*size)
 }

@@ -175,13 +175,13 @@ func (v *Evaluator) Logits(logits, x []float32) {
 		panic(fmt.Sprintf("model: %d logits of %d values in batches of %d", len(logits), len(x), v.batch))
 	}
 	v.n, v.x, v.logits = n, x, logits
-	v.engine.Each(parts(n), v.run)
+	v.engine.Each(parts(n, maxParts), v.run)
 }
 
 // part computes one part's logits.
 func (v *Evaluator) part(worker, i int) {
 	s := v.workers[worker]
-	first, end := part(v.n, i)
+	first, end := part(v.n, maxParts, i)
 	last := len(v.segments) - 1
 	group := v.segments[last].group
 	if v.planar {

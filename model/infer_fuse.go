@@ -66,12 +66,7 @@ func (b *inferNorm) pack() {
 // after its inputs.
 func fuseForInference(g *Graph, e *Engine) []*inferStep {
 	units := g.Units()
-	readers := map[*Unit][]*Unit{}
-	for _, u := range units {
-		for _, in := range u.Inputs {
-			readers[in] = append(readers[in], u)
-		}
-	}
+	readers := readersOf(units)
 	sums := map[*Unit]*Unit{} // by convolution
 	for _, u := range units {
 		if _, ok := u.Node.Op.(Add); ok && len(u.Inputs) == 2 {
@@ -88,33 +83,21 @@ func fuseForInference(g *Graph, e *Engine) []*inferStep {
 			continue // computed at the sum's place
 		}
 		s := &inferStep{unit: u}
-		act := u
-		for _, in := range u.Inputs {
-			if conv := in; sums[conv] == u {
-				s.unit, s.sum = conv, u
-				other := u.Inputs[0]
-				if other == conv {
-					other = u.Inputs[1]
-				}
-				s.residual = values[other]
+		for i, in := range u.Inputs {
+			if sums[in] == u {
+				s.unit, s.sum, s.residual = in, u, values[u.Inputs[1-i]]
 			}
 		}
 		for _, in := range s.unit.Inputs {
 			s.inputs = append(s.inputs, values[in])
 		}
-		s.output = newInferValue(u)
+		s.output = newInferValue(u, readers)
 		values[u] = s.output
 		if _, ok := u.Node.Op.(Flatten); ok && s.inputs[0].vector {
 			values[u] = s.inputs[0] // the same numbers
 			continue
 		}
-		if _, ok := u.Node.Op.(Input); ok {
-			s.output.image = imageLayout(u, readers)
-			if s.output.image {
-				s.output.m.C = u.Node.Shape.C
-			}
-		}
-		s.how(act, e)
+		s.how(u, e)
 		steps = append(steps, s)
 	}
 	for _, s := range steps {
@@ -132,22 +115,37 @@ func takesSum(u *Unit, readers map[*Unit][]*Unit) bool {
 	return ok && u.Act == nil && u.Norm == nil && len(readers[u]) == 1 && !u.Shape().IsVector()
 }
 
-// imageLayout reports whether the input is only read by convolutions that know
-// the layout of the image.
-func imageLayout(input *Unit, readers map[*Unit][]*Unit) bool {
-	s := input.Node.Shape
-	if s.C > 4 || s.IsVector() {
+// readersOf returns which units read each unit's value, once for each time.
+func readersOf(units []*Unit) map[*Unit][]*Unit {
+	readers := map[*Unit][]*Unit{}
+	for _, u := range units {
+		for _, in := range u.Inputs {
+			readers[in] = append(readers[in], u)
+		}
+	}
+	return readers
+}
+
+// imageLayout reports whether a unit is the input, and only read by convolutions
+// that know the layout of the image.
+func imageLayout(u *Unit, readers map[*Unit][]*Unit) bool {
+	s := u.Node.Shape
+	if _, ok := u.Node.Op.(Input); !ok || s.C > 4 || s.IsVector() {
 		return false
 	}
-	return !slices.ContainsFunc(readers[input], func(u *Unit) bool {
+	return !slices.ContainsFunc(readers[u], func(u *Unit) bool {
 		op, ok := u.Node.Op.(Conv)
 		return !ok || op.Groups != 1 || u.Shape().IsVector()
 	})
 }
 
-func newInferValue(u *Unit) *inferValue {
+func newInferValue(u *Unit, readers map[*Unit][]*Unit) *inferValue {
 	s := u.Shape()
-	return &inferValue{name: u.Name(), shape: s, vector: s.IsVector(), m: kernel.Map{C: kernel.Round(s.C), H: s.H, W: s.W}}
+	v := &inferValue{name: u.Name(), shape: s, vector: s.IsVector(), m: kernel.Map{C: kernel.Round(s.C), H: s.H, W: s.W}}
+	if v.image = imageLayout(u, readers); v.image {
+		v.m.C = s.C
+	}
+	return v
 }
 
 // reads returns all values that the step reads.

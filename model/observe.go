@@ -78,20 +78,12 @@ type observer struct {
 func newObserver(v *Evaluator, n int) *observer {
 	o := &observer{v: v, n: n, units: apart(v.folded.Units()), steps: map[*Unit]*inferStep{}, values: map[*Unit][]float32{}, left: map[*Unit]int{}}
 	values := map[*Unit]*inferValue{}
-	readers := map[*Unit][]*Unit{}
+	readers := readersOf(o.units)
 	for _, u := range o.units {
-		for _, in := range u.Inputs {
-			readers[in] = append(readers[in], u)
-			o.left[in]++
-		}
-	}
-	for _, u := range o.units {
-		s := &inferStep{unit: u, output: newInferValue(u)}
+		o.left[u] = len(readers[u])
+		s := &inferStep{unit: u, output: newInferValue(u, readers)}
 		for _, in := range u.Inputs {
 			s.inputs = append(s.inputs, values[in])
-		}
-		if _, ok := u.Node.Op.(Input); ok && imageLayout(u, readers) {
-			s.output.image, s.output.m.C = true, u.Node.Shape.C
 		}
 		values[u], o.steps[u] = s.output, s
 		s.how(u, v.engine)

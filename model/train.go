@@ -106,16 +106,8 @@ func partLimit(g *Graph) int {
 // slots returns how many parts a batch may have.
 func (t *Trainer) slots() int { return min(t.limit, (t.batch+7)/8) }
 
-// partSize is that of the package, for at most t.limit parts.
-func (t *Trainer) partSize() int { return 8 * max(1, (t.n+8*t.limit-1)/(8*t.limit)) }
-
-func (t *Trainer) parts() int { return (t.n + t.partSize() - 1) / t.partSize() }
-
-// part returns the images [a, b) of one part of the batch.
-func (t *Trainer) part(i int) (a, b int) {
-	a = i * t.partSize()
-	return a, min(t.n, a+t.partSize())
-}
+// parts returns the number of parts of the batch.
+func (t *Trainer) parts() int { return parts(t.n, t.limit) }
 
 func (t *Trainer) parameter(tensor Tensor, slots int) *parameter {
 	p := newParameter(tensor, slots)
@@ -170,20 +162,20 @@ func (t *Trainer) list() {
 }
 
 // run takes one part of the batch through a region.
-func (t *Trainer) run(r *trainRegion, w *workspace, part int) {
+func (t *Trainer) run(r *trainRegion, w *workspace, item int) {
 	for _, sum := range r.sums {
 		clear(w.moved[sum.at:][:sum.n])
 	}
-	first, end := t.part(part)
+	first, end := part(t.n, t.limit, item)
 	for ; first < end; first += r.group {
 		n := min(r.group, end-first)
-		w.span = trainSpan{w: w, part: part, first: first, n: n, next: min(r.group, end-first-n)}
+		w.span = trainSpan{w: w, part: item, first: first, n: n, next: min(r.group, end-first-n)}
 		for i := range r.steps {
 			r.steps[i].run(&w.span)
 		}
 	}
 	for _, sum := range r.sums {
-		sum.finish(part, w.moved[sum.at:][:sum.n])
+		sum.finish(item, w.moved[sum.at:][:sum.n])
 	}
 }
 

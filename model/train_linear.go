@@ -43,14 +43,7 @@ func (l *trainLinear) run(y, x []float32, n int) {
 	}
 	in, out := kernel.Round(l.shape.In), kernel.Round(l.shape.Out)
 	for i := range n {
-		x := x[i*in:][:l.shape.In]
-		for o := range l.shape.Out {
-			sum := l.bias[o]
-			for j, w := range l.node.Weight[o*len(x):][:len(x)] {
-				sum += w * x[j]
-			}
-			y[i*out+o] = sum
-		}
+		dot(y[i*out:][:l.shape.Out], x[i*in:][:l.shape.In], l.node.Weight, l.node.Bias, false)
 	}
 }
 

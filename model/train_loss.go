@@ -24,7 +24,7 @@ func (c *scheduler) loss(output *trainValue) {
 	width := kernel.Round(classes)
 	h.scratch = kernel.Floats(maxParts * 2 * width)
 	c.emit(c.last, 1, "loss", func(s *trainSpan) {
-		if first, _ := t.part(s.part); s.first == first {
+		if first, _ := part(t.n, t.limit, s.part); s.first == first {
 			h.losses[s.part], h.corrects[s.part] = 0, 0
 		}
 		scratch := h.scratch[s.part*2*width:][:2*width]
