@@ -75,17 +75,3 @@ func (a Arch) check() error {
 	}
 	return nil
 }
-
-// NormEpsilon is added to variances, and NormMomentum is the weight of a new
-// batch in the running statistics: PyTorch's defaults.
-const (
-	NormEpsilon  = 1e-5
-	NormMomentum = 0.1
-)
-
-// A Tensor names a part of a network. Data is shared with the network.
-type Tensor struct {
-	Name  string
-	Shape []int
-	Data  []float32
-}

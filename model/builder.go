@@ -59,6 +59,13 @@ func (b *Builder) Bias(n *Node) *Node {
 	return n
 }
 
+// NormEpsilon is added to variances, and NormMomentum is the weight of a new
+// batch in the running statistics: PyTorch's defaults.
+const (
+	NormEpsilon  = 1e-5
+	NormMomentum = 0.1
+)
+
 // Norm appends batch norm with PyTorch's defaults.
 func (b *Builder) Norm(name string, x *Node) *Node {
 	return b.Add(name, BatchNorm{Epsilon: NormEpsilon, Momentum: NormMomentum}, x)

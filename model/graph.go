@@ -191,11 +191,7 @@ func (n *Node) checkShape(in []Shape) error {
 // checkWeights holds a node's tensors to its shape.
 func (n *Node) checkWeights() error {
 	for _, t := range n.tensors() {
-		size := 1
-		for _, d := range t.Shape {
-			size *= d
-		}
-		if len(t.Data) != size {
+		if len(t.Data) != product(t.Shape) {
 			return fmt.Errorf("%s has %d values: want %v", strings.TrimPrefix(t.Name, n.Name+"."), len(t.Data), t.Shape)
 		}
 	}

@@ -140,3 +140,24 @@ func TestWindows(t *testing.T) {
 		}
 	}
 }
+
+func TestCloneSharesNothing(t *testing.T) {
+	n, err := ResNet(Arch{Depth: 8, Shortcut: Projection, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Init(1)
+	c := n.Clone()
+	for _, tensor := range c.Tensors() {
+		for i := range tensor.Data {
+			tensor.Data[i] = -77
+		}
+	}
+	for _, tensor := range n.Tensors() {
+		for _, v := range tensor.Data {
+			if v == -77 {
+				t.Fatalf("%s is shared", tensor.Name)
+			}
+		}
+	}
+}

@@ -9,6 +9,13 @@ func (n *Node) IsLayer() bool {
 	return false
 }
 
+// A Tensor names a part of a network. Data is shared with the network.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
 // In returns the channels of the node's first input.
 func (n *Node) In() int { return n.Inputs[0].Shape.C }
 
@@ -45,11 +52,7 @@ func (n *Node) Stride() int {
 
 // Fan returns the number of weights that one output sums over.
 func (n *Node) Fan() int {
-	fan := 1
-	for _, d := range n.WeightShape()[1:] {
-		fan *= d
-	}
-	return fan
+	return product(n.WeightShape()[1:])
 }
 
 // MACs returns the multiply-adds of a convolution or linear layer for one image,

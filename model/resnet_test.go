@@ -6,7 +6,7 @@ import (
 	"espalier/model"
 )
 
-func TestNetworksHaveThePublishedSizes(t *testing.T) {
+func TestResNetsHaveThePublishedSizes(t *testing.T) {
 	for _, c := range []struct {
 		arch    model.Arch
 		weights int
@@ -29,7 +29,7 @@ func TestNetworksHaveThePublishedSizes(t *testing.T) {
 	}
 }
 
-func TestImpossibleNetworksAreRefused(t *testing.T) {
+func TestImpossibleResNetsAreRefused(t *testing.T) {
 	for _, a := range []model.Arch{
 		{Depth: 21, Shortcut: model.Pad, Classes: 10},
 		{Depth: 2, Shortcut: model.Pad, Classes: 10},
@@ -53,24 +53,6 @@ func TestWidth(t *testing.T) {
 	wide := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10, Width: 48})
 	if wide.Name != "resnet8 pad width 48" || wide.Node("conv1").Out() != 48 || wide.Output().In() != 192 {
 		t.Errorf("%s has %d channels first and %d last", wide.Name, wide.Node("conv1").Out(), wide.Output().In())
-	}
-}
-
-func TestCloneSharesNothing(t *testing.T) {
-	n := newNetwork(t, model.Arch{Depth: 8, Shortcut: model.Projection, Classes: 10})
-	n.Init(1)
-	c := n.Clone()
-	for _, tensor := range c.Tensors() {
-		for i := range tensor.Data {
-			tensor.Data[i] = -77
-		}
-	}
-	for _, tensor := range n.Tensors() {
-		for _, v := range tensor.Data {
-			if v == -77 {
-				t.Fatalf("%s is shared", tensor.Name)
-			}
-		}
 	}
 }
 
