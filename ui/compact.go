@@ -135,7 +135,7 @@ func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	dense, left := run.MACs()
 	put("network", "%s", run.Info.Network)
 	put("data", "%s", run.Dataset())
-	put("weights", "%s → %s", grouped(run.Info.Weights), grouped(kept))
+	put("weights", "%s → %s", plural.Thousands(run.Info.Weights), plural.Thousands(kept))
 	put("MACs", "%s → %s kept", count(dense), count(left))
 	if d := run.Dense; d != nil {
 		put("dense", "%.2f top-1 on %s", 100*d.Top1, d.Split)

@@ -97,15 +97,6 @@ func significant(v float64) string {
 	return strings.ReplaceAll(text, "-", "−")
 }
 
-// grouped writes a whole number with its thousands apart: 270,896.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 // powerOfTwo writes 2 to the power e in superscripts.
 func powerOfTwo(e int) string {
 	digits := []rune("⁰¹²³⁴⁵⁶⁷⁸⁹")

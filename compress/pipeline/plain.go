@@ -100,13 +100,13 @@ func line(body Body) string {
 	switch b := body.(type) {
 	case RunStarted:
 		return fmt.Sprintf("run %s: experiment %s, %s on %s, %s weights, seed %d, kernel %s, %s, gate %s",
-			b.Name, b.Experiment, b.Network, b.Dataset, thousands(b.Weights), b.Seed, b.Kernel, plural.Count(b.Threads, "thread"), b.Gate)
+			b.Name, b.Experiment, b.Network, b.Dataset, plural.Thousands(b.Weights), b.Seed, b.Kernel, plural.Count(b.Threads, "thread"), b.Gate)
 	case DataRead:
 		name := b.Dataset
 		if b.Note != "" {
 			name += " (" + b.Note + ")"
 		}
-		return fmt.Sprintf("data %s: %s training, %s validation and %s test images, %s", name, thousands(b.Train), thousands(b.Validation), thousands(b.Test), b.Source)
+		return fmt.Sprintf("data %s: %s training, %s validation and %s test images, %s", name, plural.Thousands(b.Train), plural.Thousands(b.Validation), plural.Thousands(b.Test), b.Source)
 	case Outlook:
 		return b.String()
 	case Decided:
@@ -130,7 +130,7 @@ func line(body Body) string {
 		}
 		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %s", b.Round, b.Rounds, percent(b.Target), edges, plural.Count(b.Steps, "step"))
 	case Sparsity:
-		return fmt.Sprintf("round %d  sparsity %s (%s of %s weights are zero)", b.Round, percent(b.Sparsity), thousands(b.Zero), thousands(b.Total))
+		return fmt.Sprintf("round %d  sparsity %s (%s of %s weights are zero)", b.Round, percent(b.Sparsity), plural.Thousands(b.Zero), plural.Thousands(b.Total))
 	case EpochDone:
 		validation := ""
 		if b.ValCount > 0 {
@@ -156,7 +156,7 @@ func line(body Body) string {
 	case CalibrationPoint:
 		return fmt.Sprintf("int8  %s  %s  draw %d: top-1 on test %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, plural.Count(b.Images, "image"), b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
 	case Quantized:
-		return fmt.Sprintf("quantized  recipe %s  %s on %s: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, plural.Count(b.Images, "image"), percent(b.Top1), percent(b.Float), thousands(int(b.Int8Bytes)), thousands(int(b.FloatBytes)))
+		return fmt.Sprintf("quantized  recipe %s  %s on %s: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, plural.Count(b.Images, "image"), percent(b.Top1), percent(b.Float), plural.Thousands(b.Int8Bytes), plural.Thousands(b.FloatBytes))
 	case Scales:
 		if !b.Asked {
 			return ""
@@ -176,7 +176,7 @@ func line(body Body) string {
 		}
 		return fmt.Sprintf("command %s by %s", b.Command.Do, b.Command.Source)
 	case Saved:
-		return fmt.Sprintf("saved %s  %s bytes", b.Path, thousands(int(b.Bytes)))
+		return fmt.Sprintf("saved %s  %s bytes", b.Path, plural.Thousands(b.Bytes))
 	case Log:
 		if b.Level == "info" {
 			return b.Text

@@ -143,7 +143,7 @@ func Markdown(w io.Writer, s *State, settings []byte, hash string, images []stri
 func heading(w io.Writer, s *State) {
 	b := s.Started
 	fmt.Fprintf(w, "# %s\n\n", b.Name)
-	fmt.Fprintf(w, "Experiment `%s`: %s on **%s**, %s weights, seed %d, kernel %s, %s.", b.Experiment, b.Network, s.Dataset(), thousands(b.Weights), b.Seed, b.Kernel, plural.Count(b.Threads, "thread"))
+	fmt.Fprintf(w, "Experiment `%s`: %s on **%s**, %s weights, seed %d, kernel %s, %s.", b.Experiment, b.Network, s.Dataset(), plural.Thousands(b.Weights), b.Seed, b.Kernel, plural.Count(b.Threads, "thread"))
 	fmt.Fprintf(w, " Begun %s.", s.Begun.UTC().Format("2006-01-02 15:04 UTC"))
 	if s.Planned > 0 {
 		fmt.Fprintf(w, " Training takes %s of memory.", megabytes(s.Planned))
@@ -179,7 +179,7 @@ func roundTable(w io.Writer, s *State) {
 	if len(s.Rounds) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n## Pruning\n\nTarget: share of the ranked weights. Sparsity: share of all %s weights. Top-1 on the test split. Gate: %s.\n\n", thousands(s.Started.Weights), s.Gate())
+	fmt.Fprintf(w, "\n## Pruning\n\nTarget: share of the ranked weights. Sparsity: share of all %s weights. Top-1 on the test split. Gate: %s.\n\n", plural.Thousands(s.Started.Weights), s.Gate())
 	fmt.Fprint(w, "| round | target | sparsity | top-1 | against dense | epochs | seconds | gate | checkpoint (SHA-256) |\n|---:|---:|---:|---:|---:|---:|---:|---|---|\n")
 	for _, r := range s.Rounds {
 		verdict := "passed"
@@ -200,7 +200,7 @@ func quantizedTable(w io.Writer, s *State) {
 		return
 	}
 	fmt.Fprint(w, "\n## Quantization\n\nTop-1 on the test split.\n\n| recipe | observer | images | fp32 top-1 | int8 top-1 | difference | fp32 bytes | int8 bytes |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
-	fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", q.Recipe, q.Observer, thousands(q.Images), percent(q.Float), percent(q.Top1), difference(q.Top1-q.Float), thousands(int(q.FloatBytes)), thousands(int(q.Int8Bytes)))
+	fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", q.Recipe, q.Observer, plural.Thousands(q.Images), percent(q.Float), percent(q.Top1), difference(q.Top1-q.Float), plural.Thousands(q.FloatBytes), plural.Thousands(q.Int8Bytes))
 }
 
 // A sizeMean sums up the draws of one calibration size.
@@ -254,7 +254,7 @@ func pointTable(w io.Writer, s *State) {
 		if m.draws > 1 {
 			sigma = fmt.Sprintf("%.2f", 100*m.sigma)
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %s |\n", m.observer, thousands(m.images), percent(m.mean), difference(m.mean-m.float), m.draws, sigma)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %s |\n", m.observer, plural.Thousands(m.images), percent(m.mean), difference(m.mean-m.float), m.draws, sigma)
 	}
 }
 
@@ -267,15 +267,6 @@ func difference(share float64) string {
 		return "+0.00"
 	}
 	return strings.Replace(text, "-", "−", 1)
-}
-
-// thousands writes 270896 as 270,896.
-func thousands(n int) string {
-	digits := fmt.Sprint(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }
 
 // duration writes seconds as 2h03m, 4m05s or 6s.

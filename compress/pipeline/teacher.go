@@ -24,7 +24,7 @@ func (r *runner) newTeacher(batch int) (*teacher, error) {
 	return &teacher{eval, make([]float32, batch*eval.Classes())}, nil
 }
 
-// of returns the teacher's logits [n][classes] of a batch x [n][3][32][32].
+// of returns the teacher's logits [n][classes] of a batch x [n][c][h][w].
 func (t *teacher) of(x []float32, n int) []float32 {
 	logits := t.logits[:n*t.eval.Classes()]
 	t.eval.Logits(logits, x)

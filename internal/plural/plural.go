@@ -1,4 +1,4 @@
-// Package plural writes counts with their noun: 1 image, 2 images.
+// Package plural writes counts for people: 1 image, 2 images, 270,896.
 package plural
 
 import (
@@ -29,6 +29,15 @@ func Number(x float64) string {
 		return fmt.Sprintf("%d", int64(x))
 	}
 	return fmt.Sprintf("%.3g", x)
+}
+
+// Thousands writes a whole number with commas between its thousands: 270,896.
+func Thousands[N int | int64](n N) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }
 
 // nouns returns a noun's plural.

@@ -66,7 +66,7 @@ layer.`,
 	cmd.Flags().StringVar(&f.algorithm, "algorithm", string(model.Auto), "convolution algorithm: auto, direct or winograd")
 	cmd.Flags().StringSliceVar(&f.only, "only", nil, "measure only these, separated by commas: "+strings.Join(bench.Tasks(), ", "))
 	cmd.Flags().Float64Var(&f.seconds, "seconds", 2, "seconds to spend on each row, without warm-up")
-	cmd.Flags().StringVar(&f.key, "key", "", "network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model")
+	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
 	addJSON(cmd, &f.asJSON)
 	algorithms := []string{string(model.Auto), string(model.DirectOnly), string(model.WinogradOnly)}
 	cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions(algorithms, cobra.ShellCompDirectiveNoFileComp))

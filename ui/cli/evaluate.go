@@ -29,7 +29,7 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "one of "+strings.Join(dataset.Sets(), ", ")+" (default: the one at --data, else the one that the file names, else cifar10)")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
-	cmd.Flags().StringVar(&f.key, "key", "", "network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model")
+	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "number of test images to measure on, from the first (0: all)")
 	addJSON(cmd, &f.asJSON)
 	f.notes = stderrOf{cmd}

@@ -40,7 +40,7 @@ makes the file.`,
 	cmd.Flags().BoolVar(&f.fold, "fold", true, "fold batch norm into the convolutions; an int8 network has none")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
-	cmd.Flags().StringVar(&f.key, "key", "", "network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model")
+	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
 	addJSON(cmd, &f.asJSON)
 	f.notes = stderrOf{cmd}
 	return cmd

@@ -45,6 +45,9 @@ func kernelNames() []string {
 	return names
 }
 
+// keyHelp describes the flag --key.
+const keyHelp = "network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model"
+
 // addJSON adds --json to a command that answers something.
 func addJSON(cmd *cobra.Command, asJSON *bool) {
 	cmd.Flags().BoolVar(asJSON, "json", false, "print the answer as JSON")

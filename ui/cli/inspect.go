@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier/compress/measure"
+	"espalier/internal/plural"
 	"espalier/model"
 )
 
@@ -33,11 +34,7 @@ evaluation and of training, and the memory that they take. No data is read.`,
 			if err != nil {
 				return err
 			}
-			if !asJSON {
-				for _, note := range notes {
-					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", args[0], note)
-				}
-			}
+			sayNotes(cmd.ErrOrStderr(), asJSON, args[0], notes)
 			r := inspected(g)
 			if err := answer(cmd.OutOrStdout(), asJSON, r, strings.TrimSuffix(r.String(), "\n")); err != nil || !plan || asJSON {
 				return err
@@ -53,7 +50,7 @@ evaluation and of training, and the memory that they take. No data is read.`,
 	f.add(cmd)
 	cmd.Flags().BoolVar(&plan, "plan", false, "print the compiled steps and their memory")
 	cmd.Flags().IntVar(&batch, "batch", 128, "images of a batch that plans are made for")
-	cmd.Flags().StringVar(&key, "key", "", "which of several networks in a PyTorch checkpoint")
+	cmd.Flags().StringVar(&key, "key", "", keyHelp)
 	addJSON(cmd, &asJSON)
 	return cmd
 }
@@ -122,7 +119,7 @@ func inspected(g *model.Graph) inspection {
 func (r inspection) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: images of %d×%d×%d, %d classes, %s parameters, %s multiply-adds an image\n\n",
-		r.Name, r.Input[0], r.Input[1], r.Input[2], r.Classes, grouped(int64(r.Parameters)), grouped(r.MACs))
+		r.Name, r.Input[0], r.Input[1], r.Input[2], r.Classes, plural.Thousands(r.Parameters), plural.Thousands(r.MACs))
 	name := len("node")
 	for _, n := range r.Nodes {
 		name = max(name, len([]rune(n.Name)))
@@ -132,16 +129,16 @@ func (r inspection) String() string {
 	for _, n := range r.Nodes {
 		parameters, macs := "", ""
 		if n.Parameters > 0 {
-			parameters = grouped(int64(n.Parameters))
+			parameters = plural.Thousands(n.Parameters)
 		}
 		if n.MACs > 0 {
-			macs = grouped(n.MACs)
+			macs = plural.Thousands(n.MACs)
 		}
 		shape := fmt.Sprintf("%d×%d×%d", n.Shape[0], n.Shape[1], n.Shape[2])
 		fmt.Fprintf(&b, row, n.Name, settings(n.op), shape, parameters, macs, strings.Join(n.Inputs, ", "))
 	}
 	if r.Zero > 0 {
-		fmt.Fprintf(&b, "\n%s of %s weights are zero, %.2f %%\n", grouped(int64(r.Zero)), grouped(int64(r.Weights)), 100*float64(r.Zero)/float64(r.Weights))
+		fmt.Fprintf(&b, "\n%s of %s weights are zero, %.2f %%\n", plural.Thousands(r.Zero), plural.Thousands(r.Weights), 100*float64(r.Zero)/float64(r.Weights))
 	}
 	return b.String()
 }
@@ -179,13 +176,4 @@ func padding(p model.Padding) string {
 		return fmt.Sprintf("+%d", p.Top)
 	}
 	return fmt.Sprintf("+%d.%d.%d.%d", p.Top, p.Left, p.Bottom, p.Right)
-}
-
-// grouped writes a number with commas between thousands.
-func grouped(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -92,3 +92,25 @@ func TestJSONIsAlone(t *testing.T) {
 		t.Errorf("without --json: exit code %d, stderr %q", code, stderr)
 	}
 }
+
+// TestWhatAPlaceHolds: what --data names is told in words, not by the name of a
+// setting.
+func TestWhatAPlaceHolds(t *testing.T) {
+	source, dir := networkOf(t, model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10}), t.TempDir()
+	for _, class := range []string{"cat", "dog"} {
+		if err := os.Mkdir(filepath.Join(dir, class), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, class, "1.png"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := dir + " holds images, one folder for each class\n"
+	if _, stderr, _ := cli(context.Background(), "evaluate", source, "--data", dir); !strings.HasPrefix(stderr, want) {
+		t.Errorf("stderr %q, want %q first", stderr, want)
+	}
+	want = dir + " holds images, one folder for each class: data.set becomes folder\n"
+	if _, stderr, _ := cli(context.Background(), "run", "cifar10", "--plain", "--data", dir, "--run-dir", filepath.Join(dir, "cat", "1.png")); !strings.HasPrefix(stderr, want) {
+		t.Errorf("stderr %q, want %q first", stderr, want)
+	}
+}

@@ -111,7 +111,7 @@ func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error 
 	overrides := append(first, f.overrides(cmd)...)
 	e, err := configs.Load(name, overrides)
 	if set := f.recognised(cmd); set != "" && (err != nil || e.Data.Set != set) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s holds %s: data.set becomes %s\n", f.data, set, set)
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s holds %s: data.set becomes %s\n", f.data, contents(set), set)
 		e, err = configs.Load(name, append([]string{"data.set=" + set}, overrides...))
 	}
 	if err != nil {
