@@ -102,7 +102,7 @@ func TestStaleSocket(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	var got []Command
-	s, err := Serve(f, func(c Command) error { got = append(got, c); return errQueueFull })
+	s, err := serve(f, func(c Command) error { got = append(got, c); return errQueueFull })
 	if err != nil {
 		t.Fatal(err)
 	}

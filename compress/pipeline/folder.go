@@ -33,10 +33,10 @@ func (f Folder) Crash() string      { return f.Path("crash.txt") }
 func (f Folder) socket() string     { return f.Path("control.sock") }
 func (f Folder) lock() string       { return f.Path("engine.lock") }
 
-// CreateFolder makes a run's folder under root and writes the resolved
+// createFolder makes a run's folder under root and writes the resolved
 // experiment into it. An empty name becomes the experiment's with the time, as
 // quick-20261122-140219.
-func CreateFolder(root, name string, e configs.Experiment, now time.Time) (Folder, error) {
+func createFolder(root, name string, e configs.Experiment, now time.Time) (Folder, error) {
 	document, err := e.YAML()
 	if err != nil {
 		return "", err

@@ -66,7 +66,7 @@ func FuzzServe(f *testing.F) {
 		var c talker
 		c.Reset(said)
 		taken := 0
-		s := &Server{send: func(c Command) error {
+		s := &server{send: func(c Command) error {
 			if taken++; c.Source != "socket" || c.Check() != nil {
 				t.Errorf("%+v is handed on", c)
 			}

@@ -22,9 +22,9 @@ type Hub struct {
 // commandQueue is how many commands can wait for the step in progress to end.
 const commandQueue = 64
 
-// NewHub returns a hub over a journal, its state folded from what the journal
+// newHub returns a hub over a journal, its state folded from what the journal
 // holds already.
-func NewHub(j *Journal) *Hub {
+func newHub(j *Journal) *Hub {
 	h := &Hub{journal: j, commands: make(chan Command, commandQueue), readers: make(map[*Watcher]struct{})}
 	h.own = h.Watch()
 	h.refold()

@@ -195,7 +195,7 @@ func TestRewind(t *testing.T) {
 
 func TestHubReaders(t *testing.T) {
 	j := open(t, filepath.Join(t.TempDir(), "journal"))
-	hub := NewHub(j)
+	hub := newHub(j)
 	const n = 2000
 	var readers sync.WaitGroup
 	for range 3 {
@@ -239,7 +239,7 @@ func TestHubReaders(t *testing.T) {
 // TestHubNeverBlocks publishes with nobody reading and sends with nobody
 // taking.
 func TestHubNeverBlocks(t *testing.T) {
-	hub := NewHub(open(t, filepath.Join(t.TempDir(), "journal")))
+	hub := newHub(open(t, filepath.Join(t.TempDir(), "journal")))
 	for range 100 {
 		hub.Publish(Log{})
 	}

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// ErrLocked is returned while another process computes a run.
-var ErrLocked = errors.New("the run is being computed by another process: look on with attach, or wait for its end")
+// errLocked is returned while another process computes a run.
+var errLocked = errors.New("the run is being computed by another process: look on with attach, or wait for its end")
 
-// A Lock is the right to compute a run. The system frees it when the process
+// A runLock is the right to compute a run. The system frees it when the process
 // ends, however it ends.
-type Lock struct{ file *os.File }
+type runLock struct{ file *os.File }
 
-// AcquireLock takes a run's lock or returns an error that wraps ErrLocked.
-func AcquireLock(f Folder) (*Lock, error) {
+// acquireLock takes a run's lock or returns an error that wraps errLocked.
+func acquireLock(f Folder) (*runLock, error) {
 	file, err := os.OpenFile(f.lock(), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock run %s: %w", f.Name(), err)
@@ -23,7 +23,7 @@ func AcquireLock(f Folder) (*Lock, error) {
 	// Who looks whether the run is live shares the lock for a moment.
 	for try := 0; ; try++ {
 		err = lockFile(file, true)
-		if !errors.Is(err, ErrLocked) || try == 5 {
+		if !errors.Is(err, errLocked) || try == 5 {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -32,11 +32,11 @@ func AcquireLock(f Folder) (*Lock, error) {
 		file.Close()
 		return nil, fmt.Errorf("lock run %s: %w", f.Name(), err)
 	}
-	return &Lock{file}, nil
+	return &runLock{file}, nil
 }
 
 // Release frees the lock.
-func (l *Lock) Release() error { return l.file.Close() }
+func (l *runLock) Release() error { return l.file.Close() }
 
 // locked reports whether a process holds a run's lock. It takes no more than the
 // right to read, so that it also tells of other users' runs and of those on a
@@ -51,7 +51,7 @@ func locked(f Folder) (bool, error) {
 	}
 	defer file.Close()
 	err = lockFile(file, false)
-	if errors.Is(err, ErrLocked) {
+	if errors.Is(err, errLocked) {
 		return true, nil
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ func TestEveryEventHasALine(t *testing.T) {
 
 func TestPrintJSONIsTheJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	hub := NewHub(open(t, path))
+	hub := newHub(open(t, path))
 	for _, b := range bodies() {
 		hub.Publish(b)
 	}
@@ -101,7 +101,7 @@ func TestPrintJSONIsTheJournal(t *testing.T) {
 
 // TestPrintingEnds holds a printer of an unfinished run to its context.
 func TestPrintingEnds(t *testing.T) {
-	hub := NewHub(open(t, filepath.Join(t.TempDir(), "journal")))
+	hub := newHub(open(t, filepath.Join(t.TempDir(), "journal")))
 	hub.Publish(Log{Level: "info", Text: "hello"})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -202,7 +202,7 @@ func stopAt(t *testing.T, r *Run, parts Parts, wanted func(Body) bool) Body {
 func TestNothingToResume(t *testing.T) {
 	r := create(t, tiny(t))
 	do(t, r, tinyParts())
-	if _, err := Continue(r.Folder); !errors.Is(err, ErrLocked) {
+	if _, err := Continue(r.Folder); !errors.Is(err, errLocked) {
 		t.Errorf("while it is open: %v", err)
 	}
 	r.Close()

@@ -21,8 +21,8 @@ type Run struct {
 	Experiment configs.Experiment
 	Hub        *Hub
 
-	lock   *Lock
-	server *Server
+	lock   *runLock
+	server *server
 	resume bool
 	moved  bool // the images lie elsewhere than the folder's experiment says
 	past   past
@@ -55,7 +55,7 @@ func Create(root, name string, e configs.Experiment) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := CreateFolder(root, name, e, time.Now())
+	folder, err := createFolder(root, name, e, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (r *Run) rewind() error {
 }
 
 func openRun(folder Folder, e configs.Experiment, resume bool) (*Run, error) {
-	lock, err := AcquireLock(folder)
+	lock, err := acquireLock(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -146,8 +146,8 @@ func openRun(folder Folder, e configs.Experiment, resume bool) (*Run, error) {
 		lock.Release()
 		return nil, err
 	}
-	r := &Run{Folder: folder, Experiment: e, Hub: NewHub(journal), lock: lock, resume: resume}
-	if r.server, err = Serve(folder, r.Hub.Send); err != nil {
+	r := &Run{Folder: folder, Experiment: e, Hub: newHub(journal), lock: lock, resume: resume}
+	if r.server, err = serve(folder, r.Hub.Send); err != nil {
 		r.Close()
 		return nil, err
 	}

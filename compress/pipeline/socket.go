@@ -35,10 +35,10 @@ type reply struct {
 	Error string `json:"error,omitempty"`
 }
 
-// A Server takes commands for a run from other processes: one JSON object a
+// A server takes commands for a run from other processes: one JSON object a
 // line over a Unix socket in the run folder that only its owner can open, each
 // answered by {} or {"error":…}. Events are not sent; clients read the journal.
-type Server struct {
+type server struct {
 	path     string
 	listener net.Listener
 	send     func(Command) error
@@ -49,10 +49,10 @@ type Server struct {
 	ended   sync.WaitGroup
 }
 
-// Serve opens the socket and hands the commands that arrive to send. The
+// serve opens the socket and hands the commands that arrive to send. The
 // caller holds the run's lock; a socket that is there already is a dead
 // process's.
-func Serve(f Folder, send func(Command) error) (*Server, error) {
+func serve(f Folder, send func(Command) error) (*server, error) {
 	if err := os.Remove(f.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the stale control socket: %w", err)
 	}
@@ -71,7 +71,7 @@ func Serve(f Folder, send func(Command) error) (*Server, error) {
 		listener.Close()
 		return nil, fmt.Errorf("restrict control socket: %w", err)
 	}
-	s := &Server{path: f.socket(), listener: listener, send: send, clients: make(map[net.Conn]struct{})}
+	s := &server{path: f.socket(), listener: listener, send: send, clients: make(map[net.Conn]struct{})}
 	s.ended.Go(s.accept)
 	return s, nil
 }
@@ -99,7 +99,7 @@ func shortPath(path string) (string, func(), error) {
 	return filepath.Join(link, filepath.Base(path)), func() { os.RemoveAll(temporary) }, nil
 }
 
-func (s *Server) accept() {
+func (s *server) accept() {
 	for {
 		conn, err := s.listener.Accept()
 		if err != nil {
@@ -124,7 +124,7 @@ func (s *Server) accept() {
 }
 
 // serve answers one client's commands until it goes or breaks the rules.
-func (s *Server) serve(conn io.ReadWriter) {
+func (s *server) serve(conn io.ReadWriter) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(make([]byte, 0, 4096), maxCommand)
 	answer := json.NewEncoder(conn)
@@ -145,7 +145,7 @@ func (s *Server) serve(conn io.ReadWriter) {
 }
 
 // Close removes the socket and ends all connections.
-func (s *Server) Close() error {
+func (s *server) Close() error {
 	err := s.listener.Close()
 	s.mu.Lock()
 	s.closed = true

@@ -18,7 +18,7 @@ func lockFile(f *os.File, exclusive bool) error {
 	}
 	err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return ErrLocked
+		return errLocked
 	}
 	return err
 }

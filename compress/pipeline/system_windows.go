@@ -16,7 +16,7 @@ func lockFile(f *os.File, exclusive bool) error {
 	}
 	err := windows.LockFileEx(windows.Handle(f.Fd()), how, 0, 1, 0, new(windows.Overlapped))
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
-		return ErrLocked
+		return errLocked
 	}
 	return err
 }

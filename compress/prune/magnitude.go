@@ -24,8 +24,8 @@ func (e Edges) Target(target float64) float64 {
 	return e.Share * target
 }
 
-// EdgeLayers returns the network's first layer and its last one, the classifier.
-func EdgeLayers(n *model.Graph) []*model.Node {
+// edgeLayers returns the network's first layer and its last one, the classifier.
+func edgeLayers(n *model.Graph) []*model.Node {
 	layers := n.Layers()
 	if len(layers) < 2 {
 		return layers
@@ -35,12 +35,12 @@ func EdgeLayers(n *model.Graph) []*model.Node {
 
 // IsEdge reports whether a layer is one of the edge layers.
 func IsEdge(n *model.Graph, l *model.Node) bool {
-	return slices.Contains(EdgeLayers(n), l)
+	return slices.Contains(edgeLayers(n), l)
 }
 
 // Candidates returns the layers that are ranked together: all but the edges.
 func Candidates(n *model.Graph) []*model.Node {
-	edges := EdgeLayers(n)
+	edges := edgeLayers(n)
 	return slices.DeleteFunc(n.Layers(), func(l *model.Node) bool { return slices.Contains(edges, l) })
 }
 
@@ -56,7 +56,7 @@ func Magnitude(n *model.Graph, target float64, edges Edges) error {
 	if err := Global(Candidates(n), target); err != nil {
 		return err
 	}
-	for _, l := range EdgeLayers(n) {
+	for _, l := range edgeLayers(n) {
 		if err := Global([]*model.Node{l}, edges.Target(target)); err != nil {
 			return err
 		}
