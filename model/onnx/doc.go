@@ -3,7 +3,7 @@
 // and DequantizeLinear around every operator (QDQ).
 //
 // Files have IR version 8 and operator set 13, the first with a scale for each
-// channel. Input is "input" [batch][3][32][32], normalised as the metadata's
+// channel. Input is "input" [batch][c][h][w], normalised as the metadata's
 // mean and std say; output is "logits" [batch][classes]; the batch is free.
 // Initializers carry PyTorch's names (layer2.0.conv1.weight), and so do the
 // values at the points where an integer network quantizes: "layer2.0.conv1" is
