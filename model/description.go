@@ -185,45 +185,37 @@ func (d nodeDescription) op() (Op, error) {
 		return nil, fmt.Errorf("a setting is not finite")
 	}
 	pad := Padding{p[0], p[1], p[2], p[3]}
-	switch d.Op {
-	case "conv":
-		return Conv{d.Out, d.Kernel, d.Stride, pad, d.Groups}, nil
-	case "linear":
-		return Linear{d.Out}, nil
-	case "batch norm":
-		return BatchNorm{d.Epsilon, d.Momentum}, nil
-	case "relu":
-		return ReLU{}, nil
-	case "clip":
-		return Clip{d.Min, d.Max}, nil
-	case "leaky relu":
-		return LeakyReLU{d.Slope}, nil
-	case "sigmoid":
-		return Sigmoid{}, nil
-	case "silu":
-		return SiLU{}, nil
-	case "hard sigmoid":
-		return HardSigmoid{}, nil
-	case "hard swish":
-		return HardSwish{}, nil
-	case "add":
-		return Add{}, nil
-	case "mul":
-		return Mul{}, nil
-	case "concat":
-		return Concat{}, nil
-	case "max pool":
-		return MaxPool{d.Kernel, d.Stride, pad, d.Ceil}, nil
-	case "average pool":
-		return AvgPool{d.Kernel, d.Stride, pad, d.Ceil, d.Count}, nil
-	case "global average pool":
-		return GlobalAvgPool{}, nil
-	case "flatten":
-		return Flatten{}, nil
-	case "padding shortcut":
-		return PadShortcut{d.Stride, d.Before, d.After}, nil
-	case "dropout":
-		return Dropout{d.P}, nil
+	for _, op := range described {
+		if OpName(op) != d.Op {
+			continue
+		}
+		switch op.(type) {
+		case Conv:
+			return Conv{d.Out, d.Kernel, d.Stride, pad, d.Groups}, nil
+		case Linear:
+			return Linear{d.Out}, nil
+		case BatchNorm:
+			return BatchNorm{d.Epsilon, d.Momentum}, nil
+		case Clip:
+			return Clip{d.Min, d.Max}, nil
+		case LeakyReLU:
+			return LeakyReLU{d.Slope}, nil
+		case MaxPool:
+			return MaxPool{d.Kernel, d.Stride, pad, d.Ceil}, nil
+		case AvgPool:
+			return AvgPool{d.Kernel, d.Stride, pad, d.Ceil, d.Count}, nil
+		case PadShortcut:
+			return PadShortcut{d.Stride, d.Before, d.After}, nil
+		case Dropout:
+			return Dropout{d.P}, nil
+		}
+		return op, nil // it has no settings
 	}
 	return nil, fmt.Errorf("operator %q is unknown; the file comes from another version", d.Op)
+}
+
+// described are the operators that a description can have.
+var described = []Op{
+	Conv{}, Linear{}, BatchNorm{}, ReLU{}, Clip{}, LeakyReLU{}, Sigmoid{}, SiLU{}, HardSigmoid{}, HardSwish{},
+	Add{}, Mul{}, Concat{}, MaxPool{}, AvgPool{}, GlobalAvgPool{}, Flatten{}, PadShortcut{}, Dropout{},
 }
