@@ -52,10 +52,20 @@ func openShared(t testing.TB, name string) golden {
 	return golden{t, tensors, metadata}
 }
 
+// find returns the tensor of that name.
+func find(tensors []weights.Tensor, name string) (weights.Tensor, bool) {
+	for _, t := range tensors {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return weights.Tensor{}, false
+}
+
 // float64s returns a tensor of any float type.
 func (g golden) float64s(name string) []float64 {
 	g.t.Helper()
-	tensor, ok := weights.Find(g.tensors, name)
+	tensor, ok := find(g.tensors, name)
 	if !ok {
 		g.t.Fatalf("no tensor %s", name)
 	}
@@ -74,7 +84,7 @@ func (g golden) float64s(name string) []float64 {
 }
 
 func (g golden) bytes(name string) []byte {
-	tensor, _ := weights.Find(g.tensors, name)
+	tensor, _ := find(g.tensors, name)
 	return tensor.Data
 }
 

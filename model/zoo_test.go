@@ -106,7 +106,7 @@ func eachOfTheZoo(t *testing.T, do func(t *testing.T, z zooNetwork)) {
 				t.Fatal(err)
 			}
 			for _, tensor := range g.Tensors() {
-				from, ok := weights.Find(state, tensor.Name)
+				from, ok := find(state, tensor.Name)
 				values, err := from.Float32s()
 				if !ok || err != nil || len(values) != len(tensor.Data) {
 					t.Fatalf("%s: found %v, %v, %d values of %d", tensor.Name, ok, err, len(values), len(tensor.Data))

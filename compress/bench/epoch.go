@@ -15,9 +15,9 @@ const (
 	epochValidation = 5_000
 )
 
-// An Epoch is what an epoch of as many images as CIFAR-10 has takes: every training image once, in
-// another order and augmented, and an evaluation of the validation images.
-// Batches are measured in turn and extrapolated.
+// An Epoch is the time that an epoch of as many images as CIFAR-10 has takes: every
+// training image once, in another order and augmented, and an evaluation of the
+// validation images. Batches are measured in turn and extrapolated.
 type Epoch struct {
 	Batches int     `json:"batches"` // measured, of each kind
 	Seconds float64 `json:"seconds"` // of the whole epoch

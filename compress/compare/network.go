@@ -9,8 +9,7 @@ import (
 )
 
 // A Network shows its activations, point by point in forward order, for images
-// x [n][3][32][32]. Points that only a network in integers has codes for, have
-// none of a float network.
+// x [n][c][h][w]. Activations of a network in float32 have no codes.
 type Network interface {
 	Observe(x []float32, see func(quantize.Activation))
 }

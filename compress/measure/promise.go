@@ -20,8 +20,8 @@ type Verdict struct {
 }
 
 // Check holds a result against the promise. A network that has no finite answer
-// for some image keeps none. Equality keeps it: with counts of
-// at most a few million, both sides are the nearest float64 of the same share.
+// for some image keeps none. Equality keeps it: with counts of at most a few
+// million, both sides are the nearest float64 of the same share.
 func (p Promise) Check(r Result) Verdict {
 	var kept, broken []string
 	if r.NotFinite > 0 {

@@ -31,10 +31,11 @@ func TestMasksEqualPyTorch(t *testing.T) {
 		}
 		for _, l := range Candidates(n) {
 			name := fmt.Sprintf("%.0f.%s.weight", 100*target, l.Name)
-			want, ok := weights.Find(masks, name)
-			if !ok || len(want.Data) != len(l.Mask) {
+			at := slices.IndexFunc(masks, func(m weights.Tensor) bool { return m.Name == name })
+			if at < 0 || len(masks[at].Data) != len(l.Mask) {
 				t.Fatalf("the reference mask %s is missing or has another size", name)
 			}
+			want := masks[at]
 			for i, m := range l.Mask {
 				if m != float32(want.Data[i]) {
 					t.Fatalf("%s[%d] = %v, want %d", name, i, m, want.Data[i])

@@ -14,8 +14,8 @@ type Calibration struct {
 	Ranges map[string]Range // by point, see Recipe.Observers
 }
 
-// Images loads normalised calibration images: count of them from the first on,
-// [count][3][32][32]. The slice is used until the next call.
+// Images loads normalised calibration images [count][c][h][w], from number first
+// on. The slice is used until the next call.
 type Images func(first, count int) ([]float32, error)
 
 // CalibrationBatch is the number of images observed at a time, which moving

@@ -46,7 +46,7 @@ func Of(head []byte) string {
 			return m.named
 		}
 	}
-	if IsONNX(head) {
+	if isONNX(head) {
 		return "an ONNX network: give it a name that ends in .onnx"
 	}
 	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head[:min(len(head), 512)], []byte("\xef\xbb\xbf")), " \t\r\n"))
@@ -64,9 +64,9 @@ func Of(head []byte) string {
 	return ""
 }
 
-// IsONNX recognises ONNX, which has no mark, by its first fields: the version of
+// isONNX recognises ONNX, which has no mark, by its first fields: the version of
 // the format, then a text or the graph.
-func IsONNX(head []byte) bool {
+func isONNX(head []byte) bool {
 	return len(head) >= 4 && head[0] == 0x08 && head[1] >= 1 && head[1] <= 32 &&
 		(head[2] == 0x12 || head[2] == 0x1a || head[2] == 0x3a || head[2] == 0x42) && !bytes.HasPrefix(head[2:], make([]byte, 4))
 }

@@ -83,15 +83,11 @@ func numbered(byName map[string]Tensor, form string) int {
 // ofFamily builds the network of a family for a file's tensors, and says which
 // images it is taken to be for.
 func ofFamily(s model.Spec, byName map[string]Tensor) (*model.Graph, string, error) {
-	held := 0
-	for _, t := range byName {
-		held += len(t.Data) / t.DType.Size()
-	}
 	g, err := s.Build()
 	if err != nil {
 		return nil, "", fmt.Errorf("the tensors' names are those of a %s: %w", s, err)
 	}
-	if g.ParameterCount()-held > spare {
+	if held := elements(byName); g.ParameterCount()-held > spare {
 		return nil, "", fmt.Errorf("the tensors' names are those of a %s, which has %d parameters, and they hold only %d numbers; the file is damaged", s, g.ParameterCount(), held)
 	}
 	note := fmt.Sprintf("the names are those of a %s; it is taken to be for images of %d×%d", s, s.Input.H, s.Input.W)

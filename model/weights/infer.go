@@ -118,14 +118,19 @@ const spare = 1 << 20
 // enough refuses an architecture that names and a few shapes describe and that
 // the tensors are much too small for.
 func enough(arch model.Arch, byName map[string]Tensor) error {
+	if need, held := arch.Weights(), elements(byName); need-held > spare {
+		return fmt.Errorf("the tensors' names and shapes are those of a %s, which has %d weights, and they hold only %d numbers; the file is damaged", arch, need, held)
+	}
+	return nil
+}
+
+// elements returns how many numbers tensors hold.
+func elements(byName map[string]Tensor) int {
 	held := 0
 	for _, t := range byName {
 		held += len(t.Data) / t.DType.Size()
 	}
-	if need := arch.Weights(); need-held > spare {
-		return fmt.Errorf("the tensors' names and shapes are those of a %s, which has %d weights, and they hold only %d numbers; the file is damaged", arch, need, held)
-	}
-	return nil
+	return held
 }
 
 func missing(name string) error {

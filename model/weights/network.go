@@ -37,8 +37,7 @@ const MetaQuantization = "quantization"
 const metaArch = "architecture"
 
 // Save writes a network as safetensors: its tensors under PyTorch's names, and
-// in the metadata the architecture and the normalisation beside what the
-// caller adds. Masks are not stored; the zeros are.
+// in the metadata the graph and the normalisation beside what the caller adds. Masks are not stored; the zeros are.
 func Save(path string, n *model.Graph, metadata map[string]string) error {
 	return Write(path, FromNetwork(n), Metadata(n, metadata))
 }
@@ -95,9 +94,9 @@ func Metadata(n *model.Graph, extra map[string]string) map[string]string {
 	return m
 }
 
-// Network builds a network from a file's tensors. Depth, shortcut and classes
-// follow from names and shapes (see infer); mean and std come from the
-// metadata. Names lose what wrappers put before them, counters are passed over,
+// Network builds a network from a file's tensors: the one that the metadata
+// describe, or else the built-in one that names and shapes belong to (see family
+// and infer). Mean and std come from the metadata. Names lose what wrappers put before them, counters are passed over,
 // masks are kept (see tidy). Any other surplus or missing tensor, and one of
 // another shape or with values that are not finite, is an error.
 func Network(tensors []Tensor, metadata map[string]string) (*model.Graph, error) {

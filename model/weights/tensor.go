@@ -35,16 +35,6 @@ func (t Tensor) Float32s() ([]float32, error) {
 	return v, nil
 }
 
-// Find returns the tensor of that name.
-func Find(tensors []Tensor, name string) (Tensor, bool) {
-	for _, t := range tensors {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return Tensor{}, false
-}
-
 // Hash returns the SHA-256, in hexadecimal, over the names, types, shapes and
 // bytes of the tensors in their order. Metadata is left out: two runs that
 // reach the same weights have the same hash.
