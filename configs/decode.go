@@ -40,14 +40,14 @@ func Preset(name string) ([]byte, bool) {
 }
 
 // Load reads an experiment by the name of a preset or of a file, and applies
-// overrides of the form key=value, as prune.edge_share=0.2, in their order. Its paths become absolute, with ~ and
-// environment variables filled in.
+// overrides of the form key=value, as prune.edge_share=0.2, in their order. Its paths
+// are resolved.
 func Load(name string, overrides []string) (Experiment, error) {
 	e, err := load(name, overrides)
 	if err != nil {
 		return Experiment{}, err
 	}
-	if err := e.resolve(); err != nil {
+	if err := e.Resolve(); err != nil {
 		return Experiment{}, err
 	}
 	return e, nil

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// resolve makes the experiment's paths absolute, with ~ and environment
-// variables filled in, so that a run finds its files from everywhere.
-func (e *Experiment) resolve() error {
+// Resolve makes the experiment's paths absolute, with ~ and environment
+// variables filled in, so that a run finds its files from any working directory.
+func (e *Experiment) Resolve() error {
 	var err error
 	if e.Data.Path, err = resolvePath(e.Data.Path); err != nil {
 		return fmt.Errorf("data.path: %w", err)

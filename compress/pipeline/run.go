@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -51,35 +50,14 @@ func Create(root, name string, e configs.Experiment) (*Run, error) {
 	if err := e.Validate(); err != nil {
 		return nil, fmt.Errorf("experiment %s: %w", e.Name, err)
 	}
-	e, err := resolved(e)
-	if err != nil {
-		return nil, err
+	if err := e.Resolve(); err != nil {
+		return nil, fmt.Errorf("experiment %s: %w", e.Name, err)
 	}
 	folder, err := createFolder(root, name, e, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	return openRun(folder, e, false)
-}
-
-// resolved makes the paths of an experiment absolute, so that the run goes on from
-// any working directory.
-func resolved(e configs.Experiment) (configs.Experiment, error) {
-	paths := []*string{&e.Data.Path}
-	if e.Model.Weights != configs.Scratch && e.Model.Weights != configs.Embedded {
-		paths = append(paths, &e.Model.Weights)
-	}
-	for _, path := range paths {
-		if *path == "" {
-			continue
-		}
-		absolute, err := filepath.Abs(*path)
-		if err != nil {
-			return e, fmt.Errorf("experiment %s: resolve the path %s: %w", e.Name, *path, err)
-		}
-		*path = absolute
-	}
-	return e, nil
 }
 
 // MoveData lets a run that goes on read its images elsewhere than it began with.
@@ -90,11 +68,11 @@ func (r *Run) MoveData(path string) error {
 	if err := e.Validate(); err != nil {
 		return err
 	}
-	e, err := resolved(e)
-	if err == nil {
-		r.Experiment, r.moved = e, true
+	if err := e.Resolve(); err != nil {
+		return err
 	}
-	return err
+	r.Experiment, r.moved = e, true
+	return nil
 }
 
 // Continue opens a run that was interrupted or stopped, to go on with it. The

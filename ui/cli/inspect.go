@@ -48,7 +48,7 @@ evaluation and of training, and the memory that they take. No data is read.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&plan, "plan", false, "print the compiled steps and their memory")
+	cmd.Flags().BoolVar(&plan, "plan", false, "print the compiled steps and their memory (not with --json)")
 	cmd.Flags().IntVar(&batch, "batch", 128, "images of a batch that plans are made for")
 	cmd.Flags().StringVar(&key, "key", "", keyHelp)
 	addJSON(cmd, &asJSON)
