@@ -8,18 +8,18 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"espalier/internal/numpy"
 )
 
 // A header says what a .npy file holds.
 type header struct {
-	kind  byte // NumPy's letter: u, i or f; others are refused
-	size  int  // bytes of an element
-	order binary.ByteOrder
-	shape []int
+	numpy.Type // whole numbers, float32 or float64; others are refused
+	shape      []int
 }
 
 var (
-	descrIs   = regexp.MustCompile(`'descr': *'([<>|=])([a-zA-Z])([0-9]{1,4})'`)
+	descrIs   = regexp.MustCompile(`'descr': *'([<>|=][a-zA-Z][0-9]{1,4})'`)
 	fortranIs = regexp.MustCompile(`'fortran_order': *(True|False)`)
 	shapeIs   = regexp.MustCompile(`'shape': *\(([0-9, ]*)\)`)
 )
@@ -52,14 +52,11 @@ func readHeader(r io.Reader) (h header, err error) {
 	if string(fortran[1]) == "True" {
 		return h, fmt.Errorf("it is stored column by column: save numpy.ascontiguousarray of it")
 	}
-	h.kind, h.order = descr[2][0], binary.LittleEndian
-	if descr[1][0] == '>' {
-		h.order = binary.BigEndian
-	}
-	h.size, _ = strconv.Atoi(string(descr[3]))
-	whole := h.size == 1 || h.size == 2 || h.size == 4 || h.size == 8
-	if !(whole && (h.kind == 'u' || h.kind == 'i')) && !(h.kind == 'f' && (h.size == 4 || h.size == 8)) {
-		return h, fmt.Errorf("its type is %s: save whole numbers, float32 or float64", descr[0])
+	h.Type = numpy.ParseType(string(descr[1]))
+	switch h.Type.String() {
+	case "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32", "float64":
+	default:
+		return h, fmt.Errorf("its type is %s: save whole numbers, float32 or float64", descr[1])
 	}
 	total := 1
 	for field := range strings.SplitSeq(string(shape[1]), ",") {
@@ -87,39 +84,42 @@ func (h header) len() int {
 
 // number decodes an element.
 func (h header) number(b []byte) float64 {
-	switch {
-	case h.kind == 'f' && h.size == 4:
-		return float64(math.Float32frombits(h.order.Uint32(b)))
-	case h.kind == 'f':
-		return math.Float64frombits(h.order.Uint64(b))
+	var order binary.ByteOrder = binary.LittleEndian
+	if h.Big {
+		order = binary.BigEndian
 	}
 	var v uint64
-	switch h.size {
+	switch h.Size {
 	case 1:
 		v = uint64(b[0])
 	case 2:
-		v = uint64(h.order.Uint16(b))
+		v = uint64(order.Uint16(b))
 	case 4:
-		v = uint64(h.order.Uint32(b))
+		v = uint64(order.Uint32(b))
 	default:
-		v = h.order.Uint64(b)
+		v = order.Uint64(b)
 	}
-	if h.kind == 'i' {
-		shift := 64 - 8*h.size
+	switch {
+	case h.Kind == 'i':
+		shift := 64 - 8*h.Size
 		return float64(int64(v<<shift) >> shift)
+	case h.Kind == 'u':
+		return float64(v)
+	case h.Size == 4:
+		return float64(math.Float32frombits(uint32(v)))
 	}
-	return float64(v)
+	return math.Float64frombits(v)
 }
 
 // each calls see with every element behind the head, in order.
 func (h header) each(r io.Reader, see func(i int, v float64) error) error {
-	buf := make([]byte, 8192*h.size)
+	buf := make([]byte, 8192*h.Size)
 	for i, n := 0, h.len(); i < n; {
-		part := buf[:min(n-i, 8192)*h.size]
+		part := buf[:min(n-i, 8192)*h.Size]
 		if _, err := io.ReadFull(r, part); err != nil {
 			return fmt.Errorf("it ends before element %d of %d: it is truncated or damaged (%w)", i, n, err)
 		}
-		for ; len(part) > 0; part = part[h.size:] {
+		for ; len(part) > 0; part = part[h.Size:] {
 			if err := see(i, h.number(part)); err != nil {
 				return err
 			}

@@ -116,8 +116,8 @@ func (a arrays) labels(name string) (labels []uint16, err error) {
 		return nil, err
 	}
 	defer r.Close()
-	if h.kind == 'f' || len(h.shape) != 1 && !(len(h.shape) == 2 && h.shape[1] == 1) || h.shape[0] > maxLabels {
-		return nil, fmt.Errorf("reading %s: %s has shape %v and kind %q: want whole numbers, one for each image", a.path, name, h.shape, h.kind)
+	if h.Kind == 'f' || len(h.shape) != 1 && !(len(h.shape) == 2 && h.shape[1] == 1) || h.shape[0] > maxLabels {
+		return nil, fmt.Errorf("reading %s: %s has shape %v and type %s: want whole numbers, one for each image", a.path, name, h.shape, h.Type)
 	}
 	err = h.each(r, func(i int, v float64) error {
 		if v < 0 || v >= maxClasses {
@@ -176,7 +176,7 @@ func (a arrays) images(name string, labels []uint16, memory int64) (s scaled, er
 	if bottom < 0 || s.top > 255 {
 		return s, wrap(fmt.Errorf("values run from %g to %g: give images that are not normalised, from 0 to 255, or as floats from 0 to 1", bottom, s.top))
 	}
-	if h.kind == 'f' && s.top <= 1 {
+	if h.Kind == 'f' && s.top <= 1 {
 		s.scale = 255
 	}
 	_, again, err := a.open(name)

@@ -16,8 +16,8 @@ type Type struct {
 	Big  bool // whether the most significant byte comes first
 }
 
-// parseType reads a name such as "u1", "<f4" or "int64".
-func parseType(name string) Type {
+// ParseType reads a name such as "u1", "<f4" or "int64".
+func ParseType(name string) Type {
 	for long, short := range map[string]string{
 		"uint8": "u1", "int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8",
 		"float16": "f2", "float32": "f4", "float64": "f8", "bool": "b1",

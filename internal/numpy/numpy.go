@@ -59,7 +59,7 @@ func (w *World) Call(f any, args pickle.Tuple) (value any, known bool, err error
 		return new(Array), true, nil
 	case name == "dtype" && len(args) > 0:
 		text, _ := pickle.Text(args[0])
-		t := parseType(text)
+		t := ParseType(text)
 		return &t, true, nil
 	case name == "scalar" && len(args) == 2:
 		t, ok := args[0].(*Type)

@@ -14,7 +14,7 @@ func TestArrays(t *testing.T) {
 	if d := cmp.Diff([]byte{1, 2, 3, 4, 5, 6}, columns.Bytes()); d != "" {
 		t.Error(d)
 	}
-	big := &Array{Type: parseType(">i2"), Shape: []int{2}, Data: []byte{0xff, 0xfe, 1, 2}}
+	big := &Array{Type: ParseType(">i2"), Shape: []int{2}, Data: []byte{0xff, 0xfe, 1, 2}}
 	if d := cmp.Diff([]byte{0xfe, 0xff, 2, 1}, big.Bytes()); d != "" {
 		t.Error(d)
 	}
@@ -23,7 +23,7 @@ func TestArrays(t *testing.T) {
 			t.Errorf("element %d is %d, %v, want %d", i, v, ok, want)
 		}
 	}
-	if _, ok := (&Array{Type: parseType("f4"), Shape: []int{1}, Data: make([]byte, 4)}).Int(0); ok {
+	if _, ok := (&Array{Type: ParseType("f4"), Shape: []int{1}, Data: make([]byte, 4)}).Int(0); ok {
 		t.Error("a float was taken for an integer")
 	}
 }
@@ -32,7 +32,7 @@ func TestTypes(t *testing.T) {
 	for name, want := range map[string]string{
 		"u1": "uint8", "|u1": "uint8", "<i8": "int64", ">f4": "float32", "int32": "int32", "b1": "bool", "O": "object", "U5": "text", "V8": "another type", "": "another type",
 	} {
-		if got := parseType(name).String(); got != want {
+		if got := ParseType(name).String(); got != want {
 			t.Errorf("%q is %s, want %s", name, got, want)
 		}
 	}
