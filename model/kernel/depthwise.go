@@ -64,7 +64,7 @@ func (s *Set) DepthwiseDataGrad(d Depthwise, dx, dy, w []float32, add bool, scra
 	if add {
 		e.Residual = dx
 	}
-	eachReach(d.Out, dy, scratch, d.gradMargins(d.In, d.Out), func(dy []float32, v view, blocks, block int) {
+	eachReach(d.Out, dy, scratch, d.gradMargins(d.In, d.Out), 0, func(dy []float32, v view, blocks, block int) {
 		d.gradSlides(d.In, v, func(sl slide, ky, kx int) {
 			sl.outs = blocks
 			sl.dst += block * sl.dstPlane
@@ -99,29 +99,34 @@ func (s *Set) DepthwiseWeightGrad(d Depthwise, dw, x, dy, scratch []float32) {
 // slides calls run for the whole convolution, or for each block of channels
 // where x must be copied.
 func (d Depthwise) slides(x, scratch []float32, run func(s slide, block int, x []float32)) {
-	out := d.Out.view()
-	eachReach(d.In, x, scratch, d.margins(d.In, d.Out), func(x []float32, v view, blocks, block int) {
-		taps := d.Kernel * d.Kernel * Lanes
-		run(slide{
-			outs: blocks, rows: d.Out.H, cols: d.Out.W,
-			dst: out.origin + block*out.plane, dstPlane: out.plane, dstRow: out.row, dstCol: out.pixel,
-			src: v.at(-d.Top, -d.Left), srcPlane: v.plane, srcRow: d.Stride * v.row, srcCol: d.Stride * v.pixel,
-			tapRows: d.Kernel, tapCols: d.Kernel, tapRow: v.row, tapCol: v.pixel,
-			weight: block * taps, wOut: taps, wRow: d.Kernel * Lanes, wCol: Lanes,
-		}, block, x)
+	eachReach(d.In, x, scratch, d.margins(d.In, d.Out), 0, func(x []float32, v view, blocks, block int) {
+		sl := d.slide(v, blocks)
+		sl.dst += block * sl.dstPlane
+		sl.weight = block * sl.wOut
+		run(sl, block, x)
 	})
 }
 
+// slide returns the convolution of the first blocks, over a source that lies as
+// v, as a slide.
+func (d Depthwise) slide(v view, blocks int) slide {
+	sl := d.Window.slide(d.Out, v)
+	sl.outs = blocks
+	sl.wOut, sl.wRow, sl.wCol = d.Kernel*d.Kernel*Lanes, d.Kernel*Lanes, Lanes
+	return sl
+}
+
 // eachReach calls run once for all of x, laid out as m, if its border holds the
-// margins, and otherwise for a copy of each of its blocks.
-func eachReach(m Map, x, scratch []float32, g margins, run func(x []float32, v view, blocks, block int)) {
+// margins, and otherwise for a copy of each of its blocks with margins that hold
+// fill.
+func eachReach[T any](m Map, x, scratch []T, g margins, fill T, run func(x []T, v view, blocks, block int)) {
 	if g.within(1) {
 		run(x, m.view(), m.C/Lanes, 0)
 		return
 	}
 	one := Map{Lanes, m.H, m.W}
 	for block := range m.C / Lanes {
-		copied, v := one.reach(x[block*m.Plane():], scratch, g)
+		copied, v := reach(one, x[block*m.Plane():], scratch, g, fill)
 		run(copied, v, 1, block)
 	}
 }

@@ -37,15 +37,7 @@ func (s *Set) ConvForward(c Conv, y, x, w []float32, e Epilogue) {
 	need("y", y, c.Out.Len())
 	need("x", x, c.source().len())
 	need("w", w, c.PackedLen())
-	if e.Bias != nil {
-		need("bias", e.Bias, c.Out.C)
-	}
-	if e.Residual != nil {
-		need("residual", e.Residual, c.Out.Len())
-	}
-	if e.Sums != nil {
-		need("sums", e.Sums, 2*c.Out.C)
-	}
+	e.check(c.Out)
 	if e.Max != 0 {
 		c.forwardBy(s.slide, y, x, w, e)
 		return
@@ -120,9 +112,9 @@ func (c Conv) check() {
 }
 
 // need panics if the slice of that name is shorter than its shape.
-func need(name string, s []float32, n int) {
+func need[T any](name string, s []T, n int) {
 	if len(s) < n {
-		panic(fmt.Sprintf("kernel: %s has %d floats, its shape needs %d", name, len(s), n))
+		panic(fmt.Sprintf("kernel: %s has %d values, its shape needs %d", name, len(s), n))
 	}
 }
 

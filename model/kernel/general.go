@@ -101,7 +101,7 @@ func (s *Set) GeneralForward(c GeneralConv, y, x, w []float32, e Epilogue, scrat
 	need("x", x, c.In.view().len())
 	need("w", w, c.PackedLen())
 	e.check(c.Out)
-	x, v := c.In.reach(x, scratch, c.margins(c.In, c.Out))
+	x, v := reach(c.In, x, scratch, c.margins(c.In, c.Out), 0)
 	c.slides(v, func(sl slide, block int) { s.slide.forward(sl, y, x, w, e.from(block)) })
 }
 
@@ -118,7 +118,7 @@ func (s *Set) GeneralDataGrad(c GeneralConv, dx, dy, wT []float32, add bool, scr
 	need("dx", dx, c.In.Len())
 	need("dy", dy, c.Out.Len())
 	need("wT", wT, c.TransposedLen())
-	dy, v := c.Out.reach(dy, scratch, c.gradMargins(c.In, c.Out))
+	dy, v := reach(c.Out, dy, scratch, c.gradMargins(c.In, c.Out), 0)
 	c.dataGradBy(s.slide, dx, dy, wT, add, v)
 }
 
@@ -152,21 +152,17 @@ func (s *Set) GeneralWeightGrad(c GeneralConv, dw, x, dy, scratch []float32) {
 	need("dw", dw, c.PackedLen())
 	need("x", x, c.In.view().len())
 	need("dy", dy, c.Out.Len())
-	x, v := c.In.reach(x, scratch, c.margins(c.In, c.Out))
+	x, v := reach(c.In, x, scratch, c.margins(c.In, c.Out), 0)
 	c.slides(v, func(sl slide, _ int) { s.slide.weightGrad(sl, dw, x, dy) })
 }
 
 // slides calls run for the whole convolution, or with groups for each block of
 // output channels. Run is told the first block that it computes.
 func (c GeneralConv) slides(v view, run func(s slide, block int)) {
-	n, out := c.inBlock(), c.Out.view()
-	sl := slide{
-		outs: c.Out.C / Lanes, rows: c.Out.H, cols: c.Out.W,
-		dst: out.origin, dstPlane: out.plane, dstRow: out.row, dstCol: out.pixel,
-		src: v.at(-c.Top, -c.Left), srcPlane: v.plane, srcRow: c.Stride * v.row, srcCol: c.Stride * v.pixel,
-		tapRows: c.Kernel, tapCols: c.Kernel, tapRow: v.row, tapCol: v.pixel,
-		wRow: n * c.Kernel * Lanes, wCol: Lanes, wChannel: c.Kernel * Lanes,
-	}
+	n := c.inBlock()
+	sl := c.slide(c.Out, v)
+	sl.outs = c.Out.C / Lanes
+	sl.wRow, sl.wCol, sl.wChannel = n*c.Kernel*Lanes, Lanes, c.Kernel*Lanes
 	sl.wBlock = c.Kernel * sl.wRow
 	c.bands(c.Out.C, c.K, c.C, sl, n, run)
 }

@@ -165,22 +165,10 @@ func (d Depthwise) ScratchBytes() int {
 //	dst, src   laid out as c.Out and c.In, src's border being c.InputZero
 //	scratch    [c.ScratchBytes()]
 func (s *Set) GeneralInteger(dst, src []uint8, c *IntegerGeneral, scratch []uint8) {
-	needBytes("dst", dst, c.Out.Len())
-	needBytes("src", src, c.In.view().len())
-	src, v := reachBytes(c.In, src, scratch, c.margins(c.In, c.Out), c.InputZero)
-	s.integerSlide.forward(c.integerSlide(v), dst, src, c)
-}
-
-// integerSlide returns the convolution as a slide over source v without its
-// channels' weights: those of a band are found in turn.
-func (c GeneralConv) integerSlide(v view) slide {
-	out := c.Out.view()
-	return slide{
-		rows: c.Out.H, cols: c.Out.W,
-		dst: out.origin, dstPlane: out.plane, dstRow: out.row, dstCol: out.pixel,
-		src: v.at(-c.Top, -c.Left), srcPlane: v.plane, srcRow: c.Stride * v.row, srcCol: c.Stride * v.pixel,
-		tapRows: c.Kernel, tapCols: c.Kernel, tapRow: v.row, tapCol: v.pixel,
-	}
+	need("dst", dst, c.Out.Len())
+	need("src", src, c.In.view().len())
+	src, v := reach(c.In, src, scratch, c.margins(c.In, c.Out), c.InputZero)
+	s.integerSlide.forward(c.slide(c.Out, v), dst, src, c)
 }
 
 // DepthwiseInteger computes one image.
@@ -188,52 +176,11 @@ func (c GeneralConv) integerSlide(v view) slide {
 //	dst, src   laid out as d.Out and d.In, src's border being d.InputZero
 //	scratch    [d.ScratchBytes()]
 func (s *Set) DepthwiseInteger(dst, src []uint8, d *IntegerDepthwise, scratch []uint8) {
-	needBytes("dst", dst, d.Out.Len())
-	needBytes("src", src, d.In.Len())
-	g := d.margins(d.In, d.Out)
-	if g.within(1) {
-		s.integerSlide.depthwise(d.integerSlide(d.In.view(), d.Out.C/Lanes), dst, src, d, 0)
-		return
-	}
-	one := Map{Lanes, d.In.H, d.In.W}
-	for block := range d.Out.C / Lanes {
-		x, v := reachBytes(one, src[block*one.Plane():], scratch, g, d.InputZero)
-		s.integerSlide.depthwise(d.integerSlide(v, 1), dst[block*d.Out.Plane():], x, d, block)
-	}
-}
-
-// integerSlide returns the convolution of so many blocks as a slide.
-func (d Depthwise) integerSlide(v view, blocks int) slide {
-	out := d.Out.view()
-	return slide{
-		outs: blocks, rows: d.Out.H, cols: d.Out.W,
-		dst: out.origin, dstPlane: out.plane, dstRow: out.row, dstCol: out.pixel,
-		src: v.at(-d.Top, -d.Left), srcPlane: v.plane, srcRow: d.Stride * v.row, srcCol: d.Stride * v.pixel,
-		tapRows: d.Kernel, tapCols: d.Kernel, tapRow: v.row, tapCol: v.pixel,
-		wOut: d.Kernel * d.Kernel * Lanes, wRow: d.Kernel * Lanes, wCol: Lanes,
-	}
-}
-
-// reachBytes is Map.reach for codes: margins beyond the border hold zero.
-func reachBytes(m Map, x, scratch []uint8, g margins, zero uint8) ([]uint8, view) {
-	from := m.view()
-	if g.within(1) {
-		return x, from
-	}
-	g = g.atLeast(0)
-	to := m.framed(g)
-	needBytes("scratch", scratch, to.len())
-	for b := range from.blocks {
-		frame(scratch[b*to.plane:][:to.plane], to, x[b*from.plane:], from, zero)
-	}
-	return scratch, to
-}
-
-// needBytes panics if the slice of that name is shorter than its shape.
-func needBytes(name string, s []uint8, n int) {
-	if len(s) < n {
-		panic(fmt.Sprintf("kernel: %s has %d bytes, its shape needs %d", name, len(s), n))
-	}
+	need("dst", dst, d.Out.Len())
+	need("src", src, d.In.Len())
+	eachReach(d.In, src, scratch, d.margins(d.In, d.Out), d.InputZero, func(x []uint8, v view, blocks, block int) {
+		s.integerSlide.depthwise(d.slide(v, blocks), dst[block*d.Out.Plane():], x, d, block)
+	})
 }
 
 // integerSlideFuncs are the inner functions of general integer convolutions.

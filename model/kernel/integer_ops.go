@@ -9,9 +9,9 @@ package kernel
 //
 //	dst, a, b   laid out as m; dst may be a or b
 func (s *Set) AddCodes(dst, a, b []uint8, m Map, q *IntegerAdd, bounds Output) {
-	needBytes("dst", dst, m.Len())
-	needBytes("a", a, m.Len())
-	needBytes("b", b, m.Len())
+	need("dst", dst, m.Len())
+	need("a", a, m.Len())
+	need("b", b, m.Len())
 	s.codes.add(dst, a, b, m, q, bounds)
 }
 
@@ -32,8 +32,8 @@ func addCodesGo(dst, a, b []uint8, m Map, q *IntegerAdd, bounds Output) {
 //	y, x   laid out as p.Out and p.In
 func (s *Set) MaxPoolCodes(p Pool, y, x []uint8) {
 	p.check()
-	needBytes("y", y, p.Out.Len())
-	needBytes("x", x, p.In.Len())
+	need("y", y, p.Out.Len())
+	need("x", x, p.In.Len())
 	s.codes.maxPool(p, y, x)
 }
 
@@ -89,8 +89,8 @@ func (p Pool) eachClipped(visit func(at, block, top, left, bottom, right int)) {
 //	y, x   laid out as p.Out and p.In
 func (s *Set) AveragePoolCodes(p Pool, y, x []uint8, in, out Affine, countPadding bool) {
 	p.check()
-	needBytes("y", y, p.Out.Len())
-	needBytes("x", x, p.In.Len())
+	need("y", y, p.Out.Len())
+	need("x", x, p.In.Len())
 	s.codes.averagePool(p, y, x, in, out, countPadding)
 }
 
@@ -140,14 +140,14 @@ func (a Activation) Value(x float32) float32 { return a.value(x) }
 //
 //	dst, src   laid out as m; dst may be src
 func (s *Set) TranslateCodes(m Map, dst, src []uint8, t *CodeTable) {
-	needBytes("dst", dst, m.Len())
-	needBytes("src", src, m.Len())
+	need("dst", dst, m.Len())
+	need("src", src, m.Len())
 	m.rows(func(_, from, to int) { t.translate(dst[from:to], src[from:to]) })
 }
 
 // TranslateVector applies a table to a vector.
 func (s *Set) TranslateVector(dst, src []uint8, t *CodeTable) {
-	needBytes("dst", dst, len(src))
+	need("dst", dst, len(src))
 	t.translate(dst[:len(src)], src)
 }
 
@@ -163,8 +163,8 @@ func (t *CodeTable) translate(dst, src []uint8) {
 //
 //	dst, src   laid out as d and m, which have the same height and width
 func (s *Set) CopyChannelCodes(d Map, dst []uint8, to int, m Map, src []uint8, from, n int, t *CodeTable) {
-	needBytes("dst", dst, d.Len())
-	needBytes("src", src, m.Len())
+	need("dst", dst, d.Len())
+	need("src", src, m.Len())
 	eachRun(d, to, m, from, n, func(at, of, lanes, pixels int) {
 		if lanes == Lanes {
 			lanes, pixels = pixels*Lanes, 1
@@ -186,9 +186,9 @@ func (s *Set) CopyChannelCodes(d Map, dst []uint8, to int, m Map, src []uint8, f
 //	dst, src   laid out as m; dst may be src
 //	gate       [m.C]
 func (s *Set) ScaleChannelCodes(m Map, dst, src, gate []uint8, x, g, out Affine) {
-	needBytes("dst", dst, m.Len())
-	needBytes("src", src, m.Len())
-	needBytes("gate", gate, m.C)
+	need("dst", dst, m.Len())
+	need("src", src, m.Len())
+	need("gate", gate, m.C)
 	m.rows(func(block, from, to int) {
 		var factor pixel
 		for i := range factor {

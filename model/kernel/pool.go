@@ -114,7 +114,7 @@ func (s *Set) AveragePoolWindowGrad(p Pool, dx, dy, scratch []float32, countPadd
 		if add {
 			e.Residual = dx
 		}
-		eachReach(p.Out, dy, scratch[Lanes:], p.gradMargins(p.In, p.Out), func(dy []float32, v view, blocks, block int) {
+		eachReach(p.Out, dy, scratch[Lanes:], p.gradMargins(p.In, p.Out), 0, func(dy []float32, v view, blocks, block int) {
 			p.gradSlides(p.In, v, func(sl slide, _, _ int) {
 				sl.outs = blocks
 				sl.dst += block * sl.dstPlane

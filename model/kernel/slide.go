@@ -38,6 +38,18 @@ func slideGo() slideFuncs {
 	}
 }
 
+// slide returns the slide of a window that takes the positions of out over a
+// source that lies as v. Blocks, channels and weights are the caller's.
+func (w Window) slide(out Map, v view) slide {
+	y := out.view()
+	return slide{
+		rows: out.H, cols: out.W,
+		dst: y.origin, dstPlane: y.plane, dstRow: y.row, dstCol: y.pixel,
+		src: v.at(-w.Top, -w.Left), srcPlane: v.plane, srcRow: w.Stride * v.row, srcCol: w.Stride * v.pixel,
+		tapRows: w.Kernel, tapCols: w.Kernel, tapRow: v.row, tapCol: v.pixel,
+	}
+}
+
 // inBlock returns the number of channels in block b of the input.
 func (s slide) inBlock(b int) int {
 	if b == s.blocks-1 {

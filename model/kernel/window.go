@@ -101,9 +101,9 @@ func (m Map) scratch(g margins) int {
 	return m.framed(g.atLeast(0)).len()
 }
 
-// reach returns x, laid out as m, with margins of zeros: x itself where its
+// reach returns x, laid out as m, with margins that hold fill: x itself where its
 // border is enough, else a copy in scratch.
-func (m Map) reach(x, scratch []float32, g margins) ([]float32, view) {
+func reach[T any](m Map, x, scratch []T, g margins, fill T) ([]T, view) {
 	from := m.view()
 	if g.within(1) {
 		return x, from
@@ -112,7 +112,7 @@ func (m Map) reach(x, scratch []float32, g margins) ([]float32, view) {
 	to := m.framed(g)
 	need("scratch", scratch, to.len())
 	for b := range from.blocks {
-		frame(scratch[b*to.plane:][:to.plane], to, x[b*from.plane:], from, 0)
+		frame(scratch[b*to.plane:][:to.plane], to, x[b*from.plane:], from, fill)
 	}
 	return scratch, to
 }
