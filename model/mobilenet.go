@@ -4,8 +4,7 @@ import "fmt"
 
 // mobileNetV2 appends MobileNetV2 (Sandler et al. 2018, table 2) with
 // torchvision's names. For small images the first convolution and the second
-// stage have stride 1, and so has the fifth's first block in neither, as in
-// chenyaofo/pytorch-cifar-models.
+// stage have stride 1, as in chenyaofo/pytorch-cifar-models.
 func (b *Builder) mobileNetV2(s Spec) {
 	settings := []struct{ expand, channels, blocks, stride int }{
 		{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},

@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // ResNet returns a CIFAR ResNet (He et al. 2015, section 4.2) for images of
 // 3×32×32: three stages of (Depth−2)/6 blocks with Width, 2·Width and 4·Width
@@ -80,17 +83,17 @@ func (b *Builder) basicBlock(name string, x *Node, out, stride int, s Shortcut) 
 	return b.Add(name+".relu", ReLU{}, b.Add(name, Add{}, y, x))
 }
 
+// wideFactor is the usual widening factor of a WideResNet.
+const wideFactor = 10
+
 // wideResNet appends a WideResNet (Zagoruyko and Komodakis 2016): three stages of
 // (Depth−4)/6 pre-activation blocks, with 16, 32 and 64 times the widening factor
 // channels. Names are those of xternalz/WideResNet-pytorch.
 func (b *Builder) wideResNet(s Spec) {
-	factor := s.Width
-	if factor == 0 {
-		factor = 10
-	}
+	s.Width = cmp.Or(s.Width, wideFactor)
 	x := b.Add("conv1", convOf(16, 3, 1), b.Input())
 	for stage := range 3 {
-		out := int(float64(int(16)<<stage)*factor + 0.5)
+		out := s.channels(16 << stage)
 		for i := range (s.Depth - 4) / 6 {
 			stride := 1
 			if i == 0 && stage > 0 {
@@ -107,7 +110,8 @@ func (b *Builder) wideResNet(s Spec) {
 // changes, the shortcut is a 1×1 convolution of what the first ReLU gives.
 func (b *Builder) wideBlock(name string, x *Node, out, stride int) *Node {
 	a := b.Add(name+".relu1", ReLU{}, b.Norm(name+".bn1", x))
-	y := b.unit(name+".conv1", name+".bn2", convOf(out, 3, stride), a)
+	y := b.Add(name+".conv1", convOf(out, 3, stride), a)
+	y = b.Add(name+".bn2.relu", ReLU{}, b.Norm(name+".bn2", y))
 	y = b.Add(name+".conv2", convOf(out, 3, 1), y)
 	if out != x.Shape.C || stride != 1 {
 		x = b.Add(name+".convShortcut", Conv{Out: out, Kernel: 1, Stride: stride, Groups: 1}, a)

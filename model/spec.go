@@ -54,7 +54,7 @@ var depths = map[string]struct {
 	SqueezeNet:  {0, "none", func(d int) bool { return d == 0 }},
 }
 
-// maxChannels and maxDepth bound what a few numbers can ask for.
+// Bounds of what a few numbers can ask for. Sides are in pixels.
 const (
 	maxChannels = 1 << 13
 	maxDepth    = 1202
@@ -136,7 +136,7 @@ func (s Spec) String() string {
 		}
 		return Arch{Depth: d, Shortcut: cmp.Or(s.Shortcut, Projection), Width: width}.String()
 	case WideResNet:
-		return fmt.Sprintf("wideresnet%d-%v", d, cmp.Or(s.Width, 10))
+		return fmt.Sprintf("wideresnet%d-%v", d, cmp.Or(s.Width, wideFactor))
 	case MobileNetV2, SqueezeNet:
 	default:
 		name += fmt.Sprint(d)
@@ -150,12 +150,6 @@ func (s Spec) String() string {
 // channels scales a number of channels by the width.
 func (s Spec) channels(n int) int {
 	return min(max(1, int(float64(n)*cmp.Or(s.Width, 1)+0.5)), maxChannels)
-}
-
-// unit appends a convolution named name, without bias, padded to keep the size
-// at stride 1, its batch norm, and a ReLU.
-func (b *Builder) unit(name, norm string, op Conv, x *Node) *Node {
-	return b.Add(norm+".relu", ReLU{}, b.Norm(norm, b.Add(name, op, x)))
 }
 
 // convOf returns a convolution padded to keep the size at stride 1.

@@ -14,10 +14,8 @@ func (c *scheduler) passOn(v *trainValue) {
 		c.passLinear(v)
 	case Add:
 		c.passSum(v)
-		return
 	case Concat:
 		c.passConcat(v)
-		return
 	case Mul:
 		c.passProduct(v)
 	default:
@@ -175,11 +173,6 @@ func (c *scheduler) passSum(v *trainValue) {
 					}
 				}
 			}, dx, g)
-		}
-	}
-	for _, x := range v.in {
-		if x.learns {
-			c.done(x, r)
 		}
 	}
 }

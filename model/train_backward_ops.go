@@ -27,11 +27,6 @@ func (c *scheduler) passConcat(v *trainValue) {
 			}
 		}, dx, g)
 	}
-	for _, x := range v.in {
-		if x.learns {
-			c.done(x, r)
-		}
-	}
 }
 
 // passProduct emits the gradients of both factors.
