@@ -1,13 +1,7 @@
 package model
 
 // IsLayer reports whether the node is a convolution or a linear layer.
-func (n *Node) IsLayer() bool {
-	switch n.Op.(type) {
-	case Conv, Linear:
-		return true
-	}
-	return false
-}
+func (n *Node) IsLayer() bool { return IsLayer(n.Op) }
 
 // A Tensor names a part of a network. Data is shared with the network.
 type Tensor struct {

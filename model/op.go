@@ -107,6 +107,15 @@ func (Flatten) operator()       {}
 func (PadShortcut) operator()   {}
 func (Dropout) operator()       {}
 
+// IsLayer reports whether an operator is a convolution or a linear layer.
+func IsLayer(op Op) bool {
+	switch op.(type) {
+	case Conv, Linear:
+		return true
+	}
+	return false
+}
+
 // IsActivation reports whether an operator is an elementwise function of one
 // value.
 func IsActivation(op Op) bool {

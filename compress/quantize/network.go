@@ -84,13 +84,7 @@ func (n *Network) Layers() []*Node {
 }
 
 // IsLayer reports whether the node is a convolution or a linear layer.
-func (n *Node) IsLayer() bool {
-	switch n.Op.(type) {
-	case model.Conv, model.Linear:
-		return true
-	}
-	return false
-}
+func (n *Node) IsLayer() bool { return model.IsLayer(n.Op) }
 
 // Point returns the name of the node's output among quantization points, as
 // model.Evaluator.Observe names them: the node's, or a clipping's.

@@ -60,7 +60,7 @@ func (f *floatGraph) unit(u *model.Unit, last bool) {
 	if u.Act != nil {
 		name := u.Act.Name
 		if _, ok := u.Act.Op.(model.ReLU); ok {
-			name = n.Name + ".relu" // as files of before
+			name = n.Name + ".relu" // as earlier versions named it
 		}
 		y = f.activation(u.Act.Op, name, y, final)
 	}
@@ -149,7 +149,8 @@ func (f *floatGraph) vector(name, x string) string {
 	return f.node("Flatten", name+".flatten", name+".flat", []string{x}, intAttribute("axis", 1))
 }
 
-// flattenName keeps the name that files of before have.
+// flattenName returns the name of the flattening behind a global pool. That behind
+// "pool" is called as earlier versions did.
 func flattenName(pool string) string {
 	if pool == "pool" {
 		return "flatten"
@@ -235,7 +236,7 @@ func windows(kernel, stride int, p model.Padding) []attribute {
 func (g *graph) padShortcut(name, x, output string, op model.PadShortcut) string {
 	step := fmt.Sprintf("pixels.step%d", op.Stride)
 	if op.Stride == 2 {
-		step = "pixels.step" // as files of before
+		step = "pixels.step" // as earlier versions named it
 	}
 	// The same constants serve all nodes.
 	constant := func(name string, values ...int64) string {

@@ -84,8 +84,8 @@ func (im *importer) version() error {
 	return nil
 }
 
-// input begins the network. Files of before IR version 4 list initializers
-// among the inputs.
+// input begins the network. Files up to IR version 3 list initializers among the
+// inputs.
 func (im *importer) input() error {
 	var inputs []valueInfo
 	for _, v := range im.file.graph.inputs {

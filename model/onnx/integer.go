@@ -91,7 +91,7 @@ func (q *integerGraph) step(n, end *model.Node) {
 		}
 		name := end.Name
 		if _, ok := end.Op.(model.ReLU); ok {
-			name = n.Name + ".relu" // as files of before
+			name = n.Name + ".relu" // as earlier versions named it
 		}
 		y = q.activation(end.Op, name, y, real)
 	}
