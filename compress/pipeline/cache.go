@@ -3,18 +3,15 @@ package pipeline
 import (
 	"compress/gzip"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
 
 	"espalier/configs"
-	"espalier/dataset"
 	"espalier/internal/atomicfile"
 	"espalier/model/weights"
 )
@@ -39,14 +36,6 @@ func (r *runner) cached() (string, error) {
 	fmt.Fprintf(h, "%s%s\n", settings, weights.Hash(weights.FromNetwork(r.net)))
 	hashImages(h, r.data.Train, r.data.Validation)
 	return filepath.Join(r.parts.Cache, "dense-"+hex.EncodeToString(h.Sum(nil))[:16]), nil
-}
-
-// hashImages writes the pixels and labels of splits to a hash.
-func hashImages(h hash.Hash, splits ...*dataset.Split) {
-	for _, split := range splits {
-		h.Write(split.Images)
-		binary.Write(h, binary.LittleEndian, split.Labels)
-	}
 }
 
 // A dense network is kept in two files. The journal of a run that takes it gets

@@ -75,7 +75,8 @@ func TestResumeElsewhere(t *testing.T) {
 	if kept, err := r.Folder.LoadExperiment(); err != nil || kept.Data.Path != asked[0] {
 		t.Errorf("other images changed the path to %s, error %v", kept.Data.Path, err)
 	}
-	done, err := resume("moved")
+	t.Setenv("PLACE", "moved")
+	done, err := resume("$PLACE")
 	if err != nil || done.Status != StatusDone {
 		t.Fatalf("%+v, error %v", done, err)
 	}
