@@ -23,10 +23,14 @@ func Amount(x float64, noun string) string {
 	return Number(x) + " " + nouns(noun)
 }
 
-// Number writes a number that need not be whole in three digits: 0.5, 1.42, 140.
+// Number writes a number that need not be whole in three digits, or as many as stand
+// before its point: 0.5, 1.42, 140, 1234.
 func Number(x float64) string {
 	if x == float64(int64(x)) {
 		return fmt.Sprintf("%d", int64(x))
+	}
+	if x >= 1000 {
+		return fmt.Sprintf("%.0f", x)
 	}
 	return fmt.Sprintf("%.3g", x)
 }

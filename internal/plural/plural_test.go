@@ -18,7 +18,7 @@ func TestCount(t *testing.T) {
 
 func TestAmount(t *testing.T) {
 	for x, want := range map[float64]string{
-		0: "0 epochs", 0.5: "0.5 epochs", 1: "1 epoch", 500.0 / 352: "1.42 epochs", 2: "2 epochs", 1234: "1234 epochs",
+		0: "0 epochs", 0.5: "0.5 epochs", 1: "1 epoch", 500.0 / 352: "1.42 epochs", 2: "2 epochs", 1234: "1234 epochs", 1234.4: "1234 epochs",
 	} {
 		if got := Amount(x, "epoch"); got != want {
 			t.Errorf("%g: %q, want %q", x, got, want)
