@@ -61,7 +61,7 @@ func family(byName map[string]Tensor) (model.Spec, bool) {
 	default:
 		return s, false
 	}
-	if s.Width == 1 {
+	if s.Width == 1 && s.Network != model.WideResNet { // whose 0 stands for 10
 		s.Width = 0
 	}
 	return s, true

@@ -17,6 +17,7 @@ func TestFamiliesAreRecognised(t *testing.T) {
 		{Network: model.ResNetBasic, Depth: 18, Width: 0.25, Input: cifar, Classes: 10},
 		{Network: model.ResNetBasic, Depth: 34, Width: 0.125, Input: model.Shape{C: 3, H: 224, W: 224}, Classes: 7},
 		{Network: model.WideResNet, Depth: 16, Width: 2, Input: cifar, Classes: 100},
+		{Network: model.WideResNet, Depth: 10, Width: 1, Input: cifar, Classes: 10},
 		{Network: model.VGG, Depth: 11, Width: 0.125, Input: cifar, Classes: 10},
 		{Network: model.VGG, Depth: 16, Width: 0.125, Input: cifar, Classes: 3},
 		{Network: model.MobileNetV2, Width: 0.5, Input: cifar, Classes: 10},
