@@ -1,0 +1,114 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"espalier/compress/pipeline"
+	"espalier/ui/internal/sample"
+)
+
+// TestEveryKeyDoesSomething presses every key of the table in every pane that it
+// works in. In some state it changes what the screen shows, asks the run for
+// something, or asks the terminal.
+func TestEveryKeyDoesSomething(t *testing.T) {
+	states := []string{"running", "paused", "over", "replayed", "replay paused", "replay over", "filtered", "scaled"}
+	// Where a list is at its end, a key that goes on does nothing.
+	before := [][]string{nil, {"j", "j"}, {"l", "l"}, {"G", "k"}, {"G"}, {"1", "+", "+"}, {"+", "+", "shift+left"}, {"]"}, {"[", "["}}
+	table := bindings()
+	for focus := range paneCount {
+		left := map[string]int{} // keys that have done nothing yet, and their bindings
+		for i, b := range table {
+			for _, key := range b.keys {
+				own := b.label == "1-7" && key == fmt.Sprint(int(focus)+1)
+				if !own && (b.in == nil || slices.Contains(b.in, focus)) {
+					left[fmt.Sprintf("%q: binding %d %s", key, i, b.hint+b.help)] = i
+				}
+			}
+		}
+		for _, state := range states {
+			for _, keys := range before {
+				var a *App
+				var src *sample.Source
+				for name, i := range left {
+					if a == nil {
+						a, src = aliveIn(t, state)
+						a.setFocus(focus)
+						for _, k := range keys {
+							run(a, press(a, k))
+						}
+						a.setFocus(focus)
+					}
+					key := ""
+					fmt.Sscanf(name, "%q", &key)
+					if a.overlay != overlayNone || a.firstOf(key) != &a.table[i] {
+						continue
+					}
+					if does(a, src, key) {
+						delete(left, name)
+					}
+					a = nil // pressed
+				}
+			}
+		}
+		for name := range left {
+			t.Errorf("pane %d: nothing happens at %s", focus+1, name)
+		}
+	}
+}
+
+// aliveIn is inState with more states, wide enough for columns, and with what
+// the run is asked.
+func aliveIn(t *testing.T, state string) (*App, *sample.Source) {
+	var a *App
+	switch state {
+	case "scaled":
+		a = newTestApp(t, during(2, 10), 120, 40)
+		press(a, "2", "enter", "1")
+	case "replay over":
+		a = inState(t, "replayed")
+		run(a, press(a, "end"))
+	default:
+		a = inState(t, state)
+	}
+	a.options.Resume = func(pipeline.Folder) {}
+	src, _ := a.home.src.(*sample.Source)
+	return a, src
+}
+
+// does presses a key and tells whether that changed the screen, apart from what
+// the readout row says of it, or asked the run or the terminal for something.
+func does(a *App, src *sample.Source, key string) bool {
+	before, sent := looks(a), len(src.Sent())
+	cmd := a.key(key, keyMsg(key))
+	said := a.said
+	run(a, cmd)
+	if len(src.Sent()) > sent {
+		return true
+	}
+	if looks(a) != before {
+		return true
+	}
+	// A key that only says when another one works has no help.
+	if b := a.firstOf(key); b != nil && b.help == "" && b.hint == "" && said != "" {
+		return true
+	}
+	for _, c := range cmds(cmd) {
+		switch c().(type) {
+		case nil, eventsMsg, openedMsg, playedMsg, comparedMsg, closeupMsg:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// looks returns all that a key may change: the frame without what was said, and
+// what no frame shows.
+func looks(a *App) string {
+	a.said, a.saidUntil, a.stale = "", time.Time{}, true
+	a.Update(nil)
+	return fmt.Sprintln(a.frame, a.focus, a.overlay, a.mode, a.scene.tier, a.bell, a.mouseOff, a.scene.images, a.outcome, a.shown.player)
+}
