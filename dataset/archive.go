@@ -20,7 +20,7 @@ import (
 // ones unpack to 184 MB.
 const maxUnpacked = 1 << 30
 
-// readArchive reads the files of an archive, which may have either layout.
+// readArchive reads the files of an archive in either layout.
 func readArchive(layouts []*layout, name string, testOnly bool) (*layout, map[string]*Split, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -30,7 +30,7 @@ func readArchive(layouts []*layout, name string, testOnly bool) (*layout, map[st
 	return readArchiveFrom(layouts, f, name, testOnly)
 }
 
-// readArchiveFrom reads an archive, named name in errors.
+// readArchiveFrom reads an archive. Errors call it name.
 func readArchiveFrom(layouts []*layout, r io.Reader, name string, testOnly bool) (*layout, map[string]*Split, error) {
 	parts := make(map[string]*Split)
 	var of *layout
@@ -66,8 +66,8 @@ func readArchiveFrom(layouts []*layout, r io.Reader, name string, testOnly bool)
 	return of, parts, nil
 }
 
-// walkArchive calls see with the batches, and the other regular files, of
-// every folder that belongs to a layout, until see wants no more.
+// walkArchive calls see with every regular file of every folder that belongs to
+// a layout, until see returns false.
 func walkArchive(layouts []*layout, r io.Reader, name string, see func(l *layout, file string, content io.Reader) (more bool, err error)) error {
 	packed := &counter{r: r}
 	wrap := func(err error) error {
@@ -114,8 +114,8 @@ func walkArchive(layouts []*layout, r io.Reader, name string, see func(l *layout
 	}
 }
 
-// A counter counts the bytes that are read through it and, with a limit, lets
-// no more than that pass.
+// A counter counts the bytes that are read through it. With a limit it passes
+// no more bytes than that.
 type counter struct {
 	r     io.Reader
 	n     int64

@@ -2,8 +2,8 @@ package dataset
 
 import "math/rand/v2"
 
-// border returns how far random crops reach beyond an image's edge: an eighth of
-// its height above and below, of its width to the left and right.
+// border returns how many pixels random crops reach beyond the image: an eighth
+// of its height above and below, an eighth of its width left and right.
 func (s Shape) border() (rows, columns int) { return s.H / 8, s.W / 8 }
 
 // normalise writes image src [channels][height][width] to dst of that shape.
@@ -21,9 +21,9 @@ func (l *Loader) normalise(dst []float32, src []uint8) {
 // augment writes image src [channels][height][width] to dst of that shape as
 // torchvision's RandomCrop(size, padding=size/8) and RandomHorizontalFlip make
 // it, followed by normalisation: a 32×32 image gets a black border of 4 pixels,
-// then a 32×32 window of it at one of 9×9 places is taken, and mirrored every
-// other time unless NoFlip is set. The choice depends on the seed, the epoch and
-// the image's number alone.
+// then a 32×32 window of it at one of 9×9 places is taken, and mirrored with a
+// probability of one half unless NoFlip is set. The choice depends only on the
+// seed, the epoch and the image's number.
 func (l *Loader) augment(dst []float32, src []uint8, epoch, image int) {
 	var g rand.PCG
 	stream(&g, l.o.Seed, augmentation, uint64(epoch), uint64(image))
@@ -41,8 +41,8 @@ func (l *Loader) augment(dst []float32, src []uint8, epoch, image int) {
 }
 
 // cut sets a square of dst, an image of shape s, side pixels wide and high, to 0, the
-// mean of normalised images. As in the authors' code (DeVries and Taylor 2017)
-// its centre (y, x) is any pixel, and what lies outside the image is cut off.
+// mean of normalised images. As in the authors' code (DeVries and Taylor 2017), the
+// centre (y, x) is any pixel, and the part outside the image is dropped.
 func cut(dst []float32, s Shape, side, y, x int) {
 	top, bottom := max(0, y-side/2), min(s.H, y-side/2+side)
 	left, right := max(0, x-side/2), min(s.W, x-side/2+side)
@@ -54,8 +54,8 @@ func cut(dst []float32, s Shape, side, y, x int) {
 	}
 }
 
-// window writes pixel (y+dy, x+dx) of src to pixel (y, x) of dst, black where
-// src has none, and then mirrors dst if flip is set.
+// window writes pixel (y+dy, x+dx) of src to pixel (y, x) of dst, and black
+// outside src. It then mirrors dst if flip is set.
 func (l *Loader) window(dst []float32, src []uint8, dy, dx int, flip bool) {
 	height, width, plane := l.split.Shape.H, l.split.Shape.W, l.split.Shape.plane()
 	// Columns first to last−1 of dst come from src.

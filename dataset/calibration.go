@@ -27,11 +27,11 @@ func (d *Data) Part(p Part) (*Split, error) {
 	return nil, fmt.Errorf("part %q of %s: want %q, %q or %q", p, d.Name, Train, Validation, Test)
 }
 
-// Calibration draws images of the training part to observe activations on, for
-// LoaderOptions.Only. Draws with different numbers are independent; within one
-// draw a smaller set is the beginning of a larger one, so that a curve over
-// sizes shows what more images add. Any other part is refused: an accuracy
-// measured on images that also chose the scales would flatter them.
+// Calibration draws training images for observing activations; they go into
+// LoaderOptions.Only. Draws with different numbers are independent. Within one
+// draw, a smaller set is the beginning of a larger one, so a curve over sizes
+// shows what more images add. Any other part is refused: accuracy measured on
+// the calibration images would be too high.
 func (d *Data) Calibration(p Part, images, draw int, seed uint64) ([]int32, error) {
 	if p != Train {
 		return nil, fmt.Errorf("calibrating on the %s part of %s is refused, as accuracy is measured there: use the part %q", p, d.Name, Train)

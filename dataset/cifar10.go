@@ -18,12 +18,12 @@ import (
 const EnvData = "ESPALIER_DATA"
 
 // ErrMissing is wrapped by Open's error where CIFAR-10 was looked for and not
-// found. That error is a sentence that says what to put where.
+// found. That error says which file to put where.
 var ErrMissing = errors.New("CIFAR-10 was not found")
 
 var cifarClasses = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 
-// cifarShape is that of CIFAR's images, of cifarBytes bytes each.
+// cifarShape is the shape of CIFAR's images; each has cifarBytes bytes.
 var cifarShape = Shape{32, 32, 3}
 
 const cifarBytes = 3 * 32 * 32
@@ -159,7 +159,7 @@ func (p publication) missing() error {
 }
 
 // findIn looks at one place: an archive, a folder of batches, or a folder that
-// holds one of these. It returns no path where there is nothing.
+// holds one of these. It returns an empty path if it finds nothing.
 func findIn(layouts []*layout, place string) (*layout, string, error) {
 	info, err := os.Stat(place)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -223,8 +223,8 @@ func readFile(l *layout, path string) (*Split, error) {
 	return l.read(f, path, info.Size())
 }
 
-// join returns the images of several files in one split and drops them from
-// parts, so that memory holds few of them twice.
+// join returns the images of several files as one split. It drops each part
+// once it is copied, so that memory never holds all images twice.
 func join(parts map[string]*Split, names []string) *Split {
 	n := 0
 	for _, name := range names {
@@ -246,8 +246,8 @@ var firstImages = map[string]string{
 	"d7fec8b38a730300": "JPEG copy",
 }
 
-// note says how these images differ from the official ones: accuracies
-// measured on others must not be compared with published ones.
+// note says how these images differ from the official ones. Accuracies measured
+// on other images must not be compared with published ones.
 func note(d *Data, testOnly bool) string {
 	sum := sha256.Sum256(d.Test.Image(0))
 	version, known := firstImages[hex.EncodeToString(sum[:8])]

@@ -30,8 +30,8 @@ const (
 // Data is a data set in memory.
 type Data struct {
 	Name string // as Options.Set
-	// Note is what every reader of a result must know about these images, as
-	// "JPEG copy"; empty for the original files.
+	// Note is what every reader of a result must know about these images, such
+	// as "JPEG copy"; empty for the original files.
 	Note    string
 	Source  string   // the folder or archive that the images came from, or the seed
 	Shape   Shape    // of every image
@@ -40,12 +40,11 @@ type Data struct {
 	// The three parts. None is nil; those that were not asked for are empty.
 	Train, Validation, Test *Split
 
-	// Mean and Std [channels] are those of the training part, on the 0 to 1
-	// scale. Both are nil where no training part was read.
+	// Mean and Std [channels] are the training part's, on the 0 to 1 scale.
+	// Both are nil if no training part was read.
 	Mean, Std []float32
 
-	// Warnings are sentences that whoever uses the images should read: which
-	// files were left out, and why.
+	// Warnings are sentences for the user: which files were left out, and why.
 	Warnings []string
 }
 
@@ -73,9 +72,9 @@ type Options struct {
 	// searched for CIFAR or MNIST; other sets need a path.
 	Path string
 	// Validation images are held out of training: the last ones of every class,
-	// in proportion, whatever the seed, so that a network trained in an earlier
-	// run has not seen them either. ValidationShare instead holds out a share of
-	// the training images, 0 to 1, at least one image if it is not 0.
+	// in proportion. They do not depend on the seed, so a network trained in an
+	// earlier run has not seen them either. ValidationShare instead holds out a
+	// share of the training images, 0 to 1, at least one image if it is not 0.
 	Validation      int
 	ValidationShare float64
 	// Seed is what shapes10 is drawn from, and what divides a folder without a
@@ -93,10 +92,11 @@ type Options struct {
 	// Height, Width and Channels are what the pictures of a folder become; 0 is 32
 	// pixels and 3 channels. One channel is grey.
 	Height, Width, Channels int
-	// Memory bounds the bytes that all images of a set take; 0 is DefaultMemory.
+	// Memory is the most bytes that all images of a set may take; 0 is
+	// DefaultMemory.
 	Memory int64
-	// Progress, if not nil, is called now and then, from any goroutine but never
-	// from two at once, with the pictures that a folder has decoded.
+	// Progress, if not nil, is called now and then with the number of pictures
+	// decoded so far. The calls come from any goroutine, one at a time.
 	Progress func(done, total int)
 }
 
@@ -106,8 +106,8 @@ const DefaultMemory = 4 << 30
 // Sets returns the names of the data sets.
 func Sets() []string { return []string{CIFAR10, CIFAR100, MNIST, FashionMNIST, Folder, NPZ, Shapes10} }
 
-// Open reads or draws the images that o asks for. It fails with an ErrMissing
-// where CIFAR or MNIST was not found.
+// Open reads or draws the images that o asks for. Its error wraps ErrMissing if
+// CIFAR or MNIST was not found.
 func Open(o Options) (*Data, error) {
 	if o.Validation < 0 || o.TrainLimit < 0 || o.TestLimit < 0 {
 		return nil, fmt.Errorf("opening %s: %d validation images, limits of %d training and %d test images: none may be negative",
@@ -162,8 +162,8 @@ const (
 	minClasses, maxClasses = 2, 1000
 )
 
-// check returns an error where images or classes are more or fewer than a
-// network may have.
+// check returns an error if the images or the number of classes are outside the
+// range that networks accept.
 func (d *Data) check() error {
 	if err := d.Shape.check(); err != nil {
 		return err
@@ -186,8 +186,8 @@ func (d *Data) divide(o Options) error {
 	return nil
 }
 
-// divide returns which of the training images with these labels are to train
-// with and which are held out, both in their old order.
+// divide chooses which training images to train with and which to hold out,
+// given their labels. Both lists keep the old order.
 func (o Options) divide(labels []uint16, classes int) (train, validation []int32, err error) {
 	n := len(labels)
 	if o.TestOnly {

@@ -19,18 +19,18 @@ import (
 const maxPixels = 64 << 20
 
 // decodePicture returns a picture's pixels as [channels][height][width] of shape
-// to: upright as its EXIF orientation says, without its transparency, grey if to
-// has one channel, and then scaled and cut (see fit).
+// to. It turns the picture upright by its EXIF orientation, drops transparency,
+// makes it grey if to has one channel, and then scales and crops it (see fit).
 func decodePicture(file []byte, to Shape) (pixels []uint8, err error) {
 	defer func() {
-		// Decoders are fed with any file that lies in a folder.
+		// A folder may hold any file, and a decoder may panic on it.
 		if v := recover(); v != nil {
 			pixels, err = nil, fmt.Errorf("it is damaged: %v", v)
 		}
 	}()
 	config, format, err := image.DecodeConfig(bytes.NewReader(file))
 	if errors.Is(err, image.ErrFormat) {
-		return nil, errors.New("it is no PNG, JPEG, GIF, BMP or WebP")
+		return nil, errors.New("it is not a PNG, JPEG, GIF, BMP or WebP")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("it is damaged: %w", err)
@@ -38,10 +38,9 @@ func decodePicture(file []byte, to Shape) (pixels []uint8, err error) {
 	if w, h := config.Width, config.Height; w < 1 || h < 1 || w > maxPixels/h {
 		return nil, fmt.Errorf("it has %d×%d pixels: at most %d megapixels are read", w, h, maxPixels>>20)
 	}
-	// A picture so long and thin would become a huge one when its short side is
-	// scaled.
+	// Scaling the short side of a very long picture would make it huge.
 	if short, long := min(config.Width, config.Height), max(config.Width, config.Height); long > 100*short {
-		return nil, fmt.Errorf("it has %d×%d pixels: at most 100 times as long as wide is read", config.Width, config.Height)
+		return nil, fmt.Errorf("it has %d×%d pixels: a picture may be at most 100 times as long as wide", config.Width, config.Height)
 	}
 	m, _, err := image.Decode(bytes.NewReader(file))
 	if err != nil {
@@ -69,7 +68,7 @@ func spreadPixels(m image.Image, s Shape, format string) []uint8 {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			red, green, blue := at(x, y)
 			if s.C == 1 {
-				// As Pillow makes grey of colours: ITU-R 601-2 in 16 bits.
+				// Pillow's conversion to grey: ITU-R 601-2 in 16 bits.
 				out[i] = uint8((uint32(red)*19595 + uint32(green)*38470 + uint32(blue)*7471 + 0x8000) >> 16)
 			} else {
 				out[i], out[plane+i], out[2*plane+i] = red, green, blue
@@ -80,8 +79,8 @@ func spreadPixels(m image.Image, s Shape, format string) []uint8 {
 	return out
 }
 
-// pixelOf returns how to get a picture's colours, with transparency left out as
-// Pillow's convert("RGB") does.
+// pixelOf returns a function that gets a picture's colours. It drops
+// transparency as Pillow's convert("RGB") does.
 func pixelOf(m image.Image, format string) func(x, y int) (r, g, b uint8) {
 	switch m := m.(type) {
 	case *image.YCbCr:

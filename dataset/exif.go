@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// orientation returns the EXIF orientation of a JPEG file, 1 to 8, or 1 where it
-// has none that makes sense.
+// orientation returns the EXIF orientation of a JPEG file, 1 to 8, or 1 if it
+// has no valid one.
 func orientation(file []byte) int {
 	for at := 2; at+4 <= len(file) && file[at] == 0xff; {
 		marker, size := file[at+1], int(binary.BigEndian.Uint16(file[at+2:]))

@@ -10,15 +10,15 @@ import (
 )
 
 // The archive that the authors of CIFAR-10 publish: its address, its size, and
-// its MD5 sum, for want of a stronger one from them.
+// its MD5 sum. They publish no stronger sum.
 const (
 	ArchiveURL   = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 	ArchiveBytes = 170_052_171
 	archiveMD5   = "c32a1d4ab5d03f1284b67883e8d87530"
 )
 
-// Bounds of a file that is extracted, in bytes: of a batch, the official size,
-// and of the list of class names.
+// The largest files that are extracted, in bytes: a batch of the official size,
+// and the list of class names.
 const (
 	maxBatch = 10_000 * recordBytes
 	maxMeta  = 4096
@@ -26,14 +26,14 @@ const (
 )
 
 // Fetch downloads CIFAR-10 in the binary layout and unpacks its batches into
-// the folder cifar-10-batches-bin of dir, whose path it returns. It does
-// nothing where that folder is complete. Where dir is CacheDir, Open finds it.
+// the folder cifar-10-batches-bin of dir. It returns that folder's path. It
+// does nothing if the folder is complete. If dir is CacheDir, Open finds it.
 //
-// A download that breaks off is resumed, within this call and by the next one,
-// from the file in dir that holds its beginning. Nothing is unpacked before
-// size and sum are right, and the folder appears whole or not at all.
-// progress, if not nil, is called often with the bytes on disk; they go back to
-// 0 where a server cannot resume. Two calls must not share dir at once.
+// A download that breaks off is resumed from the file in dir that holds its
+// beginning, within this call and by the next one. Nothing is unpacked before
+// size and sum are right, and the folder appears whole or not at all. progress,
+// if not nil, is called often with the bytes on disk, which go back to 0 if a
+// server cannot resume. Two calls must not use the same dir at the same time.
 func Fetch(ctx context.Context, dir string, progress func(done, total int64)) (string, error) {
 	return fetch(ctx, dir, transfer{
 		url: ArchiveURL, size: ArchiveBytes, md5: archiveMD5,
@@ -70,8 +70,8 @@ func fetch(ctx context.Context, dir string, t transfer) (string, error) {
 	return folder, nil
 }
 
-// fetched tells whether folder holds all batches. A folder that holds only
-// some was not made by Fetch, so it is left alone.
+// fetched reports whether folder holds all batches. Fetch never leaves a folder
+// with only some, so such a folder is the user's and an error.
 func fetched(folder string) (bool, error) {
 	if _, err := os.Lstat(folder); err != nil {
 		return false, nil // if there is more to it, making the folder will tell
@@ -84,8 +84,8 @@ func fetched(folder string) (bool, error) {
 	return true, nil
 }
 
-// unpack extracts the batches of an archive to a folder beside the given one
-// and then renames it to that.
+// unpack extracts the batches of an archive to a temporary folder beside
+// folder, and then renames it.
 func unpack(ctx context.Context, archive, folder string) (err error) {
 	f, err := os.Open(archive)
 	if err != nil {
@@ -140,8 +140,8 @@ func extract(ctx context.Context, path string, content io.Reader, limit int64) e
 		err = fmt.Errorf("%s has more than %d bytes: the archive is not the official one", filepath.Base(path), limit)
 	}
 	if err == nil {
-		// Before the folder gets its name, or a crash could leave it with empty
-		// files.
+		// Before the folder gets its name: otherwise a crash could leave empty
+		// files in it.
 		err = f.Sync()
 	}
 	if closeErr := f.Close(); err == nil {

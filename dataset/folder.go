@@ -12,14 +12,14 @@ import (
 	"sync"
 )
 
-// testShare is the part of a folder without a test part that becomes one: an
-// image of five, by class.
+// testShare is the share of a folder's images that becomes the test part if the
+// folder has none: one of five, by class.
 const testShare = 5
 
 // maxPicture bounds a picture's file, in bytes.
 const maxPicture = 256 << 20
 
-// endings are those of the files that are taken for pictures.
+// endings are the file name endings of pictures.
 var endings = []string{".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
 
 // A picture is a file whose folder is its class.
@@ -28,9 +28,9 @@ type picture struct {
 	label uint16
 }
 
-// A gallery is what a folder of pictures holds, before any is decoded. Each part
-// is in the order in which classes take turns, so that the first images of a part
-// are of all classes.
+// A gallery is what a folder of pictures holds, before any is decoded. In each
+// part the classes take turns, so that the first images of a part are of all
+// classes.
 type gallery struct {
 	classes                 []string
 	train, validation, test []picture
@@ -65,7 +65,7 @@ func openFolder(o Options) (*Data, error) {
 	return d, nil
 }
 
-// shape returns that of the images that pictures become.
+// shape returns the shape of the images that pictures become.
 func (o Options) shape() Shape {
 	s := Shape{o.Height, o.Width, o.Channels}
 	if s.H == 0 && s.W == 0 {
@@ -77,8 +77,9 @@ func (o Options) shape() Shape {
 	return s
 }
 
-// list looks which pictures a folder holds: train/CLASS/… with test/CLASS/… or
-// val/CLASS/…, or CLASS/… alone, of which a part becomes the test part.
+// list finds the pictures in a folder: train/CLASS/… with test/CLASS/… or
+// val/CLASS/…, or CLASS/… alone. In the last case a share becomes the test
+// part.
 func list(o Options) (*gallery, error) {
 	if o.Path == "" {
 		return nil, errors.New("data set folder needs a path: name the folder of pictures with --data or under data.path")
@@ -187,7 +188,7 @@ func turns(byClass [][]string) (all []picture) {
 }
 
 // splitBySeed moves a share of every class, chosen by the seed, from the training
-// to the test part: at least one picture of a class that has two.
+// part to the test part: at least one picture of every class that has two.
 func (g *gallery) splitBySeed(seed uint64) {
 	byClass := make([][]string, len(g.classes))
 	for _, p := range g.train {
@@ -203,7 +204,7 @@ func (g *gallery) splitBySeed(seed uint64) {
 		if n == 0 && len(paths) > 1 {
 			n = 1
 		}
-		// Sorted again: which pictures are chosen is random, their order is not.
+		// Sorted again: the choice is random, the order is not.
 		slices.Sort(order[:n])
 		slices.Sort(order[n:])
 		byClass[label] = nil
@@ -257,7 +258,7 @@ func (g *gallery) divide(o Options) error {
 	return nil
 }
 
-// A reading decodes pictures and keeps account of those that cannot be.
+// A reading decodes pictures and notes which ones cannot be decoded.
 type reading struct {
 	shape    Shape
 	total    int // pictures of all parts
@@ -326,7 +327,7 @@ func (r *reading) step() {
 	}
 }
 
-// namedPictures is how many of the pictures that were left out are named.
+// namedPictures is the most left-out pictures that a warning names.
 const namedPictures = 20
 
 // warnings names the pictures that were left out.

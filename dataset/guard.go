@@ -6,10 +6,10 @@ import (
 	"hash/maphash"
 )
 
-// guard keeps test and validation images out of training: a training image that
-// has the very pixels of one of these is left out and counted, since accuracy on
-// images that a network was trained with flatters it. Published sets stay as they
-// are published, and shapes10 as it is drawn; there, too, such images are counted.
+// guard keeps test and validation images out of training. A training image with
+// the same pixels as one of these is left out and counted, since accuracy on
+// images that a network has seen in training is too high. Published sets stay as
+// published, and shapes10 stays as drawn; there such images are only counted.
 func (d *Data) guard() error {
 	if d.Train.Len() == 0 {
 		return nil
@@ -40,9 +40,9 @@ func (d *Data) guard() error {
 	return nil
 }
 
-// shared returns the numbers of the images of s that are in one of the others.
+// shared returns the numbers of the images of s that are also in one of the others.
 func (s *Split) shared(others ...*Split) (numbers []int32) {
-	seed := maphash.MakeSeed() // the answer does not depend on it: equal hashes are compared
+	seed := maphash.MakeSeed() // the answer does not depend on it: images with equal hashes are compared
 	seen := make(map[uint64][][]uint8)
 	for _, o := range others {
 		for i := range o.Len() {

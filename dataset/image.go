@@ -15,8 +15,8 @@ func (s Shape) plane() int { return s.H * s.W }
 
 func (s Shape) String() string { return fmt.Sprintf("%d×%d×%d", s.H, s.W, s.C) }
 
-// Fits returns an error where a network that takes images of a shape and tells so
-// many classes apart has no use for d.
+// Fits returns an error if d does not fit a network with this input shape and
+// number of classes.
 func (d *Data) Fits(shape Shape, classes int) error {
 	if d.Shape == shape && len(d.Classes) == classes {
 		return nil

@@ -10,12 +10,12 @@ import (
 // LoaderOptions says how images become batches.
 type LoaderOptions struct {
 	Batch int // images in a batch; the last one of an epoch may have fewer
-	// Shuffle takes the images of every epoch in another order.
+	// Shuffle gives every epoch its own order of images.
 	Shuffle bool
 	// Augment crops and flips at random, see augment; NoFlip leaves flips out.
 	Augment, NoFlip bool
-	// Cutout greys a square of so many pixels a side when images are augmented;
-	// 0 none.
+	// Cutout is the side in pixels of the square that augmentation sets to the
+	// mean; 0 for none.
 	Cutout int
 	// Seed is that of the order and of the augmentation.
 	Seed uint64
@@ -24,8 +24,8 @@ type LoaderOptions struct {
 }
 
 // A Loader makes batches of normalised images. It allocates nothing after
-// NewLoader, and the batch of an epoch and index is the same whenever it is
-// asked for. A Loader is not safe for concurrent use.
+// NewLoader. The batch of an epoch and index is always the same, whenever it is
+// loaded. A Loader is not safe for concurrent use.
 type Loader struct {
 	split *Split
 	o     LoaderOptions
@@ -39,8 +39,8 @@ type Loader struct {
 }
 
 // NewLoader returns a Loader of batches from s, which is a part of d,
-// normalised with d.Mean and d.Std. It panics where these are unknown: they
-// come from the training part or from a network's file.
+// normalised with d.Mean and d.Std. It panics if these are nil: they come from
+// the training part or from a network's file.
 func (d *Data) NewLoader(s *Split, o LoaderOptions) *Loader {
 	if len(d.Mean) == 0 || len(d.Mean) != d.Shape.C || len(d.Std) != d.Shape.C || !(slices.Min(d.Std) > 0) {
 		panic(fmt.Sprintf("dataset: NewLoader for images of %s with mean %v and deviation %v", d.Shape, d.Mean, d.Std))
@@ -65,9 +65,9 @@ func (d *Data) NewLoader(s *Split, o LoaderOptions) *Loader {
 // Batches returns the number of batches in an epoch.
 func (l *Loader) Batches() int { return (len(l.order) + l.o.Batch - 1) / l.o.Batch }
 
-// Load fills x [n][channels][height][width] and labels [n] with batch index, counted from 0,
-// of an epoch, and returns n. It panics where index is none of Batches or a
-// slice is too short for a batch.
+// Load fills x [n][channels][height][width] and labels [n] with batch index, counted from
+// 0, of an epoch, and returns n. It panics if index is not below Batches or a slice is
+// too short for a batch.
 func (l *Loader) Load(epoch, index int, x []float32, labels []uint16) (n int) {
 	if index < 0 || index >= l.Batches() {
 		panic(fmt.Sprintf("dataset: batch %d of %d", index, l.Batches()))
@@ -108,7 +108,7 @@ func (l *Loader) Epoch(epoch int) iter.Seq2[[]float32, []uint16] {
 	}
 }
 
-// arrange makes the order of an epoch current.
+// arrange sets order to that of an epoch.
 func (l *Loader) arrange(epoch int) {
 	if l.o.Shuffle {
 		var g rand.PCG

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A Matrix is numbers in rows, as a row of logits for each image.
+// A Matrix is rows of numbers, such as one row of logits for each image.
 type Matrix struct {
 	Rows, Columns int
 	Values        []float32 // row by row

@@ -19,15 +19,15 @@ var (
 	fashion = []string{"t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"}
 )
 
-// firstLabels are those of the published test images, by which the two sets,
-// whose files have the same names, are told apart.
+// firstLabels are the first labels of the published test images. They tell the
+// two sets apart, whose files have the same names.
 var firstLabels = map[string][]uint16{
 	MNIST:        {7, 2, 1, 0, 4, 1, 4, 9, 5, 9},
 	FashionMNIST: {9, 2, 1, 1, 6, 1, 4, 6, 5, 7},
 }
 
-// The parts of MNIST: its files have one of these names, and .gz behind it if
-// they are packed.
+// The parts of MNIST: its files have one of these names, with .gz added if they
+// are packed.
 var mnistFiles = map[string][2]string{
 	"train": {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
 	"test":  {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"},
@@ -99,8 +99,8 @@ func findMNIST(o Options) (string, error) {
 
 var errNotThere = errors.New("was not found")
 
-// places returns where to look for a data set: in path, or else in the folder
-// that the environment names and in the cache.
+// places returns where to look for a data set: path if given, otherwise the
+// folder that the environment names and the cache.
 func places(path string) ([]string, error) {
 	if path != "" {
 		return []string{path}, nil
@@ -194,7 +194,8 @@ func parseIDX(r io.Reader, file string, dimensions int, memory int64) (dims []in
 		total *= v
 		dims = append(dims, int(v))
 	}
-	// Memory grows with what is there, not with what the head says.
+	// Memory grows with the bytes that are there, not with the length that the head
+	// claims.
 	values, err = io.ReadAll(io.LimitReader(in, total+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w: the file is damaged or truncated, get it again", file, err)

@@ -10,8 +10,8 @@ import (
 )
 
 // Means and standard deviations that published networks were trained with, per
-// channel on the 0 to 1 scale. Those of a data set are its training images';
-// ImageNet's are torchvision's, which CIFAR networks use as well.
+// channel on the 0 to 1 scale. A data set's numbers are those of its training
+// images. ImageNet's are torchvision's, which some CIFAR networks use as well.
 var (
 	means = map[string][]float32{
 		CIFAR10:      {0.4914, 0.4822, 0.4465},

@@ -132,15 +132,15 @@ func (a arrays) labels(name string) (labels []uint16, err error) {
 	return labels, nil
 }
 
-// scaled are images and what made bytes of their values.
+// scaled are images and the factor that made bytes of their values.
 type scaled struct {
 	split *Split
 	top   float64 // the largest value
 	scale float64 // 255 or 1
 }
 
-// images reads an array of images. It is read twice, so that memory holds bytes
-// alone: first for the range of its values, then for the values.
+// images reads an array of images. It is read twice, first for the range of its
+// values and then for the values, so that memory only ever holds bytes.
 func (a arrays) images(name string, labels []uint16, memory int64) (s scaled, err error) {
 	wrap := func(err error) error { return fmt.Errorf("reading %s, array %s: %w", a.path, name, err) }
 	h, r, err := a.open(name)
@@ -200,8 +200,8 @@ func (a arrays) images(name string, labels []uint16, memory int64) (s scaled, er
 	return s, nil
 }
 
-// layoutOf tells which dimensions of an array of images are what, and whether the
-// channels come last.
+// layoutOf returns the shape of an array's images, and whether the channels come
+// last.
 func layoutOf(d []int) (s Shape, last bool, err error) {
 	channels := func(n int) bool { return n == 1 || n == 3 }
 	switch {

@@ -82,7 +82,7 @@ func batch(top any, entry string, classes int) (s *Split, problem string) {
 	return &Split{Shape: cifarShape, Images: pixels, Labels: labels}, ""
 }
 
-// asDict returns the dict that a value is or is a kind of, or nil.
+// asDict returns the dict in a value that is a dict or a subclass of it, or nil.
 func asDict(v any) *pickle.Dict {
 	switch v := v.(type) {
 	case *pickle.Dict:
@@ -95,8 +95,8 @@ func asDict(v any) *pickle.Dict {
 	return nil
 }
 
-// imagesOf returns the pixels of an array as [n][3][32][32]: of [n][3072], of the
-// same with dimensions apart, or of [n][32][32][3].
+// imagesOf returns the pixels of an array as [n][3][32][32]. The array may be
+// [n][3072], [n][3][32][32] or [n][32][32][3].
 func imagesOf(a *numpy.Array) (pixels []uint8, problem string) {
 	if a.Type.Kind != 'u' || a.Type.Size != 1 {
 		return nil, fmt.Sprintf(`"data" has elements of type %s`, a.Type)
@@ -116,7 +116,7 @@ func imagesOf(a *numpy.Array) (pixels []uint8, problem string) {
 	return nil, fmt.Sprintf(`"data" has shape %v`, a.Shape)
 }
 
-// planes returns images [n][3][32][32] of [n][32][32][3].
+// planes turns images [n][32][32][3] into [n][3][32][32].
 func planes(in []uint8) []uint8 {
 	out := make([]uint8, len(in))
 	for i, v := range in {
@@ -166,7 +166,7 @@ func labelsOf(v any, classes int) (labels []uint16, problem string) {
 	return labels, ""
 }
 
-// withLabel appends a label that is one of the classes'.
+// withLabel appends a label after checking that it is below the number of classes.
 func withLabel(labels []uint16, label int64, classes int) ([]uint16, string) {
 	if label < 0 || label >= int64(classes) {
 		return nil, fmt.Sprintf("the label of image %d is %d", len(labels), label)
@@ -174,8 +174,8 @@ func withLabel(labels []uint16, label int64, classes int) ([]uint16, string) {
 	return append(labels, uint16(label)), ""
 }
 
-// A batchWorld is what the names in a batch stand for: NumPy's arrays, and
-// objects that do nothing.
+// A batchWorld says what the names in a batch stand for: NumPy's arrays, and
+// inert objects.
 type batchWorld struct{ numpy numpy.World }
 
 var _ pickle.World = (*batchWorld)(nil)
@@ -210,7 +210,7 @@ func (*batchWorld) Persistent(any) (any, error) {
 	return nil, errors.New("a persistent id, as PyTorch's files have: the file is no batch of CIFAR-10")
 }
 
-// cifarNumber tells which CIFAR has an entry of that name.
+// cifarNumber returns 10 or 100: which CIFAR has an entry of that name.
 func cifarNumber(entry string) int {
 	if entry == "labels" {
 		return 10

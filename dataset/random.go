@@ -16,7 +16,8 @@ const (
 )
 
 // stream sets g to the start of the random stream of one purpose, epoch and
-// index. Streams are as good as independent: their starts are hashes.
+// index. Streams start at hashes, so they are independent for every practical
+// purpose.
 func stream(g *rand.PCG, seed uint64, p purpose, epoch, index uint64) {
 	h := mix(mix(mix(mix(seed)+uint64(p))+epoch) + index)
 	g.Seed(h, mix(h))
@@ -36,8 +37,8 @@ func mix(x uint64) uint64 {
 // could show.
 func below(bits uint32, n int) int { return int(uint64(bits) * uint64(n) >> 32) }
 
-// permute fills order with 0 to len(order)−1 in the order of g, by the
-// Fisher–Yates shuffle. Its result depends on nothing but g and the length.
+// permute fills order with a random permutation of 0 to len(order)−1, by the
+// Fisher–Yates shuffle. The result depends only on g and the length.
 func permute(order []int32, g *rand.PCG) {
 	for i := range order {
 		order[i] = int32(i)

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Recognise tells which data set a file or folder holds, by its names and, where
-// two sets have the same names, by its labels. It returns "" where it knows none.
+// Recognise returns which data set a file or folder holds, by the names of its
+// files and, if two sets have the same names, by its labels. It returns "" if it
+// recognises none.
 func Recognise(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {

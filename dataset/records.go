@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// A FormatError is a place in a data file that is not as it should be.
+// A FormatError says where a data file breaks its format.
 type FormatError struct {
 	File    string // where it lies, and after a colon its name inside an archive
 	Offset  int64  // in bytes from its beginning
@@ -16,8 +16,8 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("reading %s, offset %d: %s", e.File, e.Offset, e.Problem)
 }
 
-// A record of the binary layout is a byte of label and an image. A file of
-// any whole number of them is fine, up to ten times an official file.
+// A record of the binary layout is a label byte and an image. A file may have
+// any whole number of records, up to ten times an official file.
 const (
 	recordBytes = 1 + cifarBytes
 	maxRecords  = 100_000
@@ -70,9 +70,8 @@ func (l labelled) readRecords(r io.Reader, file string, size int64) (*Split, err
 	}
 }
 
-// fill reads until buf is full or r ends. Unlike io.ReadFull it leaves r's
-// error as it is, io.EOF or another: an archive that breaks off must not pass
-// for a file that ends.
+// fill reads until buf is full or r ends. Unlike io.ReadFull it returns r's own
+// error, so that a truncated archive is not taken for the end of a file.
 func fill(r io.Reader, buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
 		var k int

@@ -94,11 +94,10 @@ func weigh(n, m int) []tap {
 	return taps
 }
 
-// fit scales an image so that it covers the size to with as little beside it as
-// can be, and cuts out the middle. For a square this is torchvision's Resize of
-// the short side and CenterCrop: the long side becomes ⌊size·long/short⌋ and the
-// cut begins at the even one of the two nearest whole numbers where the middle
-// lies between two pixels.
+// fit scales an image so that it just covers the size to, and crops the middle.
+// For a square this is torchvision's Resize of the short side and CenterCrop:
+// the long side becomes ⌊size·long/short⌋, and an offset of half a pixel is
+// rounded to even.
 func fit(src []uint8, from, to Shape) []uint8 {
 	scaled := Shape{to.H, to.H * from.W / from.H, from.C}
 	if scaled.W < to.W {

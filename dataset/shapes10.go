@@ -14,8 +14,8 @@ const (
 )
 
 // Difficulty of shapes10. Accuracy falls as any of these grows, except
-// contrast. Lengths are in units of the image's side where nothing else is
-// said, brightness runs from 0 to 1.
+// contrast. Lengths are in units of the image's side unless stated otherwise;
+// brightness runs from 0 to 1.
 const (
 	// similarity is how far a shape may be drawn towards its partner among the
 	// classes: 0 never, 0.5 would make the two indistinguishable.
@@ -56,9 +56,10 @@ func openShapes10(o Options) *Data {
 	}
 	d.Test = drawShapes(o.Seed, drawTest, shapesTest, test, 0)
 	if !o.TestOnly {
-		// With a limit most training images would be thrown away: those that
-		// divide keeps are the first and, for validation, the last ones. Classes
-		// take turns, so whole turns keep its choice unchanged.
+		// With a limit, divide would throw most training images away: it keeps
+		// the first ones and, for validation, the last ones. So only these are
+		// drawn, in whole turns of all classes, which leaves divide's choice
+		// unchanged.
 		first, last := shapesTrain, 0
 		if n := len(shapeNames); o.TrainLimit > 0 {
 			f, l := (o.TrainLimit/n+1)*n, (o.Validation/n+1)*n

@@ -20,9 +20,9 @@ func firstOfClass(labels []uint16, classes, n int) []bool {
 	return chosen
 }
 
-// shares divides n, at most the sum of weights, in proportion to the weights
-// so that the running sums are rounded and the parts add up to exactly n. No
-// part exceeds its weight.
+// shares divides n, at most the sum of weights, in proportion to the weights.
+// It rounds the running sums, so the parts add up to exactly n. No part exceeds
+// its weight.
 func shares(weights []int, n int) []int {
 	total := 0
 	for _, w := range weights {
@@ -40,8 +40,8 @@ func shares(weights []int, n int) []int {
 	return parts
 }
 
-// pick returns a copy of the images with these numbers, or s itself where that
-// is all of it.
+// pick returns a copy of the images with these numbers, or s itself if that is
+// all of them.
 func (s *Split) pick(numbers []int32) *Split {
 	if len(numbers) == s.Len() {
 		return s
@@ -59,14 +59,14 @@ func newSplit(shape Shape, n int) *Split {
 	return &Split{Shape: shape, Images: make([]uint8, 0, n*shape.Len()), Labels: make([]uint16, 0, n)}
 }
 
-// Statistics returns the mean and the standard deviation (of the population,
-// not of a sample) of each channel over all pixels, on the 0 to 1 scale. A channel that never varies gets 1, so that dividing by it is
-// harmless.
+// Statistics returns the mean and the standard deviation (of the population, not of a
+// sample) of each channel over all pixels, on the 0 to 1 scale. A constant channel gets
+// the deviation 1, so that dividing by it is harmless.
 func (s *Split) Statistics() (mean, std []float32) {
 	mean, std = make([]float32, s.Shape.C), make([]float32, s.Shape.C)
 	plane := s.Shape.plane()
-	// Counting values first keeps the sums exact in integers, whatever the
-	// order of the images.
+	// Counting values first keeps the sums exact in integers, so the order of
+	// the images does not matter.
 	for c := range mean {
 		var count [256]int
 		for i := range s.Len() {

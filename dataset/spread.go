@@ -8,10 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// spread calls do for every i from 0 to n−1, by as many goroutines as Go may
-// use processors, chunk numbers at a time; each gets its do from one call of worker. A panic in one of
-// them, which would end the program without its caller's knowing, is raised
-// again in the caller's.
+// spread calls do for every i from 0 to n−1 on GOMAXPROCS goroutines, chunk numbers at a
+// time. Each goroutine gets its do from one call of worker. A panic in one of them is
+// raised again in the caller's goroutine.
 func spread(n, chunk int, worker func() (do func(i int))) {
 	var (
 		next   atomic.Int64

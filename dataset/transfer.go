@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// A transfer brings a file of known size from a server to a file on disk,
-// which a broken transfer leaves to be resumed.
+// A transfer downloads a file of known size. A broken transfer leaves what has
+// arrived on disk, to be resumed.
 type transfer struct {
 	url      string
 	size     int64  // in bytes
@@ -143,7 +143,7 @@ func (t *transfer) attempt(ctx context.Context, have int64) error {
 	return t.write(ctx, from, &alarmed{response.Body, watchdog, t.patience.stall})
 }
 
-// check tells from which byte on a response holds the file.
+// check returns the byte at which a response begins.
 func (t *transfer) check(response *http.Response, have int64) (from int64, err error) {
 	var size int64
 	switch status := response.StatusCode; {
@@ -173,7 +173,7 @@ func (t *transfer) check(response *http.Response, have int64) (from int64, err e
 }
 
 // parseContentRange reads a header such as "bytes 100-199/200". The size is −1
-// where the server does not tell.
+// if the server does not say it.
 func parseContentRange(s string) (from, size int64, err error) {
 	bad := fmt.Errorf("the server answers with the range %q, which makes no sense: get the archive elsewhere and name it with --data", s)
 	span, total, ok1 := strings.Cut(strings.TrimPrefix(s, "bytes "), "/")
@@ -267,9 +267,9 @@ func (a *alarmed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// The server's name for the version of the file that is on disk, an entity tag
-// or a date, stands in a file beside it: a rest must not be joined to the
-// beginning of another version.
+// A file beside the download holds the server's name for its version, an entity
+// tag or a date: the rest of one version must not be appended to the beginning
+// of another.
 func (t *transfer) versionPath() string { return t.path + ".version" }
 
 func (t *transfer) version() string {
@@ -288,7 +288,7 @@ func (t *transfer) keepVersion(response *http.Response) error {
 	return os.WriteFile(t.versionPath(), []byte(version), 0o644)
 }
 
-// verify checks the sum of the whole file. A wrong one is removed, for
+// verify checks the sum of the whole file. It removes a wrong file, since
 // resuming would never make it right.
 func (t *transfer) verify() error {
 	f, err := os.Open(t.path)

@@ -83,7 +83,7 @@ func (c contender) setting(key string) string {
 func (c *comparison) results() [][]string {
 	rows := [][]string{{"state"}, {"step"}, {"dense top-1"}, {"rounds"}, {"zero"}, {"top-1"}, {"int8 top-1"}, {"int8 size"}, {"took"}}
 	for _, with := range c.contenders {
-		for i, value := range results(with.run) {
+		for i, value := range with.results() {
 			rows[i] = append(rows[i], value)
 		}
 	}
@@ -92,14 +92,15 @@ func (c *comparison) results() [][]string {
 
 // results returns what a run reached so far, in the order of the comparison's
 // rows.
-func results(r *state.Run) []string {
+func (c contender) results() []string {
+	r := c.run
 	const none = "–"
 	dense, zero, top1, int8, size := none, none, none, none, none
 	if r.Dense != nil {
 		dense = fmt.Sprintf("%.2f", 100*r.Dense.Top1)
 	}
-	if c, ok := r.Census(state.Now); ok {
-		zero = fmt.Sprintf("%.2f%%", 100*c.Sparsity.Sparsity)
+	if census, ok := r.Census(state.Now); ok {
+		zero = fmt.Sprintf("%.2f%%", 100*census.Sparsity.Sparsity)
 	}
 	passed := 0
 	for _, round := range r.Rounds {
@@ -118,7 +119,7 @@ func results(r *state.Run) []string {
 		}
 		took = duration(r.Result.Seconds)
 	}
-	return []string{r.Status.String(), fmt.Sprint(r.Step.GlobalStep), dense, fmt.Sprintf("%d of %d", passed, r.RoundCount()), zero, top1, int8, size, took}
+	return []string{c.stands.String(), fmt.Sprint(r.Step.GlobalStep), dense, fmt.Sprintf("%d of %d", passed, r.RoundCount()), zero, top1, int8, size, took}
 }
 
 // lines returns how many rows the table has.

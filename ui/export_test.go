@@ -112,6 +112,25 @@ func TestExportsReplaceNothing(t *testing.T) {
 	}
 }
 
+// A picture of a run that nobody computes any more says so, unless an earlier step
+// is shown.
+func TestAShotOfADeadRun(t *testing.T) {
+	for _, c := range []struct {
+		computed bool
+		step     int
+		want     string
+	}{{false, 0, "✗ DEAD"}, {false, 50, "● RUNNING"}, {true, 0, "● RUNNING"}} {
+		o := Options{Theme: "dark", Computed: func() bool { return c.computed }}
+		shot, err := Draw(during(2, 10), o, ShotOptions{Width: 100, Height: 30, Step: c.step})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(shot.Text(), c.want) {
+			t.Errorf("computed %v, step %d: no %q in\n%s", c.computed, c.step, c.want, shot.Text())
+		}
+	}
+}
+
 func TestAShotIsTheScreen(t *testing.T) {
 	src := sample.Finished(sample.Journal())
 	shot, err := Draw(src, Options{Theme: "dark"}, ShotOptions{Width: 80, Height: 24, Pane: "layers", Keys: []string{"j"}})

@@ -104,7 +104,7 @@ type topic struct {
 func (a *App) topics() []topic {
 	beside := [][2]string{
 		{"espalier attach", "this screen for a run that another process computes or that is over; several may look at one run"},
-		{"espalier run --resume", "go on with a run that was interrupted"},
+		{"espalier run --resume", "go on with a run that is dead, was stopped or failed"},
 		{"espalier screenshot", "what this screen shows as text, SVG or PNG, after any step, without a terminal"},
 		{"espalier runs", "the list of pane 7 as text or JSON"},
 		{"--theme --glyphs", "choose what T and # change; --no-mouse, --bell and $NO_COLOR as well"},

@@ -140,7 +140,7 @@ func runsBindings() []binding {
 			l, _ := a.runs.current()
 			return a.visit(l)
 		}},
-		{keys: []string{"r"}, hint: "resume", help: "resume a run that was interrupted, was stopped or failed", in: in, when: func(a *App) bool {
+		{keys: []string{"r"}, hint: "resume", help: "resume a run that is dead, was stopped or failed", in: in, when: func(a *App) bool {
 			l, ok := a.runs.current()
 			return ok && a.runs.comparison == nil && resumable(l)
 		}, do: func(a *App, _ string) tea.Cmd {

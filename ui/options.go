@@ -31,7 +31,7 @@ type Options struct {
 	// Attached says that another process computes the run, so that leaving does
 	// not touch it.
 	Attached bool
-	// Resume is called with an interrupted run that is to go on, before the screen
+	// Resume is called with a run that is to go on, before the screen
 	// leaves with that outcome; nil: none can.
 	Resume func(pipeline.Folder)
 	// Runs tells of other runs; nil: the screen shows this one alone.

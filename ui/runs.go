@@ -73,6 +73,7 @@ func (a *App) runsShown() bool {
 type contender struct {
 	name     string
 	run      *state.Run
+	stands   pipeline.Standing
 	settings []setting
 }
 
@@ -97,8 +98,8 @@ func (a *App) compare() tea.Cmd {
 		a.say(fmt.Sprintf("at most %d runs can be compared with this one: v unmarks", mostCompared-1))
 		return nil
 	}
-	runs := a.options.Runs
-	shown := contender{name: a.scene.run.Info.Name, run: a.scene.run}
+	runs, now := a.options.Runs, a.scene.now
+	shown := contender{name: a.scene.run.Info.Name, run: a.scene.run, stands: a.scene.standing()}
 	folder, ok := a.runs.folder(shown.name)
 	a.say("reading the runs to compare")
 	return guard(func() tea.Msg {
@@ -113,6 +114,7 @@ func (a *App) compare() tea.Cmd {
 			if err != nil {
 				return comparedMsg{err: fmt.Errorf("comparing with the run %s: %w", l.Folder.Name(), err)}
 			}
+			c.stands = l.Standing(now)
 			all = append(all, c)
 		}
 		return comparedMsg{contenders: all}

@@ -38,11 +38,12 @@ type ShotOptions struct {
 // whatever the keys.
 func Draw(src pipeline.Source, o Options, shot ShotOptions) (*Shot, error) {
 	var now time.Time
-	a, err := newApp(context.Background(), deaf{src}, o, lipgloss.NewRenderer(io.Discard), func() time.Time { return now })
+	a, err := newApp(context.Background(), deaf{src, o.Computed == nil || o.Computed() || shot.Step > 0}, o, lipgloss.NewRenderer(io.Discard), func() time.Time { return now })
 	if err != nil {
 		return nil, err
 	}
 	a.readUntil(shot.Step)
+	a.scene.dead = a.home.dead()
 	now = a.scene.run.Latest // so that a run looks the same whenever it is drawn
 	a.scene.now, a.scene.heard, a.home.heard = now, now, now
 	if a.scene.run.Events == 0 {
@@ -164,7 +165,13 @@ func (s *Shot) SVG(w io.Writer) error { return picture.SVG(w, s.grid, s.mode, s.
 // PNG writes the screen as a picture of pixels.
 func (s *Shot) PNG(w io.Writer) error { return picture.PNG(w, s.grid, s.mode) }
 
-// A deaf source takes no commands.
-type deaf struct{ pipeline.Source }
+// A deaf source takes no commands. A run that no process computes any more is drawn
+// as dead, unless an earlier step is shown.
+type deaf struct {
+	pipeline.Source
+	computed bool
+}
 
+func (d deaf) Follows() bool             { return d.computed }
+func (deaf) Lost() <-chan struct{}       { return nil }
 func (deaf) Send(pipeline.Command) error { return errors.New("a picture does not steer the run") }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,21 @@ func TestDeadView(t *testing.T) {
 		if v.dead() {
 			t.Error("a run that is over is dead")
 		}
+	}
+}
+
+// TestADeadRunIsDeadInAComparison: its events alone would call it running.
+func TestADeadRunIsDeadInAComparison(t *testing.T) {
+	a := newTestApp(t, deaf{during(2, 10), false}, 120, 40)
+	listings, _ := a.options.Runs.List()
+	i := slices.IndexFunc(listings, func(l pipeline.Listing) bool { return l.Folder.Name() == "quick-other" })
+	listings[i].State.Done, listings[i].Status = nil, pipeline.StatusDead
+	a.Update(listedMsg{listings: listings})
+	a.scene.dead = a.home.dead()
+	press(a, "7", "G", "v")
+	run(a, press(a, "c"))
+	if have := a.runs.comparison.results()[0]; !slices.Equal(have, []string{"state", "dead", "dead"}) {
+		t.Errorf("%q", have)
 	}
 }
 

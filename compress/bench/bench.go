@@ -20,7 +20,7 @@ const (
 	Float    = "fp32"
 	Integer  = "int8"
 	Sparse   = "sparse"
-	Epochs   = "epoch" // of CIFAR-10, with what loading takes of it
+	Epochs   = "epoch" // of CIFAR-10, and the share that loading takes
 	Delay    = "delay" // of a goroutine while training runs
 )
 
@@ -31,22 +31,22 @@ func Tasks() []string { return []string{Training, Float, Integer, Sparse, Epochs
 // inference.
 const Batch = 128
 
-// SparsityTarget is what the sparse network's layers are pruned to, all but
-// the first convolution and the classifier.
+// SparsityTarget is the sparsity of the sparse network's layers, except the
+// first convolution and the classifier.
 const SparsityTarget = 0.92
 
 // Options say what to measure.
 type Options struct {
 	Kernels   *kernel.Set
 	Algorithm model.Algorithm
-	Threads   int           // the most threads; below 1 all that Go may use
-	Time      time.Duration // for each row, warm-up apart
+	Threads   int           // the most threads; below 1: GOMAXPROCS
+	Time      time.Duration // for each row, without warm-up
 	Tasks     []string      // empty: all that the networks allow
-	// Network is measured in floating point and, where Quantized is nil,
-	// quantized on random images. It may be nil beside Quantized.
+	// Network is measured in floating point and, if Quantized is nil, quantized
+	// on random images. It may be nil if Quantized is not.
 	Network   *model.Graph
 	Quantized *quantize.Network
-	// Progress is told before each measurement what it is; nil is allowed.
+	// Progress, if not nil, is called before each measurement with its name.
 	Progress func(done, total int, what string)
 }
 
@@ -58,8 +58,8 @@ type Report struct {
 	System    string          `json:"system"` // as linux/amd64
 	MACs      int64           `json:"macs"`   // of one image's forward pass
 	Peaks     []Peak          `json:"peaks"`  // on one thread and on all
-	// Scaling is the peak of all threads over that of one thread times their
-	// number.
+	// Scaling is the peak of all threads divided by the number of threads times
+	// the peak of one.
 	Scaling float64 `json:"scaling"`
 	Rows    []Row   `json:"rows"`
 	Epoch   *Epoch  `json:"epoch,omitempty"`
@@ -94,7 +94,7 @@ type Row struct {
 // sharedCore is the scaling below which threads seem to share physical cores.
 const sharedCore = 0.9
 
-// Warning returns a sentence about what makes the figures doubtful, or "".
+// Warning returns a sentence that says why the figures are doubtful, or "".
 func (r *Report) Warning() string {
 	if r.Scaling >= sharedCore {
 		return ""
@@ -158,7 +158,7 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
-// A bench is a report in the making.
+// A bench is a report in progress.
 type bench struct {
 	Options
 	ctx     context.Context
@@ -176,7 +176,7 @@ type step struct {
 
 func (b *bench) wants(task string) bool { return slices.Contains(b.Tasks, task) }
 
-// threads returns one, and all if they are more.
+// threads returns 1 and, if it is more, the number of all threads.
 func (b *bench) threads() []int { return slices.Compact([]int{1, b.Threads}) }
 
 // plan lists the measurements.

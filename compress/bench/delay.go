@@ -7,15 +7,15 @@ import (
 	"espalier/model"
 )
 
-// Late is how much later than it asked for a goroutine wakes up while training
-// uses every thread: what an answer to a key waits for the engine.
+// Late is how late a sleeping goroutine wakes up while training uses every
+// thread. A key waits that long for an answer.
 type Late struct {
 	Wakeups int     `json:"wakeups"`
 	Median  float64 `json:"median"` // seconds
 	Max     float64 `json:"max"`
 }
 
-// wakeup is what a screen that draws often asks for.
+// wakeup is how long a screen sleeps that draws often.
 const wakeup = 10 * time.Millisecond
 
 // delay trains for the time of a row while a goroutine sleeps and wakes.
@@ -38,8 +38,8 @@ func (b *bench) delay() error {
 	return nil
 }
 
-// sleeper wakes up again and again until stop is closed, once at least, and
-// returns how late that was each time, ascending.
+// sleeper sleeps and wakes until stop is closed, at least once. It returns how
+// late it woke each time, ascending.
 func sleeper(stop <-chan struct{}) (late []time.Duration) {
 	for {
 		asked := time.Now().Add(wakeup)

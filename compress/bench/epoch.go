@@ -8,31 +8,31 @@ import (
 	"espalier/model"
 )
 
-// The parts of CIFAR-10 that an epoch passes: it trains on the first and
-// evaluates the second.
+// The number of CIFAR-10's images that an epoch trains on and that it
+// evaluates.
 const (
 	epochTrain      = 45_000
 	epochValidation = 5_000
 )
 
-// An Epoch is the time that an epoch of as many images as CIFAR-10 has takes: every
-// training image once, in another order and augmented, and an evaluation of the
-// validation images. Batches are measured in turn and extrapolated.
+// An Epoch is the time that an epoch takes with as many images as CIFAR-10 has:
+// every training image once, shuffled and augmented, and an evaluation of the
+// validation images. Some batches are measured in turn; the rest is extrapolated.
 type Epoch struct {
 	Batches int     `json:"batches"` // measured, of each kind
 	Seconds float64 `json:"seconds"` // of the whole epoch
 	// Loading is the share of the epoch that making batches takes: shuffling,
 	// cropping, mirroring and normalising.
 	Loading float64 `json:"loading"`
-	// Overhead is how much longer the epoch takes than the same steps and the
-	// same evaluation on one batch that lies in memory: besides loading, what
-	// it drives out of the caches.
+	// Overhead is how much longer the epoch takes than the same steps and
+	// evaluation on one batch that stays in memory. It includes loading and the
+	// cache misses that loading causes.
 	Overhead float64 `json:"overhead"`
 }
 
-// epoch measures, one after the other and again and again: loading a training
-// batch, a step on it, a step on a batch that never changes, loading a
-// validation batch, and evaluating it.
+// epoch measures in turn, again and again: loading a training batch, a step on
+// it, a step on a batch that never changes, loading a validation batch, and
+// evaluating it.
 func (b *bench) epoch() error {
 	e := model.NewEngine(b.Kernels, b.Threads, b.Algorithm)
 	defer e.Close()
@@ -74,8 +74,8 @@ func (b *bench) epoch() error {
 	return nil
 }
 
-// noise returns a data set of random bytes: what images show changes no speed,
-// and there are as many as CIFAR-10 has, which no cache holds.
+// noise returns a data set of random bytes. What images show does not change
+// the speed. There are as many as CIFAR-10 has, more than caches hold.
 func noise(shape dataset.Shape, train, validation int) *dataset.Data {
 	split := func(n int, seed uint64) *dataset.Split {
 		s := &dataset.Split{Shape: shape, Images: make([]uint8, n*shape.Len()), Labels: make([]uint16, n)}

@@ -11,7 +11,7 @@ import (
 	"espalier/model"
 )
 
-// calibrationImages are enough where accuracy is not asked for.
+// calibrationImages are enough, since accuracy does not matter here.
 const calibrationImages = 32
 
 // networks makes the pruned and the quantized network and describes them.
@@ -40,7 +40,7 @@ func (b *bench) networks() error {
 	return nil
 }
 
-// quantize calibrates on random images: scales change no speed.
+// quantize calibrates on random images: scales do not change the speed.
 func (b *bench) quantize() (*quantize.Network, error) {
 	e := model.NewEngine(b.Kernels, b.Threads, b.Algorithm)
 	defer e.Close()

@@ -85,8 +85,8 @@ func (b *bench) training(e *model.Engine, x []float32) (step func(), bytes int64
 	for i := range labels {
 		labels[i] = uint16(i % b.Network.Classes())
 	}
-	// With a learning rate of 0 the same work is done, and the last step meets
-	// the same values as the first.
+	// A learning rate of 0 costs the same work and leaves the weights as they
+	// are.
 	return func() { t.Step(x, labels, 0) }, t.Bytes(), nil
 }
 
@@ -101,11 +101,11 @@ func (b *bench) trainer(e *model.Engine) (*model.Trainer, error) {
 // convolution does not need.
 func trainingMACs(n *model.Graph) int64 { return 3*n.MACs() - n.Layers()[0].MACs() }
 
-// minRepetitions are done however long they take.
+// minRepetitions is the least number of repetitions, however long they take.
 const minRepetitions = 5
 
-// repeat runs one thing, or several in turn, for some time after a warm-up a
-// quarter as long, and returns how long each run of each took, ascending.
+// repeat runs one or several functions in turn, for some time after a warm-up
+// of a quarter of it. It returns how long each run of each took, ascending.
 // Interleaving cancels machine noise in their ratios.
 func repeat(ctx context.Context, total time.Duration, runs ...func()) ([][]time.Duration, error) {
 	for start := time.Now(); ; {

@@ -16,8 +16,8 @@ type Result struct {
 	Images int     `json:"images"`
 	Note   string  `json:"note,omitempty"` // what must be said about the images
 	Limit  float64 `json:"snr_limit_db"`
-	// First is the first point in forward order whose SNR is below the limit, or
-	// whose values are not finite; or empty.
+	// First is the first point in forward order whose SNR is below the limit or
+	// whose values are not finite; empty if there is none.
 	First  string  `json:"first_disagreement"`
 	Layers []Layer `json:"layers"`
 }
@@ -75,7 +75,8 @@ func Run(ctx context.Context, a, b Network, batches Batches, limit float64) (Res
 	return r, err
 }
 
-// meet checks that activation number at of the one network is y of the other.
+// meet checks that activation number at of the first network and y of the second
+// are the same point with the same shape.
 func meet(seen []quantize.Activation, at int, y quantize.Activation) error {
 	if at < len(seen) && seen[at].Point == y.Point && len(seen[at].Values) == len(y.Values) && seen[at].C == y.C {
 		return nil
@@ -122,7 +123,7 @@ func (r Result) String() string {
 	return t.String()
 }
 
-// String returns both shares in percent, or a dash for float32.
+// String returns both shares in per cent, or a dash for float32.
 func (s *Saturation) String() string {
 	if s == nil {
 		return "–"

@@ -7,8 +7,8 @@ import (
 	"espalier/compress/quantize"
 )
 
-// A Layer is what was measured at one point. A is the first network, which the
-// second one, B, is held against.
+// A Layer is what was measured at one point. A is the first network, B the
+// second, which is compared with it.
 type Layer struct {
 	Point string `json:"point"`
 	// SNR is the signal-to-noise ratio in dB: 10·log₁₀(Σa² / Σ(b−a)²); nil
@@ -17,7 +17,7 @@ type Layer struct {
 	Largest Difference `json:"largest_difference"` // of finite values
 	// NotFinite tells of values that are NaN or infinite; nil where there are none.
 	NotFinite *NotFinite `json:"not_finite,omitempty"`
-	// Saturated is of each network that has codes.
+	// Saturation of each network that has codes.
 	SaturatedA *Saturation `json:"saturated_a,omitempty"`
 	SaturatedB *Saturation `json:"saturated_b,omitempty"`
 	// Dead channels have the same value everywhere in all images.
@@ -36,8 +36,8 @@ type Difference struct {
 // NotFinite counts a point's values that are NaN or infinite in either network
 // and says where the first one is.
 type NotFinite struct {
-	A     int    `json:"a"`     // of so many values of the first network
-	B     int    `json:"b"`     // of so many values of the second
+	A     int    `json:"a"`     // values of the first network
+	B     int    `json:"b"`     // values of the second network
 	First Place  `json:"first"` // the first of both
 	InA   string `json:"in_a"`  // the values there, as NaN, +Inf or a number
 	InB   string `json:"in_b"`
@@ -52,7 +52,7 @@ type Place struct {
 }
 
 // Saturation is the share of codes at the limits of the range. Behind a ReLU
-// the lower limit is the real zero, and codes there are no loss.
+// the lower limit is the real zero, where nothing is lost.
 type Saturation struct {
 	Min float64 `json:"at_min"` // share of codes 0
 	Max float64 `json:"at_max"` // share of codes 255
@@ -167,8 +167,8 @@ func (m *meter) layer() Layer {
 		DeadA: m.a.dead(), DeadB: m.b.dead(),
 	}
 	if m.noise > 0 && m.notFinite == nil {
-		// JSON has no infinity: where there is noise alone, the ratio is as
-		// small as any real one could be.
+		// JSON has no infinity. Where there is only noise, the ratio is a large
+		// negative number.
 		snr := max(10*math.Log10(m.signal/m.noise), -400)
 		l.SNR = &snr
 	}

@@ -46,8 +46,8 @@ func (f *float) Observe(x []float32, see func(quantize.Activation)) {
 	})
 }
 
-// planar brings an activation's rows to [n][C][H][W]. See model.Rows; images and
-// vectors come as they are to be.
+// planar brings an activation's rows to [n][C][H][W] (see model.Rows). Images
+// and vectors are in that order already.
 func planar(image bool, m kernel.Map, rows model.Rows) []float32 {
 	var all []float32
 	for row := range rows {

@@ -53,12 +53,12 @@ func (r Result) String() string {
 	return text
 }
 
-// broken tells of how many images the network has no answer for.
+// broken says for how many images the network's logits are not finite.
 func (r Result) broken() string {
 	return fmt.Sprintf("the logits of %d of %s are not finite", r.NotFinite, plural.Count(r.Total, "image"))
 }
 
-// evaluator returns what computes the network's logits.
+// evaluator returns an evaluator of the network's logits.
 func (f *File) evaluator(e *model.Engine) interface{ Logits(logits, x []float32) } {
 	if f.Float != nil {
 		return model.NewEvaluator(f.Float, e, batch)

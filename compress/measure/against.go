@@ -19,7 +19,7 @@ type Distance struct {
 	Relative  finite.OrNull `json:"relative"` // that, as a share of the largest logit of the reference
 	Image     int           `json:"image"`    // where it is
 	Class     int           `json:"class"`
-	OtherTop1 int           `json:"other_top1"` // images of which the two name other classes
+	OtherTop1 int           `json:"other_top1"` // images for which the two networks name different classes
 }
 
 // String puts the distance into a line.

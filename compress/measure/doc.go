@@ -1,5 +1,4 @@
-// Package measure deals with one file of weights, apart from any experiment:
-// how accurate its network is on a test set, how sparse it is, whether it keeps
-// what was promised, and what it becomes in integers. The commands evaluate,
-// check and quantize stand on it.
+// Package measure works on one file of weights, without an experiment: it
+// measures the network's accuracy and sparsity, checks them against limits, and
+// quantizes the network. The commands evaluate, check and quantize use it.
 package measure

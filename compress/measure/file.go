@@ -22,11 +22,11 @@ type File struct {
 	Metadata map[string]string
 	Float    *model.Graph      // nil for a quantized network
 	Integer  *quantize.Network // nil for one in floating point
-	// Notes are sentences about what a reader chose or passed over, for people.
+	// Notes are sentences for people about what the reader chose or skipped.
 	Notes []string
 }
 
-// network returns what both kinds of networks tell of themselves.
+// network returns what both kinds of networks have in common.
 func (f *File) network() interface {
 	Classes() int
 	Sparsity() (zero, total int)
@@ -45,17 +45,18 @@ func (f *File) normalisation() (mean, std *[]float32) {
 	return &f.Integer.Mean, &f.Integer.Std
 }
 
-// errNormalisation asks for what many published checkpoints leave out.
+// errNormalisation asks for the mean and std, which many published checkpoints
+// lack.
 var errNormalisation = errors.New("the file does not say how images were normalised: give --mean and --std, as three numbers or by name (--mean imagenet --std imagenet)")
 
 // Open reads a file of weights: safetensors, a PyTorch checkpoint, or an ONNX
-// file: any program's in floating point, this program's own in integers. Mean and
-// std are used in place of the file's own where they are given (see
-// dataset.ParseMean); one of both must know them.
-// Key chooses among several networks in a file (see weights.Open).
+// file: any program's in floating point, this program's own in integers. If mean
+// and std are given (see dataset.ParseMean), they replace the file's. Without
+// them the file must have its own. Key chooses among several networks in a file
+// (see weights.Open).
 func Open(path, key, mean, std string) (*File, error) {
 	f, err := read(path, key, func(metadata map[string]string) {
-		// What is given wins, also over what cannot be read.
+		// The given values win, even if the file's cannot be read.
 		if mean != "" {
 			delete(metadata, weights.MetaMean)
 		}
@@ -78,7 +79,7 @@ func Open(path, key, mean, std string) (*File, error) {
 			return nil, fmt.Errorf("--%w", err)
 		}
 	}
-	// One number that is given serves all channels.
+	// A single number holds for all channels.
 	if len(*m) == 1 && mean != "" {
 		*m = slices.Repeat(*m, channels)
 	}
@@ -148,8 +149,9 @@ func (f *File) readONNX(path string) error {
 	return nil
 }
 
-// OpenGraph reads the network in floating point in a file, and notes about it,
-// however its images are normalised. Key chooses among several networks.
+// OpenGraph reads a network in floating point, and notes about it. The file
+// need not say how its images are normalised. Key chooses among several
+// networks.
 func OpenGraph(path, key string) (*model.Graph, []string, error) {
 	f, err := read(path, key, func(map[string]string) {})
 	if err != nil {
@@ -161,7 +163,7 @@ func OpenGraph(path, key string) (*model.Graph, []string, error) {
 	return f.Float, f.Notes, nil
 }
 
-// MustBeInteger refuses a network in floating point.
+// MustBeInteger returns an error if the network is in floating point.
 func (f *File) MustBeInteger() error {
 	if f.Integer == nil {
 		return fmt.Errorf("%s is not quantized; make an int8 network of it with: espalier quantize %s", f.Path, f.Path)
@@ -169,9 +171,9 @@ func (f *File) MustBeInteger() error {
 	return nil
 }
 
-// Data says which images the file's network was made for, and how to open
-// them: the data set from set, or else the one at path, or else from the file's
-// metadata. The pictures of a folder become images of the network's input size.
+// Data returns options that open the images the network was made for: the data
+// set called set, else the one at path, else the one in the file's metadata.
+// Pictures of a folder are scaled to the network's input size.
 func (f *File) Data(set, path string) (dataset.Options, error) {
 	in := f.shape()
 	o := dataset.Options{
@@ -197,7 +199,7 @@ func (f *File) Data(set, path string) (dataset.Options, error) {
 	return o, nil
 }
 
-// shape returns that of the images that the network takes.
+// shape returns the shape of the images that the network takes.
 func (f *File) shape() dataset.Shape {
 	var in model.Shape
 	if f.Float != nil {
@@ -208,8 +210,8 @@ func (f *File) shape() dataset.Shape {
 	return dataset.Shape{H: in.H, W: in.W, C: in.C}
 }
 
-// Normalise returns d with the file's normalisation. It is an error where the
-// network takes other images or tells another number of classes apart.
+// Normalise returns d with the file's normalisation. It fails if d's images or
+// number of classes do not fit the network.
 func (f *File) Normalise(d *dataset.Data) (*dataset.Data, error) {
 	if err := d.Fits(f.shape(), f.network().Classes()); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)

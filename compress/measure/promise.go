@@ -5,23 +5,24 @@ import (
 	"strings"
 )
 
-// A Promise is what a network must keep. A limit of 0 is not checked.
+// A Promise is the limits that a network must meet. A limit of 0 is not checked.
 type Promise struct {
 	MinSparsity float64 // of all convolution and linear weights, 0 to 1
 	MinTop1     float64 // on the test part, 0 to 1
 }
 
-// A Verdict says whether a promise was kept, in the JSON form of the command
-// check.
+// A Verdict says whether a network met its limits. Its JSON form is that of the
+// command check.
 type Verdict struct {
 	Passed bool   `json:"passed"`
 	Reason string `json:"reason"`
 	Result
 }
 
-// Check holds a result against the promise. A network that has no finite answer
-// for some image keeps none. Equality keeps it: with counts of at most a few
-// million, both sides are the nearest float64 of the same share.
+// Check compares a result with the limits. A network whose logits are not
+// finite for some image fails. A share that equals its limit passes: with
+// counts of up to a few million, both sides are the nearest float64 of the same
+// share.
 func (p Promise) Check(r Result) Verdict {
 	var kept, broken []string
 	if r.NotFinite > 0 {
@@ -30,7 +31,7 @@ func (p Promise) Check(r Result) Verdict {
 	for _, limit := range []struct {
 		what       string
 		have, want float64
-		digits     int // that tell one weight or one image in 10,000 from none
+		digits     int // enough to show one weight or one image in 10,000
 	}{
 		{"sparsity", r.Sparsity, p.MinSparsity, 4},
 		{"top-1", r.Top1, p.MinTop1, 2},
@@ -49,7 +50,7 @@ func (p Promise) Check(r Result) Verdict {
 	return Verdict{len(broken) == 0, strings.Join(append(broken, kept...), ", "), r}
 }
 
-// Validate refuses limits that are no shares, and a promise of nothing.
+// Validate returns an error if a limit is not a share or if there is no limit.
 func (p Promise) Validate() error {
 	for _, limit := range []struct {
 		flag  string

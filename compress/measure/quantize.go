@@ -16,11 +16,11 @@ type Calibration struct {
 	Observer string // one of quantize.Observers, or empty for the recipe's own
 	Images   int    // of the training part
 	Seed     uint64 // of the choice of images
-	// RoundBiases rounds biases to what int32 holds, as an exported ONNX file does.
+	// RoundBiases rounds biases as the int32 biases of an exported ONNX file are.
 	RoundBiases bool
 }
 
-// Validate refuses what no data set could satisfy.
+// Validate returns an error for settings that are wrong with any data set.
 func (c Calibration) Validate() error {
 	if c.Images < 1 {
 		return fmt.Errorf("--images %d: at least one image is needed to calibrate", c.Images)
@@ -35,8 +35,8 @@ func (c Calibration) Validate() error {
 	return err
 }
 
-// Quantize calibrates the network on training images of d and quantizes it.
-// The file it returns has no path yet.
+// Quantize calibrates the network on training images of d and quantizes it. The
+// returned File has no path yet.
 func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c Calibration) (*File, error) {
 	if f.Float == nil {
 		return nil, fmt.Errorf("%s is quantized already; quantize the file that it was made from", f.Path)

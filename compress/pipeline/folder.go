@@ -105,12 +105,12 @@ func (f Folder) LoadExperiment() (configs.Experiment, error) {
 
 // The states of a run that its folder shows.
 const (
-	StatusLive        = "live"
-	StatusDone        = "done"
-	StatusStopped     = "stopped"
-	StatusFailed      = "failed"
-	StatusInterrupted = "interrupted" // not over and nobody computes it
-	StatusUnknown     = "unknown"     // not over, and who computes it may not be seen
+	StatusLive    = "live"
+	StatusDone    = "done"
+	StatusStopped = "stopped"
+	StatusFailed  = "failed"
+	StatusDead    = "dead"    // not over and nobody computes it
+	StatusUnknown = "unknown" // not over, and who computes it may not be seen
 )
 
 // A Listing is a run in a list of runs.
@@ -171,7 +171,7 @@ func (f Folder) Listing() Listing { return Listing{Folder: f}.Refresh() }
 // Refresh returns the listing as it is now. Of the journal it reads what came
 // since, or all of it where the run went back to an earlier event meanwhile.
 func (l Listing) Refresh() Listing {
-	// In this order: a run that ends in between is done, not interrupted.
+	// In this order: a run that ends in between is done, not dead.
 	live, unseen := locked(l.Folder)
 	state, end, err := readOn(l.Folder, l.State, l.end)
 	if err != nil && l.end > 0 {
@@ -208,7 +208,7 @@ func status(done *RunDone, live bool, unseen error) string {
 	case unseen != nil:
 		return StatusUnknown
 	}
-	return StatusInterrupted
+	return StatusDead
 }
 
 // Live reports whether a process is computing the run, as far as can be seen.

@@ -91,5 +91,5 @@ func TestAnotherUsersRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close()
-	as(t, nobody, func() { status(StatusInterrupted) })
+	as(t, nobody, func() { status(StatusDead) })
 }

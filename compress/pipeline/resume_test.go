@@ -254,7 +254,7 @@ func TestListRuns(t *testing.T) {
 		t.Error(have)
 	}
 	second.Close()
-	if have := fmt.Sprint(status()); have != "[interrupted done]" {
+	if have := fmt.Sprint(status()); have != "[dead done]" {
 		t.Error(have)
 	}
 	var e configs.Experiment

@@ -25,7 +25,7 @@ func TestListedStanding(t *testing.T) {
 		{StatusLive, 0, []Body{RunStarted{}, Commanded{Command: Command{Do: StopAfter}}}, "stopping"},
 		{StatusLive, 0, []Body{RunStarted{}, Commanded{Command: Command{Do: StopAfter}, Refused: "no"}}, "running"},
 		{StatusLive, 0, []Body{RunStarted{}, Commanded{Command: Command{Do: StopNow}}, RunDone{Status: StatusStopped}, Continued{}}, "running"},
-		{StatusInterrupted, 0, []Body{RunStarted{}, Paused{}}, "dead"},
+		{StatusDead, 0, []Body{RunStarted{}, Paused{}}, "dead"},
 		{StatusUnknown, 0, []Body{RunStarted{}}, "unknown"},
 		{StatusDone, time.Hour, []Body{RunStarted{}, RunDone{Status: StatusDone, Ended: StandingGateFailed}}, "gate failed"},
 		{StatusDone, time.Hour, []Body{RunStarted{}, RunDone{Status: StatusDone}}, "done"},

@@ -13,12 +13,12 @@ type Gate struct {
 	Split   string  // what top-1 is measured on: "test" or "validation"
 }
 
-// tolerance keeps the rounding of a difference such as 0.9259 − 0.9049 from
-// deciding. One image in a hundred thousand weighs ten thousand times more.
+// tolerance absorbs the rounding of a difference such as 0.9259 − 0.9049. One
+// image in a hundred thousand changes top-1 by ten thousand times as much.
 const tolerance = 1e-9
 
-// Judge holds a round's top-1 against the gate. The reason is a sentence with
-// the numbers; a top-1 that is not a number fails.
+// Judge decides whether a round's top-1 passes the gate. The reason is a
+// sentence with the numbers. A top-1 that is not a number fails.
 func (g Gate) Judge(dense, top1 float64) (passed bool, reason string) {
 	drop := dense - top1
 	measured := fmt.Sprintf("top-1 %s on %s", percent(top1), g.Split)

@@ -8,15 +8,15 @@ import (
 	"espalier/model"
 )
 
-// Edges says how the first convolution and the classifier are pruned beside
-// the global candidates: lightly early on, and no further later.
+// Edges says how the first convolution and the classifier are pruned: lightly
+// at low targets, and no further beyond Until.
 type Edges struct {
 	Share float64 // of the target that applies to each edge layer, 0 to 1
 	Until float64 // the last target at which edge layers are pruned, 0 to 1
 }
 
-// Target returns the sparsity that an edge layer is pruned to at a global
-// target, 0 for none.
+// Target returns the sparsity of an edge layer at a global target; 0 if it is
+// not pruned.
 func (e Edges) Target(target float64) float64 {
 	if target > e.Until {
 		return 0
@@ -38,7 +38,7 @@ func IsEdge(n *model.Graph, l *model.Node) bool {
 	return slices.Contains(edgeLayers(n), l)
 }
 
-// Candidates returns the layers that are ranked together: all but the edges.
+// Candidates returns the layers that are ranked together: all but the edge layers.
 func Candidates(n *model.Graph) []*model.Node {
 	edges := edgeLayers(n)
 	return slices.DeleteFunc(n.Layers(), func(l *model.Node) bool { return slices.Contains(edges, l) })
@@ -46,8 +46,8 @@ func Candidates(n *model.Graph) []*model.Node {
 
 // Magnitude prunes a network to a sparsity target from 0 to 1: the candidates
 // globally, each edge layer by itself to its own target. Pruned weights become
-// zero, every layer gets a mask, and what was pruned or zero in a mask before
-// stays pruned. Edge layers that are not pruned at this target keep the zeros
+// zero, every layer gets a mask, and weights that a mask held at zero before
+// stay pruned. Edge layers that are not pruned at this target keep the zeros
 // they have.
 func Magnitude(n *model.Graph, target float64, edges Edges) error {
 	if !(target >= 0 && target < 1) {
@@ -65,13 +65,13 @@ func Magnitude(n *model.Graph, target float64, edges Edges) error {
 }
 
 // Global is unstructured L1 magnitude pruning over some layers, as PyTorch's
-// torch.nn.utils.prune.global_unstructured with L1Unstructured: the absolute
-// values of all weights are ranked together, and the smallest round(target ×
-// count) of them, half to even as Python rounds, are masked and zeroed. Among
-// equal magnitudes the weight that comes last in the layers' order is pruned
-// first; PyTorch leaves that open, and does so where it was compared. Weights that a mask holds at zero rank before all others, and zeros
-// are never given up: where more weights are zero already than the target
-// asks for, those stay masked.
+// torch.nn.utils.prune.global_unstructured with L1Unstructured: the absolute values of
+// all weights are ranked together, and the smallest round(target × count) of them, half
+// to even as Python rounds, are masked and zeroed. Of equal magnitudes, the weight that
+// comes last in the layers' order is pruned first. PyTorch does not promise an order, but
+// does the same wherever the two were compared. Weights that a mask holds at zero rank
+// before all others, and zeros are never given up: if more weights are zero already than
+// the target asks for, they stay masked.
 //
 // It fails, changing nothing, when a weight is not a number.
 func Global(layers []*model.Node, target float64) error {
@@ -118,7 +118,7 @@ func Smallest(l *model.Node, share float64) ([]int, error) {
 	return positions, nil
 }
 
-// A ranking orders one weight among all: its magnitude's bits above, the
+// A ranking is the sort key of one weight: its magnitude's bits above, the
 // complement of its position below. The bits of non-negative floats rise as the
 // floats do, so that comparing integers compares magnitudes and then positions,
 // the later one first.

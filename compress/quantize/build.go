@@ -37,7 +37,7 @@ func Build(g *model.Graph, c *Calibration, r Recipe) (*Network, error) {
 	return q, nil
 }
 
-// A builder fills in nodes and remembers the first error.
+// A builder fills in nodes and keeps the first error.
 type builder struct {
 	ranges    map[string]Range
 	recipe    Recipe
@@ -114,7 +114,7 @@ func (b *builder) norm(n *Node, from *model.Node, epsilon float64) {
 	b.finite(n.Name, "bias", n.Bias)
 }
 
-// finite wants numbers without NaN and infinities.
+// finite returns an error if a number is NaN or infinite.
 func (b *builder) finite(where, what string, values []float32) {
 	if i := finite.First(values); i >= 0 {
 		b.fail(where, "%s %d is %g", what, i, values[i])

@@ -8,14 +8,14 @@ import (
 	"espalier/model"
 )
 
-// A Calibration is what calibrating found: every quantization point's range.
+// A Calibration is the result of calibrating: every quantization point's range.
 type Calibration struct {
 	Calibrated
 	Ranges map[string]Range // by point, see Recipe.Observers
 }
 
-// Images loads normalised calibration images [count][c][h][w], from number first
-// on. The slice is used until the next call.
+// Images loads count normalised calibration images [count][c][h][w], starting at
+// number first. The slice may be reused by the next call.
 type Images func(first, count int) ([]float32, error)
 
 // CalibrationBatch is the number of images observed at a time, which moving
@@ -28,11 +28,11 @@ type Floats interface {
 }
 
 // Calibrate observes images with the named observer and calls done with the
-// ranges at each of sizes, ascending: one pass over the largest serves them
-// all, and each result is what calibrating on the first images alone would
-// give. watched says which observer sees each point, as Recipe.Observers does.
-// Memory does not grow with the number of images. An error from load or done
-// ends the calibration.
+// ranges after each of sizes, ascending. One pass over the largest size serves
+// them all: each result equals that of calibrating on so many images alone.
+// watched says which observer sees each point, as Recipe.Observers does. Memory
+// does not grow with the number of images. An error from load or done ends the
+// calibration.
 func Calibrate(v Floats, e *model.Engine, watched map[string]string, observer string, load Images, sizes []int, done func(*Calibration) error) error {
 	if len(sizes) == 0 || sizes[0] < 1 || !slices.IsSorted(sizes) {
 		return fmt.Errorf("calibrating on %v images: sizes must ascend from 1", sizes)
@@ -50,8 +50,8 @@ func Calibrate(v Floats, e *model.Engine, watched map[string]string, observer st
 		}
 		found := c.found
 		if rest := size - c.images; rest > 0 {
-			// The batch that this size ends in is a whole one for the sizes
-			// after it: observe its beginning on the side.
+			// This size ends within a batch that is whole for the later sizes:
+			// a copy observes the beginning of that batch.
 			found = cloneAll(found)
 			if err := c.observe(found, rest); err != nil {
 				return err

@@ -40,8 +40,8 @@ func (r Recipe) ranges(weight []float32, out int) []float32 {
 // noise when all ranges of a layer are cut to it, and that noise. Of equal ones
 // it is the largest.
 //
-// It finds the smallest squared error by trying, as OMSE does (Choukroun et al.
-// 2019, "Low-bit Quantization of Neural Networks for Efficient Inference").
+// It tries them all for the smallest squared error, as OMSE does (Choukroun et
+// al. 2019, "Low-bit Quantization of Neural Networks for Efficient Inference").
 // Banner et al. (2019, "Post training 4-bit quantization of convolutional
 // networks for rapid-deployment") derive such a range from the weights'
 // distribution: finer rounding is weighed against saturation. At 8 bits there
@@ -65,8 +65,8 @@ func (r Recipe) BestClip(weight []float32, out int) (share, noise float64) {
 	return share, noise
 }
 
-// Noise returns the energy of the difference between weights [out][fan] and
-// what their codes stand for: Σ (w − scale · code)².
+// Noise returns the energy of the quantization error of weights [out][fan]: Σ
+// (w − scale · code)².
 func Noise(weight []float32, codes []int8, scales []float32) float64 {
 	fan := len(weight) / len(scales)
 	var sum float64

@@ -33,11 +33,11 @@ type compiler struct {
 	late    map[*Node]bool // convolutions that are computed with the sum after them
 	reads   map[*Node]int  // readers still to come, by node
 	free    []int          // buffers that hold nothing needed
-	keep    bool           // every value to the end, and nothing fused: for who observes
+	keep    bool           // keep every value to the end and fuse nothing, for Observe
 }
 
-// compile returns the plan of n for one set of kernels. With keep every value
-// has memory of its own and is computed by a step of its own.
+// compile returns the plan of n for one set of kernels. With keep, every value
+// has its own memory and is computed by its own step.
 func compile(n *Network, k *kernel.Set, keep bool) *plan {
 	c := &compiler{
 		plan:    &plan{net: n, values: map[*Node]*value{}},
@@ -102,8 +102,8 @@ func (c *compiler) needSums(n int) { c.sums = max(c.sums, n) }
 // needScratch makes room for n bytes.
 func (c *compiler) needScratch(n int) { c.scratch = max(c.scratch, n) }
 
-// take returns a buffer for a value: the last one that became free and is like
-// it, which the cache is likeliest to hold, or a new one.
+// take returns a buffer for a value: the fitting one that became free last,
+// which is most likely in the cache, or a new one.
 func (c *compiler) take(m memory) int {
 	for i := len(c.free) - 1; i >= 0; i-- {
 		if b := c.free[i]; c.buffers[b] == m {
@@ -116,7 +116,7 @@ func (c *compiler) take(m memory) int {
 }
 
 // memoryOf returns how a node's output lies in memory. An image that only
-// convolutions read has its own layout.
+// convolutions read has a layout of its own.
 func (c *compiler) memoryOf(n *Node) memory {
 	if _, ok := n.Op.(model.Input); ok && n.Shape.C == 3 {
 		stems := !slices.ContainsFunc(c.readers[n], func(m *Node) bool {
@@ -209,17 +209,17 @@ func (c *compiler) hasKernel(n *Node) bool {
 		c.kernels.DirectInteger(kernel.Conv{In: in.m, Out: out.m, Kernel: op.Kernel, Stride: op.Stride})
 }
 
-// hasAddKernel reports whether a kernel computes the sum n: of two maps, with a
-// ReLU behind.
+// hasAddKernel reports whether a kernel computes the sum n: two maps, followed
+// by a ReLU.
 func (c *compiler) hasAddKernel(n *Node) bool {
 	_, add := n.Op.(model.Add)
 	_, relu := n.Act.(model.ReLU)
 	return add && relu && len(n.Inputs) == 2 && !n.Float && !n.Shape.IsVector()
 }
 
-// fusable returns the convolution that is computed with the sum n, or nil: one
-// of its inputs that nothing else reads. Of two it is one of 3×3, which has a
-// kernel for that.
+// fusable returns the convolution that is computed together with the sum n, or
+// nil. It is an input that nothing else reads; of two, the 3×3 convolution,
+// which has a kernel for that.
 func (c *compiler) fusable(n *Node) *Node {
 	if !c.hasAddKernel(n) || n.Inputs[0] == n.Inputs[1] {
 		return nil

@@ -17,9 +17,9 @@
 // A quantized network is the float network's graph: every value has a scale and a
 // zero point, every weight of a convolution or linear layer is a code. Batch norm
 // is folded into the convolution before it, and a ReLU belongs to what it follows.
-// Values that only move, as through a max pool, keep their scale; recipes say which
-// others do, and which values share an observer. Package reference defines what
-// is computed.
+// Operators that only move values, such as a max pool, keep the scale; recipes say
+// which others do, and which values share an observer. Package reference defines
+// what is computed.
 //
 // Degenerate cases have defined results. A channel whose weights are all zero,
 // as pruning leaves them, has the smallest scale and codes 0. An activation

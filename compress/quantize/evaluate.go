@@ -112,8 +112,8 @@ type value struct {
 	buffer int
 }
 
-// A memory says how codes lie in a buffer. Those with equal ones can use the
-// same buffer, one after the other.
+// A memory says how codes lie in a buffer. Values with equal memories can use
+// the same buffer, one after the other.
 type memory struct {
 	layout layout
 	m      kernel.Map // channels rounded up to 16, but for an image's

@@ -57,7 +57,8 @@ func Save(path string, n *Network, metadata map[string]string) error {
 }
 
 // stored reports whether files hold the scale and zero point of the node's
-// output. Those of a pool that keeps its input's have always been there.
+// output. A pool that keeps its input's scale is stored with it, as in earlier
+// versions.
 func (n *Node) stored() bool { return !n.Keeps || n.Op == (model.GlobalAvgPool{}) }
 
 // tensors returns the network's state for a file.
@@ -89,10 +90,9 @@ func (n *Network) tensors() []weights.Tensor {
 	return all
 }
 
-// FromTensors builds a quantized network from a file's tensors and metadata.
-// Everything that could make it compute something else than it says is
-// checked: shapes, types, scales and zero points. A file that does not describe
-// its graph holds a CIFAR ResNet, as all did at first.
+// FromTensors builds a quantized network from a file's tensors and metadata. It
+// checks shapes, types, scales and zero points. A file that does not describe
+// its graph is from an earlier version and holds a CIFAR ResNet.
 func FromTensors(tensors []weights.Tensor, metadata map[string]string) (*Network, error) {
 	n := &Network{}
 	if err := n.readMetadata(metadata); err != nil {
@@ -146,8 +146,8 @@ func graphOf(tensors []weights.Tensor, metadata map[string]string) (*model.Graph
 	return g, err
 }
 
-// asFloat returns a tensor of the same shape that package weights takes for a
-// network's. Codes are small integers, so that they are exact.
+// asFloat returns the tensor in float32, which package weights takes for a
+// network's. Codes are small integers, so this is exact.
 func asFloat(t weights.Tensor) weights.Tensor {
 	if t.DType != weights.I8 {
 		return t
@@ -197,7 +197,7 @@ func (f tensorFile) node(n *Node, r Recipe) error {
 	}
 	_, there := f[n.Name+".output_scale"]
 	switch {
-	case n.Float && !there: // ONNX files leave out what nobody uses
+	case n.Float && !there: // ONNX files leave out unused scales
 		n.Output = kernel.Affine{Scale: 1}
 	case n.Keeps && !there && !n.stored():
 		n.Output = n.Inputs[0].Output

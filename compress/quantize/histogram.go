@@ -14,8 +14,8 @@ const bins = 2048
 // of the values is cut off at a time, on the side where that removes more
 // bins. The first cut is always taken.
 //
-// What is float32 in PyTorch is float32 here, and sums run in the same order:
-// where a cut ends within a fraction of a count, that rounding decides how the
+// What is float32 in PyTorch is float32 here, and sums run in the same order.
+// Cuts may fall within a fraction of a count, where rounding decides how the
 // search goes on.
 type histogram struct {
 	seen   bool
@@ -134,8 +134,8 @@ func (o *histogram) Range() Range {
 
 // quantizationError returns the summed squared error of quantizing all values
 // to the 256 levels that cover bins start to end, values within a bin spread
-// evenly: HistogramObserver._compute_quantization_error. What lies outside is
-// charged against the outermost level.
+// evenly: HistogramObserver._compute_quantization_error. Values outside count
+// as the outermost level.
 func (o *histogram) quantizationError(start, end int) float64 {
 	const levels = 256 // also of a reduced range
 	binWidth := (float64(o.all.Max) - float64(o.all.Min)) / bins

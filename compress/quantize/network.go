@@ -22,8 +22,9 @@ type Network struct {
 	Nodes []*Node
 }
 
-// A Node is one operator with what is computed in the same step: batch norm is
-// folded into the convolution before, and Act rounds nothing of its own.
+// A Node is one operator together with what is computed in the same step: batch
+// norm is folded into the convolution before it, and Act has no rounding of its
+// own.
 type Node struct {
 	Name   string // of the operator's node in the graph
 	Op     model.Op
@@ -40,9 +41,9 @@ type Node struct {
 
 	Output kernel.Affine // of the output's codes
 	// Keeps says that the output has its first input's scale and zero point, as
-	// of a max pool.
+	// a max pool's has.
 	Keeps bool
-	// Float says that the output is float32 and has no codes: logits may be.
+	// Float says that the output is float32 and has no codes. Only logits may be.
 	Float bool
 }
 
@@ -86,8 +87,8 @@ func (n *Network) Layers() []*Node {
 // IsLayer reports whether the node is a convolution or a linear layer.
 func (n *Node) IsLayer() bool { return model.IsLayer(n.Op) }
 
-// Point returns the name of the node's output among quantization points, as
-// model.Evaluator.Observe names them: the node's, or a clipping's.
+// Point returns the name of the node's output as a quantization point, as
+// model.Evaluator.Observe names it: the node's name, or that of its clipping.
 func (n *Node) Point() string {
 	if _, ok := n.Act.(model.Clip); ok {
 		return n.ActName
@@ -172,11 +173,11 @@ func FloatBytes(g *model.Graph) int64 {
 	return total
 }
 
-// RoundBiases takes every bias to a multiple of input scale · weight scale, for
-// which integer arithmetic holds it exactly: recipes with IntegerBias do so, and
-// a runtime that adds int32 biases cannot do otherwise. Where all weights of a
-// channel are zero, or so small that the bias would need more than 30 bits, the
-// bias stays as it is.
+// RoundBiases rounds every bias to a multiple of input scale · weight scale,
+// which int32 holds exactly. Recipes with IntegerBias do so, and a runtime that
+// adds int32 biases cannot do otherwise. If all weights of a channel are zero,
+// or so small that the bias would need more than 30 bits, the bias stays as it
+// is.
 func (n *Network) RoundBiases() {
 	for _, l := range n.Layers() {
 		l.roundBias(l.Inputs[0].Output)
@@ -195,8 +196,8 @@ func (n *Node) roundBias(in kernel.Affine) {
 	}
 }
 
-// Quantization returns the scale and zero point of the value of a node of Graph;
-// not ok where the value stays real.
+// Quantization returns the scale and zero point of a node of Graph. It is not ok
+// if the value stays real.
 func (n *Network) Quantization(node string) (a kernel.Affine, ok bool) {
 	for _, m := range n.Nodes {
 		switch {
@@ -235,9 +236,9 @@ func (n *Network) Graph() *model.Graph {
 	return g
 }
 
-// steps returns the nodes of a graph in integers, without codes and scales: what
-// a recipe computes in one step, and which values keep their input's scale. The
-// graph is as ForInference leaves it.
+// steps returns the integer nodes of a graph, without codes and scales: what a
+// recipe computes in one step, and which values keep their input's scale. The
+// graph comes from ForInference.
 func steps(g *model.Graph, r Recipe) []*Node {
 	of := map[*model.Node]*Node{}
 	var all []*Node
@@ -272,8 +273,8 @@ func steps(g *model.Graph, r Recipe) []*Node {
 	return all
 }
 
-// floatLogits leaves the last node's output in float32, where it is a sum or a
-// mean that would be rounded to codes.
+// floatLogits leaves the last node's output in float32 if it is a sum or a
+// mean, which would otherwise be rounded to codes.
 func (n *Node) floatLogits() {
 	switch n.Op.(type) {
 	case model.Flatten:

@@ -15,13 +15,13 @@ type Activation struct {
 	kernel.Affine
 	Codes  []uint8   // [n][C][H][W]; nil for logits in float32
 	Values []float32 // [n][C][H][W], what the codes stand for
-	// Optional says that a network in integers may lack the point: it is before
-	// an activation that it can compute in the same step.
+	// Optional says that an integer network may lack the point: it lies before
+	// an activation that can be computed in the same step.
 	Optional bool
 }
 
-// Observe computes x [n][c][h][w] and shows the values at every quantization
-// point, in the network's order. What see gets is its own.
+// Observe computes x [n][c][h][w] and calls see with the values at every
+// quantization point, in the network's order. see may keep them.
 func (v *Evaluator) Observe(x []float32, see func(Activation)) {
 	n := len(x) / v.pixels
 	if n == 0 || len(x) != n*v.pixels {

@@ -18,11 +18,11 @@ const (
 // Observers returns the names of all observers.
 func Observers() []string { return []string{MinMax, MovingAverage, Histogram} }
 
-// An Observer keeps what an activation's range follows from, batch by batch,
-// in memory that does not grow.
+// An Observer determines an activation's range, batch by batch, in memory that
+// does not grow.
 type Observer interface {
-	// Observe takes the values of one batch, which it walks more than once.
-	// None of them is NaN or infinite.
+	// Observe takes the values of one batch. It may walk them more than once.
+	// None may be NaN or infinite.
 	Observe(values iter.Seq[[]float32], batch Range)
 	// Range returns the range of all batches so far; zero before the first.
 	Range() Range

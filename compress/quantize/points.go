@@ -2,8 +2,9 @@ package quantize
 
 import "espalier/model"
 
-// fuses reports whether an activation belongs to the step before it. Others
-// than ReLU and clipping are steps of their own: they are no limits of codes.
+// fuses reports whether an activation belongs to the step before it. Only ReLU
+// and clipping can, since they are limits of codes; other activations are steps
+// of their own.
 func (r Recipe) fuses(act model.Op) bool {
 	switch act.(type) {
 	case model.ReLU:
@@ -60,8 +61,8 @@ func (r Recipe) Observers(g *model.Graph) map[string]string {
 	return by
 }
 
-// few reports whether an operator's output is a vector made of a map, whose values
-// say nothing that the map's did not.
+// few reports whether an operator's output is a vector computed from a map, whose
+// range lies within the map's.
 func few(op model.Op) bool {
 	switch op.(type) {
 	case model.GlobalAvgPool, model.Flatten:

@@ -17,7 +17,7 @@ type Recipe struct {
 	ReducedRange bool
 	// PerTensor gives all output channels of a layer one weight scale.
 	PerTensor bool
-	// WeightSteps is how many weight scales a channel's largest magnitude is:
+	// WeightSteps is a channel's largest magnitude in units of its scale:
 	// 127.5, or 127.
 	WeightSteps float32
 	// SmallestWeight is the smallest code of a weight.
@@ -47,9 +47,8 @@ type Recipe struct {
 	// FloatLogits leaves the logits in float32; otherwise they are quantized
 	// like other activations.
 	FloatLogits bool
-	// EmptyScale is the scale of a channel whose weights, or of an activation
-	// whose values, are all zero, and the smallest scale altogether; with
-	// UnitEmpty the scale of these is 1.
+	// EmptyScale is the smallest scale. Channels whose weights are all zero,
+	// and activations that are always zero, get it; with UnitEmpty they get 1.
 	EmptyScale float32
 	UnitEmpty  bool
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // A sink takes a node's outputs in units of its scale and stores their codes,
-// within the activation's limits; logits in float32 it stores as they are.
+// within the activation's limits. Logits in float32 are stored as they are.
 type sink struct {
 	out       *value // nil for logits
 	zero      kernel.Affine

@@ -7,8 +7,8 @@ import (
 
 // The steps in this file run kernels.
 
-// requantization returns what takes sums of n to the unit of its output, or to
-// real values: the sum's factor and the bias, per channel, padded to channels.
+// requantization returns the factor and the bias of each channel, padded to
+// channels, that turn sums of n into units of its output or into real values.
 // Sums are in units of input scale · weight scale.
 func (n *Node) requantization(channels int) (scale, bias []float32) {
 	from, out := n.Inputs[0].Output, n.Output.Scale
@@ -40,8 +40,8 @@ func lowest(k *kernel.IntegerConv) int {
 	return 0
 }
 
-// packConv packs a convolution whose channels are those of memory: more than the
-// node's where these are no multiple of 16. What is beyond has weights of 0.
+// packConv packs a convolution with the channels that memory has: the node's,
+// rounded up to a multiple of 16. The added channels have weights of 0.
 func (c *compiler) packConv(n *Node) *kernel.IntegerConv {
 	op, in := n.Op.(model.Conv), n.Inputs[0]
 	from, to := c.values[in].m, newMemory(n.Shape, 0).m
@@ -78,7 +78,7 @@ type convStep struct {
 
 func (t *convStep) run(k *kernel.Set, s *space) { k.ConvInteger(s.at(t.out), s.at(t.in), t.conv) }
 
-// A limitStep holds a map's codes to an activation's limits.
+// A limitStep clamps a map's codes to an activation's limits.
 type limitStep struct {
 	values    *value
 	low, high uint8
@@ -208,7 +208,7 @@ type poolStep struct {
 	in       *value
 	channels int
 	offset   int32   // zero point · pixels
-	mean     float32 // takes a channel's sum to units of the output
+	mean     float32 // turns a channel's sum into units of the output
 	sink
 }
 
@@ -260,7 +260,7 @@ func (t *padStep) run(_ *kernel.Set, s *space) {
 	}
 	step, lanes := t.op.Stride, 1
 	if t.op.Before%half == 0 && t.channels%half == 0 && t.in.layout == blocks && t.out.layout == blocks {
-		lanes = half // channels that lie side by side in both
+		lanes = half // channels that lie together in both
 	}
 	for c := 0; c < t.channels; c += lanes {
 		from, fromRow, fromPixel := t.in.channel(c)

@@ -7,8 +7,8 @@ import (
 	"espalier/model/kernel"
 )
 
-// The steps in this file are plain Go: operators that have no kernel, or have it
-// in other shapes only.
+// The steps in this file are plain Go, for operators and shapes that have no
+// kernel.
 
 // A source is a value that a step reads.
 type source struct {
@@ -311,7 +311,7 @@ func (t *avgPoolStep) run(_ *kernel.Set, s *space) {
 				sum += int32(src[first+iy*row+ix*pixel])
 			}
 		}
-		if op.CountPadding { // but nothing beyond it
+		if op.CountPadding { // but nothing beyond the padding
 			count = (min(top+op.Kernel, in.H+op.Padding.Bottom) - top) * (min(left+op.Kernel, in.W+op.Padding.Right) - left)
 		}
 		out.put(at, float32(sum)*(t.scale/float32(count)))
@@ -338,7 +338,7 @@ func (t *tableStep) run(k *kernel.Set, s *space) {
 	}
 }
 
-// activation returns the function of an activation, exact to float32.
+// activation returns an activation as a function of one value.
 func activation(op model.Op) func(float32) float32 {
 	switch op := op.(type) {
 	case model.ReLU:

@@ -85,7 +85,7 @@ func (f *displayFlags) printAttached(cmd *cobra.Command, source *pipeline.Replay
 	if err == nil {
 		err = source.Err()
 	}
-	if l := folder.Listing(); err == nil && live && l.Status == pipeline.StatusInterrupted {
+	if l := folder.Listing(); err == nil && live && l.Status == pipeline.StatusDead {
 		return runError{fmt.Errorf("the process that computed the run is gone; go on with: espalier run --resume %s", folder)}
 	}
 	return err

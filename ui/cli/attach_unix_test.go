@@ -80,7 +80,7 @@ func TestTwoEngines(t *testing.T) {
 	}
 	engine.Kill()
 	engine.Wait()
-	if status := run.Listing().Status; status != pipeline.StatusInterrupted {
+	if status := run.Listing().Status; status != pipeline.StatusDead {
 		t.Errorf("the run is %s", status)
 	}
 	p = program(t, dir, "run", "--plain", "--resume", run.Name())

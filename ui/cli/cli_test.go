@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier/compress/pipeline"
 	"espalier/model"
 	"espalier/model/weights"
 )
@@ -205,7 +206,7 @@ func TestRun(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != 0 || len(rows) != 1 {
 		t.Fatalf("runs: exit code %d, error %v, %s", code, err, stdout)
 	}
-	if r := rows[0]; r.Status != "done" || r.Dataset != "shapes10" || r.Dense == nil || r.Int8 == nil || r.Sparsity == nil || *r.Sparsity < 0.45 || *r.Sparsity > 0.5 {
+	if r := rows[0]; r.State != pipeline.StandingDone || r.Dataset != "shapes10" || r.Dense == nil || r.Int8 == nil || r.Sparsity == nil || *r.Sparsity < 0.45 || *r.Sparsity > 0.5 {
 		t.Errorf("%s", stdout)
 	}
 	report := filepath.Join("runs", rows[0].Name, "report.md")
@@ -220,6 +221,24 @@ func TestRun(t *testing.T) {
 	}
 	if stdout, _, code := cli(context.Background(), "attach", rows[0].Name, "--plain"); code != 0 || !strings.Contains(stdout, "run done") {
 		t.Errorf("attach: exit code %d, %q", code, stdout)
+	}
+	// Without its last event the run is one whose process is gone.
+	journal := filepath.Join("runs", rows[0].Name, "journal.jsonl")
+	events, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := bytes.LastIndexByte(bytes.TrimSpace(events), '\n')
+	if err := os.WriteFile(journal, events[:last+1], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"runs", "  dead  "}, {"runs --json", `"state":"dead"`},
+		{"screenshot " + rows[0].Name, "✗ DEAD"}, {"screenshot --step 8 " + rows[0].Name, "● RUNNING"},
+	} {
+		if stdout, stderr, code := cli(context.Background(), strings.Fields(c.args)...); code != 0 || !strings.Contains(stdout, c.want) {
+			t.Errorf("%s of a dead run: exit code %d, no %q in %s%s", c.args, code, c.want, stdout, stderr)
+		}
 	}
 	checkpoint := filepath.Join("runs", rows[0].Name, "checkpoints", "round-1.safetensors")
 	if stdout, stderr, code := cli(context.Background(), "check", "pruning", checkpoint, "--min-sparsity", "0.45", "--limit", "50"); code != 0 {

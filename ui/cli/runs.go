@@ -16,8 +16,7 @@ import (
 type runRow struct {
 	Name       string            `json:"name"`
 	Folder     string            `json:"folder"`
-	Status     string            `json:"status"`
-	State      pipeline.Standing `json:"state"` // as the screen names it
+	State      pipeline.Standing `json:"state"`
 	Experiment string            `json:"experiment"`
 	Dataset    string            `json:"dataset"`
 	Begun      *time.Time        `json:"begun"`
@@ -60,7 +59,7 @@ the sparsity of the last round that passed its gate, and in int8.`,
 }
 
 func newRunRow(l pipeline.Listing) runRow {
-	row := runRow{Name: l.Folder.Name(), Folder: string(l.Folder), Status: l.Status, State: l.Standing(time.Now())}
+	row := runRow{Name: l.Folder.Name(), Folder: string(l.Folder), State: l.Standing(time.Now())}
 	if l.Err != nil {
 		row.Error = l.Err.Error()
 	}
@@ -87,7 +86,7 @@ func runTable(rows []runRow, dir string) string {
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tSTATUS\tDATA\tDENSE\tSPARSITY\tTOP-1\tINT8")
+	fmt.Fprintln(w, "RUN\tSTATE\tDATA\tDENSE\tSPARSITY\tTOP-1\tINT8")
 	for _, r := range rows {
 		if r.Error != "" {
 			fmt.Fprintf(w, "%s\t%s\n", r.Name, r.Error)

@@ -46,7 +46,7 @@ in --run-dir. The picture goes to standard output unless --output names a file.`
 			}
 			defer source.Close()
 			shot.Keys = strings.Fields(keys)
-			options.Runs = shelfOf(folder)
+			options.Runs, options.Computed = shelfOf(folder), folder.Live
 			picture, err := ui.Draw(source, options, shot)
 			if failed := source.Err(); failed != nil {
 				return failed

@@ -33,7 +33,7 @@ func TestAShelfReadsAJournalAgainOnlyWhenItGrew(t *testing.T) {
 		}
 		return all
 	}
-	if all := list(); all[1].Status != pipeline.StatusDone || all[0].Status != pipeline.StatusInterrupted {
+	if all := list(); all[1].Status != pipeline.StatusDone || all[0].Status != pipeline.StatusDead {
 		t.Errorf("states %s and %s", all[0].Status, all[1].Status)
 	}
 	s.read[first] = known{pipeline.Listing{Folder: first, Status: "remembered"}, s.read[first].size, s.read[first].changed}

@@ -1,6 +1,6 @@
 // Package reference says what an integer network computes: every operator in a
-// few plain lines, one image and one value at a time. It is the definition that
-// quantize.Evaluator, with all its kernels, must equal code for code.
+// few plain lines, one image and one value at a time. It is the definition:
+// quantize.Evaluator, with all its kernels, must give the same codes.
 //
 // Sums of products of codes are exact, here in int64. What follows a sum is
 // float32, one rounding for each operation and never fused:
