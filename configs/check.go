@@ -37,6 +37,8 @@ func (c *checker) check(n ast.Node, t reflect.Type, key string) error {
 		return fmt.Errorf("%s: %s is %q: write %s, or 0o%[4]s for octal", place(c.origin, start(n)), key, n.GetToken().Value, decimal)
 	}
 	switch t.Kind() {
+	case reflect.Pointer:
+		return c.check(n, t.Elem(), key)
 	case reflect.Struct:
 		return c.mapping(n, t, key)
 	case reflect.Slice:

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,7 @@ func Decode(file string, document []byte, overrides []string) (Experiment, error
 	}
 	e.Data.holdOut(places)
 	e.usual(places)
+	e.completeRounds(places)
 	if err := e.Validate(); err != nil {
 		var value *ValueError
 		if errors.As(err, &value) {
@@ -187,10 +189,15 @@ func decode(e *Experiment, origin string, document []byte, places map[string]str
 	if body == nil {
 		return nil // empty or only comments: the defaults
 	}
-	c := checker{origin: origin, places: places}
+	c := checker{origin: origin, places: make(map[string]string)}
 	if err := c.experiment(body); err != nil {
 		return err
 	}
+	if _, replaced := c.places["rounds"]; replaced {
+		maps.DeleteFunc(places, func(key, _ string) bool { return strings.HasPrefix(key, "rounds[") })
+		e.Rounds = nil
+	}
+	maps.Copy(places, c.places)
 	if err := yaml.NodeToValue(body, e, yaml.Strict()); err != nil {
 		return sentence(origin, err)
 	}

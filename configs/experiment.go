@@ -22,8 +22,9 @@ type Experiment struct {
 	Model    Model    `yaml:"model"`
 	Dense    Training `yaml:"dense"` // of the dense network before the first round; 0 epochs skip it
 	Prune    Prune    `yaml:"prune"`
-	FineTune Training `yaml:"fine_tune"` // of every round
-	Distill  Distill  `yaml:"distill"`   // while fine-tuning
+	Rounds   []Round  `yaml:"rounds,omitempty"` // in the place of prune.targets
+	FineTune Training `yaml:"fine_tune"`        // of every round that has no other
+	Distill  Distill  `yaml:"distill"`          // while fine-tuning
 	Gate     Gate     `yaml:"gate"`
 	Quantize Quantize `yaml:"quantize"`
 	Sweep    Sweep    `yaml:"sweep"`
@@ -174,8 +175,9 @@ type Distill struct {
 	Temperature float64 `yaml:"temperature"`
 }
 
-// Prune is the schedule of global magnitude pruning. The first convolution and
-// the classifier, the edge layers, are not ranked with the rest.
+// Prune is the usual schedule of rounds, global magnitude pruning to rising
+// targets, and what all rounds hold to. The first convolution and the classifier,
+// the edge layers, are not ranked with the rest.
 type Prune struct {
 	// Targets are each round's sparsity of the ranked weights, rising, in
 	// (0, 1).
@@ -201,6 +203,16 @@ type Gate struct {
 	// of reach; 0 holds to MinTop1 whatever the dense network reaches.
 	FallbackDrop float64 `yaml:"fallback_drop"`
 	Split        string  `yaml:"split"` // Validation or Test
+	// MoreEpochs trains a round that fails for so many epochs more, once, before
+	// anything else is decided; 0 does not.
+	MoreEpochs float64 `yaml:"more_epochs,omitempty"`
+	// SmallestStep lets a round that fails go back to the last network that was
+	// accepted and try the middle between its target and the one that failed, again
+	// and again, as long as that is at least so far above the former: 0.02 for two
+	// points of sparsity. 0 ends the rounds with the first that fails.
+	SmallestStep float64 `yaml:"smallest_step,omitempty"`
+	// Ask pauses the run after a round that fails, until somebody decides.
+	Ask bool `yaml:"ask,omitempty"`
 }
 
 // The observers of activations.

@@ -30,11 +30,13 @@ func (e Experiment) Validate() error {
 		func() *ValueError { return e.training("dense", e.Dense, 1) },
 		e.scratch,
 		e.schedule,
-		func() *ValueError { return e.training("fine_tune", e.FineTune, len(e.Prune.Targets)) },
+		func() *ValueError { return e.training("fine_tune", e.FineTune, len(e.Prune.Targets)+len(e.Rounds)) },
+		e.rounds,
 		e.distill,
 		func() *ValueError { return share("gate.min_top1", e.Gate.MinTop1) },
 		func() *ValueError { return share("gate.max_drop", e.Gate.MaxDrop) },
 		func() *ValueError { return share("gate.fallback_drop", e.Gate.FallbackDrop) },
+		func() *ValueError { return share("gate.smallest_step", e.Gate.SmallestStep) },
 		func() *ValueError { return oneOf("gate.split", e.Gate.Split, Validation, Test) },
 		e.gate,
 		func() *ValueError { return oneOf("quantize.recipe", e.Quantize.Recipe, Recipes()...) },
@@ -249,6 +251,9 @@ func (e Experiment) schedule() *ValueError {
 }
 
 func (e Experiment) gate() *ValueError {
+	if m := e.Gate.MoreEpochs; !(m >= 0 && m <= 100000) {
+		return bad("gate.more_epochs", "is %v: want a number from 0 to 100000", m)
+	}
 	limited := e.Gate.MinTop1 > 0 || e.Gate.MaxDrop > 0
 	if limited && e.Gate.Split == Validation && e.Data.Validation == 0 && e.Data.ValidationShare == 0 {
 		return bad("gate.split", "is %s, but data.validation holds no images out: hold some out or take %s", Validation, Test)

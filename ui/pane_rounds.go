@@ -79,9 +79,11 @@ func (p *roundsPane) rows(s *scene, wide bool) [][]piece {
 			rows = append(rows, p.begun(s, s.run.Rounds[i], wide))
 			continue
 		}
-		target := ""
-		if i < len(s.run.Info.Targets) {
-			target = percent(s.run.Info.Targets[i], 1)
+		// A round that failed may have had others follow it; those that are left
+		// are the plan's last.
+		target, targets := "", s.run.Info.Targets
+		if j := len(targets) - s.run.RoundCount() + i; j >= 0 {
+			target = percent(targets[j], 1)
 		}
 		rows = append(rows, []piece{{theme.Muted, fmt.Sprintf("%5d %6s%6s%6s%7s", i+1, target, "·", "·", "·")}})
 	}

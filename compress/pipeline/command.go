@@ -15,7 +15,7 @@ import (
 // progress.
 type Command struct {
 	// Do is pause, resume, step, pause-at, skip-round, stop-after, stop-now,
-	// calibrate, inspect, sensitivity or note.
+	// calibrate, inspect, sensitivity, note, accept, retry or back.
 	Do       Action `json:"do"`
 	Images   int    `json:"images,omitempty"`   // Calibrate: the size
 	Observer string `json:"observer,omitempty"` // Calibrate: empty for the experiment's
@@ -26,6 +26,7 @@ type Command struct {
 	Clip   float64 `json:"clip,omitempty"`
 	AtStep int     `json:"at_step,omitempty"` // PauseAt: a global step; 0 takes the order back
 	Text   string  `json:"text,omitempty"`    // Remark
+	Round  int     `json:"round,omitempty"`   // Accept, Retry, Back: 0 for the round in progress
 	Source string  `json:"source,omitempty"`  // who asks: "keyboard", "socket", "signal"
 }
 
@@ -44,7 +45,15 @@ const (
 	Inspect   Action = "inspect"     // compute the scales that Layer would get now
 	Scan      Action = "sensitivity" // measure what the network loses with each layer now
 	Remark    Action = "note"        // attach Text to this step
+
+	// These overrule the gate's decision about a round.
+	Accept Action = "accept" // take its network, whatever its accuracy
+	Retry  Action = "retry"  // train it on
+	Back   Action = "back"   // return to the last network that was accepted, try a smaller target
 )
+
+// Stop is a decision: the rounds end. It is no command.
+const Stop Action = "stop"
 
 // A Source is a run as a screen or a printer sees it: live, attached or
 // replayed. All methods may be called from any goroutine and never wait for
@@ -72,6 +81,10 @@ func ParseCommand(line []byte) (Command, error) {
 func (c Command) Check() error {
 	switch c.Do {
 	case Pause, Resume, Step, SkipRound, StopAfter, StopNow, Scan:
+	case Accept, Retry, Back:
+		if c.Round < 0 {
+			return fmt.Errorf("%s round %d: want a round from 1 on, or 0 for the one in progress", c.Do, c.Round)
+		}
 	case PauseAt:
 		if c.AtStep < 0 {
 			return fmt.Errorf("pause at step %d: want a step from 1 on, or 0 to take the order back", c.AtStep)

@@ -11,16 +11,17 @@ import (
 type control struct {
 	paused    bool
 	pausedBy  string
-	since     time.Time // of the pause
-	stepping  string    // who asked for a single step, until it is done
-	target    int       // steps that are done then
-	pauseAt   Command   // with the step to pause after; AtStep 0 for none
-	skip      bool      // end the training in progress
-	stopAfter bool      // end the run with the round in progress
-	reason    string    // why the run was stopped
-	asking    bool      // a command's own measurement is running
-	answered  int       // images of it that are done, before those in progress
-	answer    int       // images that it takes
+	since     time.Time       // of the pause
+	stepping  string          // who asked for a single step, until it is done
+	target    int             // steps that are done then
+	pauseAt   Command         // with the step to pause after; AtStep 0 for none
+	skip      bool            // end the training in progress
+	stopAfter bool            // end the run with the round in progress
+	reason    string          // why the run was stopped
+	asking    bool            // a command's own measurement is running
+	answered  int             // images of it that are done, before those in progress
+	answer    int             // images that it takes
+	verdicts  map[int]Command // on rounds, by their numbers
 }
 
 // errSkipped ends a stage of training early.
@@ -97,6 +98,9 @@ func (r *runner) obey(command Command) error {
 		r.hub.Publish(Commanded{Command: command, Refused: refused})
 		return nil
 	}
+	if isVerdict(command.Do) && command.Round == 0 {
+		command.Round = r.round
+	}
 	r.hub.Publish(Commanded{Command: command})
 	c := &r.control
 	switch command.Do {
@@ -127,6 +131,8 @@ func (r *runner) obey(command Command) error {
 		return r.ask(func() error { return r.inspect(command) })
 	case Scan:
 		return r.ask(r.sensitivity)
+	case Accept, Retry, Back:
+		r.verdict(command)
 	case Remark:
 		r.hub.Publish(Note{GlobalStep: r.steps, Text: command.Text})
 	}
@@ -158,6 +164,15 @@ func (r *runner) refusal(command Command) string {
 	case StopAfter:
 		if r.hub.State().Current == nil && r.stage != StageDense {
 			return "no round is in progress"
+		}
+	case Accept, Retry, Back:
+		switch {
+		case r.hub.State().Current == nil:
+			return "no round is in progress"
+		case command.Round != 0 && command.Round != r.round:
+			return fmt.Sprintf("round %d is in progress", r.round)
+		case command.Do == Back && !r.ladder.mayGoBack():
+			return "there is no smaller step: set gate.smallest_step, as 0.02, below the distance of the targets"
 		}
 	case Calibrate:
 		if r.data == nil || r.eval == nil {

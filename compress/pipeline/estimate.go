@@ -43,8 +43,8 @@ func newEstimate(e configs.Experiment) *estimate {
 	}
 	training(e.Dense.Epochs[0])
 	s.total[inferWork] += float64(test) + validation
-	for round := range e.Prune.Targets {
-		training(e.FineTune.Epochs.Round(round + 1))
+	for _, round := range e.Plan() {
+		training(round.FineTune.Epochs[0])
 		s.total[inferWork] += 2*validation + float64(test)
 	}
 	s.total[observeWork] += float64(min(e.Quantize.Images, train))

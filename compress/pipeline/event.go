@@ -100,9 +100,20 @@ type OutlookPart struct {
 // Decided is a choice that the run made in place of what the experiment asks
 // for, and why.
 type Decided struct {
-	About string `json:"about"` // "gate"
-	Text  string `json:"text"`  // a sentence with the numbers
-	Gate  string `json:"gate"`  // the gate from here on, in words
+	About string `json:"about"`          // "gate", or "round" for what follows a round
+	Text  string `json:"text"`           // a sentence with the numbers
+	Gate  string `json:"gate,omitempty"` // About gate: the gate from here on, in words
+	// What follows belongs to a round.
+	Round int `json:"round,omitempty"`
+	// Action is accept, retry (train on), back (to the last network that was
+	// accepted, and to a smaller target) or stop (end the rounds).
+	Action Action  `json:"action,omitempty"`
+	By     string  `json:"by,omitempty"` // who decided: "gate", or a command's Source
+	Target float64 `json:"target,omitempty"`
+	Top1   float64 `json:"top1,omitempty"`
+	Drop   float64 `json:"drop,omitempty"`   // as in RoundDone
+	Next   float64 `json:"next,omitempty"`   // the target that is tried next
+	Epochs float64 `json:"epochs,omitempty"` // that it is trained for
 }
 
 // LayerInfo describes one layer that has weights.
@@ -206,10 +217,13 @@ type Evaluated struct {
 // RoundStarted opens a pruning round.
 type RoundStarted struct {
 	Round  int     `json:"round"`
-	Rounds int     `json:"rounds"`
-	Target float64 `json:"target"`      // sparsity of the candidates, 0 to 1
-	Edge   float64 `json:"edge_target"` // sparsity of the edge layers
-	Epochs float64 `json:"epochs"`      // to fine-tune for; need not be whole
+	Rounds int     `json:"rounds"`          // expected in all, as things stand
+	Of     string  `json:"of,omitempty"`    // what Target is a share of: "weights"
+	Text   string  `json:"text,omitempty"`  // the round in words
+	Again  bool    `json:"again,omitempty"` // the network of the round before is trained on
+	Target float64 `json:"target"`          // share taken away, 0 to 1: sparsity of the candidates
+	Edge   float64 `json:"edge_target"`     // sparsity of the edge layers
+	Epochs float64 `json:"epochs"`          // to fine-tune for; need not be whole
 	Steps  int     `json:"steps"`
 }
 
@@ -234,17 +248,19 @@ type LayerSparsity struct {
 // RoundDone is a row of the result table.
 type RoundDone struct {
 	Round    int     `json:"round"`
+	Of       string  `json:"of,omitempty"` // what Target is a share of: "weights"
 	Target   float64 `json:"target"`
 	Sparsity float64 `json:"sparsity"` // of all weights
 	Top1     float64 `json:"top1"`     // on the test split
 	Drop     float64 `json:"drop"`     // dense top-1 minus Top1, as a fraction; negative when better
 	Epochs   float64 `json:"epochs"`   // fine-tuned for; need not be whole
 	Seconds  float64 `json:"seconds"`
-	Passed   bool    `json:"passed"`
+	Passed   bool    `json:"passed"`           // it was accepted
+	Action   Action  `json:"action,omitempty"` // as Decided tells
 	// Diverged is set where the round failed because a loss, a weight, a running
 	// statistic or a logit is not finite.
 	Diverged   bool   `json:"diverged,omitempty"`
-	Reason     string `json:"reason"`     // why the gate passed or failed, with the numbers
+	Reason     string `json:"reason"`     // why the gate passed or failed, with the numbers, and who overruled it
 	Checkpoint string `json:"checkpoint"` // empty where the weights are not finite
 	Hash       string `json:"hash"`       // SHA-256 of the checkpoint's tensors
 }

@@ -15,7 +15,7 @@ func (r *runner) chooseGate() (gate prune.Gate, why string) {
 	limit, asked := r.e.Gate.FallbackDrop, gate.MinTop1
 	state := r.hub.State()
 	dense := state.Evaluation("dense", gate.Split)
-	if limit == 0 || asked == 0 || len(r.e.Prune.Targets) == 0 || dense == nil || dense.Top1-asked >= limit-1e-9 {
+	if limit == 0 || asked == 0 || len(r.e.Plan()) == 0 || dense == nil || dense.Top1-asked >= limit-1e-9 {
 		return gate, ""
 	}
 	gate.MinTop1 = 0

@@ -53,8 +53,8 @@ func (r *runner) trainings() []OutlookPart {
 	if epochs := r.e.Dense.Epochs[0]; epochs > 0 {
 		parts = append(parts, OutlookPart{Name: StageDense, Epochs: epochs})
 	}
-	for round := range r.e.Prune.Targets {
-		parts = append(parts, OutlookPart{Name: fmt.Sprintf("round %d", round+1), Epochs: r.e.FineTune.Epochs.Round(round + 1)})
+	for i, round := range r.e.Plan() {
+		parts = append(parts, OutlookPart{Name: fmt.Sprintf("round %d", i+1), Epochs: round.FineTune.Epochs[0]})
 	}
 	return parts
 }

@@ -109,12 +109,7 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 // the charts' pictures, beside the text charts.
 func Markdown(w io.Writer, s *State, settings []byte, hash string, images []string) {
 	heading(w, s)
-	if len(s.Decisions) > 0 {
-		fmt.Fprint(w, "\n## Decisions\n\n")
-		for _, d := range s.Decisions {
-			fmt.Fprintf(w, "- %s\n", d.Text)
-		}
-	}
+	decisions(w, s)
 	roundTable(w, s)
 	quantizedTable(w, s)
 	pointTable(w, s)
@@ -172,6 +167,18 @@ func heading(w io.Writer, s *State) {
 			fmt.Fprintf(w, ", in int8 %s", percent(d.Int8))
 		}
 		fmt.Fprint(w, ".\n")
+	}
+}
+
+// decisions lists what was decided, but for rounds that just passed.
+func decisions(w io.Writer, s *State) {
+	told := slices.DeleteFunc(slices.Clone(s.Decisions), func(d Decided) bool { return d.Action == Accept && d.By == byGate })
+	if len(told) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\n## Decisions\n\n")
+	for _, d := range told {
+		fmt.Fprintf(w, "- %s\n", d.Text)
 	}
 }
 

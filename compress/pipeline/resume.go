@@ -15,12 +15,13 @@ import (
 // A past is what an interrupted run has behind it, up to the newest point from
 // which its files allow to go on. The zero past is a run's beginning.
 type past struct {
-	seq    int64  // of the journal there
-	file   string // the checkpoint, empty at the beginning
-	hash   string // of its tensors, where the journal has it
-	dense  bool   // the dense network is there and measured
-	rounds int    // done
-	failed bool   // the last of them did not pass its gate
+	seq    int64       // of the journal there
+	file   string      // the checkpoint, empty at the beginning
+	hash   string      // of its tensors, where the journal has it
+	dense  bool        // the dense network is there and measured
+	rounds int         // done
+	rows   []RoundDone // of these
+	over   bool        // the last of them ended the rounds
 
 	net      *model.Graph // with masks; nil at the beginning
 	step     *stepState   // inside a stage of training, or nil
@@ -30,13 +31,14 @@ type past struct {
 
 	warnings []string // what could not be used
 	notes    []Note   // made after seq
+	verdicts []Event  // commands about rounds to come
 	removed  int      // events after seq
 }
 
 // findPast reads a run's journal and checkpoints for the newest point to go on
 // from: after the dense stage, after a round, or inside a stage of training.
 func findPast(folder Folder) (past, error) {
-	ends, notes, last, err := stageEnds(folder)
+	ends, notes, verdicts, last, err := stageEnds(folder)
 	if err != nil {
 		return past{}, err
 	}
@@ -44,14 +46,14 @@ func findPast(folder Folder) (past, error) {
 	for _, p := range slices.Backward(ends) {
 		// A step checkpoint counts when it is of the stage after this end.
 		for _, s := range steps {
-			if s.step.seq <= p.seq || p.failed || s.step.round != 0 && s.step.round != p.rounds+1 {
+			if s.step.seq <= p.seq || p.over || s.step.round != 0 && s.step.round != p.rounds+1 {
 				continue
 			}
-			s.dense, s.rounds = p.dense, p.rounds
-			s.warnings, s.notes = warnings, notesAfter(notes, s.seq)
+			s.dense, s.rounds, s.rows = p.dense, p.rounds, p.rows
+			s.warnings, s.notes, s.verdicts = warnings, notesAfter(notes, s.seq), verdicts
 			return s, nil
 		}
-		p.warnings, p.notes = warnings, notesAfter(notes, p.seq)
+		p.warnings, p.notes, p.verdicts = warnings, notesAfter(notes, p.seq), verdicts
 		if len(steps) > 0 {
 			p.saves = steps[0].saves
 		}
@@ -60,7 +62,7 @@ func findPast(folder Folder) (past, error) {
 		}
 		n, err := p.load(folder)
 		if err == nil {
-			if p.rounds > 0 {
+			if p.file != denseCheckpoint && !p.over {
 				prune.Hold(n)
 			}
 			p.net = n
@@ -81,10 +83,10 @@ func (p past) load(folder Folder) (*model.Graph, error) {
 }
 
 // stageEnds returns the points at which the journal has the dense stage or a
-// round complete, the run's beginning first, the remarks made on the way, and
-// the number of the last event.
-func stageEnds(folder Folder) (ends []past, notes []Event, last int64, err error) {
-	var now past
+// round complete, the run's beginning first, the remarks made on the way and the
+// verdicts given, and the number of the last event.
+func stageEnds(folder Folder) (ends []past, notes, verdicts []Event, last int64, err error) {
+	var now, accepted past
 	err = ReadJournal(folder.Journal(), func(e Event) error {
 		now.seq = e.Seq
 		switch b := e.Body.(type) {
@@ -93,20 +95,31 @@ func stageEnds(folder Folder) (ends []past, notes []Event, last int64, err error
 		case StageDone:
 			if b.Stage == StageDense {
 				now.dense, now.file = true, denseCheckpoint
+				accepted = now
 				ends = append(ends, now)
 			}
 		case RoundDone:
-			now.rounds, now.failed = b.Round, !b.Passed
-			if b.Passed {
+			now.rounds, now.rows = b.Round, append(now.rows, b)
+			switch a := b.action(); a {
+			case Accept:
 				now.file, now.hash = b.Checkpoint, b.Hash
+				accepted = now
+			case Retry:
+				now.file, now.hash = b.Checkpoint, b.Hash
+			default:
+				now.file, now.hash, now.over = accepted.file, accepted.hash, a == Stop
 			}
 			ends = append(ends, now)
 		case Note:
 			notes = append(notes, e)
+		case Commanded:
+			if isVerdict(b.Command.Do) && b.Refused == "" {
+				verdicts = append(verdicts, e)
+			}
 		}
 		return nil
 	})
-	return ends, notes, now.seq, err
+	return ends, notes, verdicts, now.seq, err
 }
 
 func notesAfter(notes []Event, seq int64) []Note {
@@ -208,6 +221,16 @@ func (r *runner) continued() error {
 	for _, note := range p.notes {
 		r.hub.Publish(note)
 	}
+	for _, e := range p.verdicts {
+		c := e.Body.(Commanded).Command
+		if c.Round <= p.rounds {
+			continue // it is done
+		}
+		if e.Seq > p.seq {
+			r.hub.Publish(Commanded{Command: c})
+		}
+		r.verdict(c)
+	}
 	r.estimateRest(&state)
 	return nil
 }
@@ -246,13 +269,14 @@ func (r *runner) estimateRest(state *State) {
 	if r.past.dense {
 		r.estimate.skip(trainWork, r.e.Dense.Epochs[0]*train)
 	}
-	for round := 1; round <= r.past.rounds; round++ {
-		r.estimate.skip(trainWork, r.e.FineTune.Epochs.Round(round)*train)
+	plan := r.e.Plan()
+	for _, round := range plan[:min(r.past.rounds, len(plan))] {
+		r.estimate.skip(trainWork, round.FineTune.Epochs[0]*train)
 	}
 	if s := r.past.step; s != nil {
-		batch := r.e.FineTune.Batch
-		if s.stage == StageDense {
-			batch = r.e.Dense.Batch
+		batch := r.e.Dense.Batch
+		if s.stage == StageFineTune && s.round <= len(plan) {
+			batch = plan[s.round-1].FineTune.Batch
 		}
 		r.estimate.skip(trainWork, float64(s.step*batch))
 	}

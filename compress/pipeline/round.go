@@ -16,95 +16,107 @@ func roundCheckpoint(round int) string {
 	return fmt.Sprintf("checkpoints/round-%d.safetensors", round)
 }
 
-// rounds prunes and fine-tunes target by target until one fails the gate. The
-// network afterwards is that of the last round that passed.
+// rounds takes the rounds of the plan one by one, each from the network of the
+// last that was accepted, until none is left or one is decided to be the end.
+// The network afterwards is that of the last round that was accepted.
 func (r *runner) rounds() error {
-	if r.past.failed {
-		return nil
+	r.ladder = newLadder(r.e)
+	for _, row := range r.past.rows {
+		r.ladder.decided(row.action())
 	}
-	for round := r.past.rounds + 1; round <= len(r.e.Prune.Targets); round++ {
-		passed, err := r.oneRound(round)
+	for t, ok := r.ladder.next(); ok; t, ok = r.ladder.next() {
+		row, err := r.oneRound(t)
 		if err != nil {
 			return err
 		}
+		r.ladder.decided(row.action())
 		if r.control.stopAfter {
-			return r.stopped(fmt.Sprintf("stopped after round %d as asked", round))
+			return r.stopped(fmt.Sprintf("stopped after round %d as asked", t.number))
 		}
-		if !passed {
-			return r.fallBack(round)
+		if a := row.action(); a == Back || a == Stop {
+			if err := r.goBack(t, a); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// oneRound prunes to the round's target, fine-tunes, measures and judges.
-func (r *runner) oneRound(round int) (passed bool, err error) {
+// oneRound makes the network smaller, fine-tunes, measures and judges it.
+func (r *runner) oneRound(t try) (RoundDone, error) {
 	began, paused := time.Now(), r.paused
-	target := r.e.Prune.Targets[round-1]
-	edges := prune.Edges{Share: r.e.Prune.EdgeShare, Until: r.e.Prune.EdgeUntil}
-	r.round = round
-
-	t, done, err := r.prepareRound(round, target, edges)
+	r.round = t.number
+	train, done, err := r.prepareRound(t)
 	if err != nil {
-		return false, err
+		return RoundDone{}, err
 	}
 	var lost *diverged
-	if err := r.train(t); err != nil && !errors.Is(err, errSkipped) && !errors.As(err, &lost) {
-		return false, err
+	if err := r.train(train); err != nil && !errors.Is(err, errSkipped) && !errors.As(err, &lost) {
+		return RoundDone{}, err
 	}
 	done()
-	r.estimate.skip(trainWork, float64((t.steps-t.step)*t.settings.Batch))
+	r.estimate.skip(trainWork, float64((train.steps-train.step)*train.settings.Batch))
 
-	row := RoundDone{Round: round, Target: target, Epochs: t.epochs(t.step), Checkpoint: roundCheckpoint(round)}
+	row := RoundDone{Round: t.number, Of: t.Of(), Target: t.Target(), Epochs: train.epochs(train.step), Checkpoint: roundCheckpoint(t.number)}
 	if err := r.measureRound(&row); err != nil {
-		return false, err
+		return row, err
 	}
 	if lost != nil {
 		row.Passed, row.Diverged, row.Reason = false, true, lost.Error()
 	}
-	row.Seconds = (time.Since(began) - (r.paused - paused)).Seconds()
-	level := "info"
-	if !row.Passed {
-		level = "warn"
+	if err := r.decide(&row); err != nil {
+		return row, err
 	}
-	r.log(level, "round %d: %s", round, row.Reason)
+	row.Seconds = (time.Since(began) - (r.paused - paused)).Seconds()
 	r.hub.Publish(row)
-	return row.Passed, nil
+	return row, nil
 }
 
-// prepareRound prunes the network and opens its fine-tuning, or restores a
+// prepareRound makes the network smaller and opens its fine-tuning, or restores a
 // round that was interrupted in it. The function it returns closes the stage.
-func (r *runner) prepareRound(round int, target float64, edges prune.Edges) (*training, func(), error) {
-	epochs := r.e.FineTune.Epochs.Round(round)
+func (r *runner) prepareRound(t try) (*training, func(), error) {
+	epochs := t.FineTune.Epochs[0]
 	if r.past.step != nil {
-		t, err := r.plan(StageFineTune, round, r.e.FineTune, epochs)
+		train, err := r.plan(StageFineTune, t.number, t.FineTune, epochs)
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := r.restore(t); err != nil {
+		if err := r.restore(train); err != nil {
 			return nil, nil, err
 		}
-		return t, r.reenter(StageFineTune, round), nil
+		return train, r.reenter(StageFineTune, t.number), nil
 	}
-	perEpoch := r.perEpoch(r.e.FineTune)
+	perEpoch := r.perEpoch(t.FineTune)
 	steps := stepsOf(epochs, perEpoch)
 	r.hub.Publish(RoundStarted{
-		Round: round, Rounds: len(r.e.Prune.Targets), Target: target, Edge: edges.Target(target), Epochs: float64(steps) / float64(perEpoch), Steps: steps,
+		Round: t.number, Rounds: t.number - 1 + len(r.ladder.rounds), Of: t.Of(), Text: t.String(), Again: t.again,
+		Target: t.Target(), Edge: r.edges().Target(t.Target()), Epochs: float64(steps) / float64(perEpoch), Steps: steps,
 	})
-	done := r.begin(StagePrune, round, "")
-	if err := prune.Magnitude(r.net, target, edges); err != nil {
-		return nil, nil, fmt.Errorf("prune to %.4g: %w", target, err)
+	if !t.again {
+		if err := r.takeAway(t); err != nil {
+			return nil, nil, err
+		}
 	}
-	r.sparsity(round, target)
-	if _, err := r.evaluate("pruned", r.watchPart()); err != nil {
-		return nil, nil, err
-	}
-	done()
-	t, err := r.plan(StageFineTune, round, r.e.FineTune, epochs)
+	train, err := r.plan(StageFineTune, t.number, t.FineTune, epochs)
 	if err != nil {
 		return nil, nil, err
 	}
-	return t, r.begin(StageFineTune, round, ""), nil
+	return train, r.begin(StageFineTune, t.number, ""), nil
+}
+
+// takeAway makes the network smaller in the round's way and measures what is left.
+func (r *runner) takeAway(t try) error {
+	defer r.begin(StagePrune, t.number, "")()
+	if err := prune.Magnitude(r.net, t.Target(), r.edges()); err != nil {
+		return fmt.Errorf("prune to %.4g: %w", t.Target(), err)
+	}
+	r.sparsity(t.number, t.Target())
+	_, err := r.evaluate("pruned", r.watchPart())
+	return err
+}
+
+func (r *runner) edges() prune.Edges {
+	return prune.Edges{Share: r.e.Prune.EdgeShare, Until: r.e.Prune.EdgeUntil}
 }
 
 // measureRound evaluates a fine-tuned network, makes its zeros permanent, saves
@@ -170,26 +182,33 @@ func (r *runner) sparsity(round int, target float64) float64 {
 	return s.Sparsity
 }
 
-// fallBack returns to the network of the last round that passed.
-func (r *runner) fallBack(round int) error {
+// goBack returns to the network of the last round that was accepted: to take a
+// smaller step from there, or to end with it.
+func (r *runner) goBack(t try, a Action) error {
 	path := denseCheckpoint
 	if state := r.hub.State(); state.Passed() != nil {
 		path = state.Passed().Checkpoint
 	}
 	n, _, err := weights.Load(r.folder.Path(path))
 	if err != nil {
-		return fmt.Errorf("go back to the last network that passed its gate: %w", err)
+		return fmt.Errorf("go back to the last network that was accepted: %w", err)
 	}
-	adopt(r.net, n)
+	r.become(n)
 	for _, l := range r.net.Layers() {
 		l.Mask = nil
 	}
-	r.eval.Reload()
-	for next := round + 1; next <= len(r.e.Prune.Targets); next++ {
-		r.estimate.skip(trainWork, r.e.FineTune.Epochs.Round(next)*float64(r.data.Train.Len()))
+	if a == Back {
+		if path != denseCheckpoint {
+			prune.Hold(r.net)
+		}
+		return nil
+	}
+	plan := r.e.Plan()
+	for _, round := range plan[min(t.number, len(plan)):] {
+		r.estimate.skip(trainWork, round.FineTune.Epochs[0]*float64(r.data.Train.Len()))
 		r.estimate.skip(inferWork, float64(2*r.data.Validation.Len()+r.data.Test.Len()))
 	}
-	r.log("warn", "the result is %s: round %d did not pass its gate", path, round)
+	r.log("warn", "the result is %s: round %d did not pass its gate", path, t.number)
 	return nil
 }
 

@@ -39,7 +39,8 @@ type runner struct {
 	eval    *model.Evaluator // of net; reload it when weights have changed
 	recipe  quantize.Recipe
 	gate    prune.Gate
-	past    past // what an interrupted run has behind it
+	ladder  *ladder // from the first round on
+	past    past    // what an interrupted run has behind it
 
 	control  control
 	estimate *estimate
@@ -110,19 +111,30 @@ func (r *runner) run() error {
 	if err := r.open(); err != nil {
 		return err
 	}
-	if err := r.readData(); err != nil {
-		return err
+	for _, stage := range r.stages() {
+		if err := stage(); err != nil {
+			return err
+		}
 	}
-	if err := r.lookAhead(); err != nil {
-		return err
+	return nil
+}
+
+// stages lists what the run passes through, in order. Each stage knows what of it
+// an interrupted run has behind it, and does the rest.
+func (r *runner) stages() []func() error {
+	return []func() error{r.readData, r.lookAhead, r.denseStage, r.rounds, r.quantization}
+}
+
+// become makes n the present network, whose evaluator is then a new one unless
+// only weights differ.
+func (r *runner) become(n *model.Graph) {
+	if n.SameStructure(r.net) {
+		adopt(r.net, n)
+		r.eval.Reload()
+		return
 	}
-	if err := r.denseStage(); err != nil {
-		return err
-	}
-	if err := r.rounds(); err != nil {
-		return err
-	}
-	return r.quantization()
+	r.net = n
+	r.eval = model.NewEvaluator(n, r.engine, evaluationBatch)
 }
 
 // open publishes the run's first event, or that an interrupted run goes on.
@@ -176,10 +188,13 @@ func (r *runner) stand() *model.Graph {
 func (r *runner) started() RunStarted {
 	s := RunStarted{
 		Schema: Schema, Version: r.parts.Version, Name: r.folder.Name(), Experiment: r.e.Name,
-		Dataset: r.e.Data.Set, Seed: r.e.Seed, Targets: r.e.Prune.Targets, Gate: r.gate.String(),
+		Dataset: r.e.Data.Set, Seed: r.e.Seed, Gate: r.gate.String(),
 		Sizes: capSizes(r.e.Sweep.Sizes, expectedTrain(r.e)), Observers: r.e.Sweep.Observers,
 		Network: r.net.Name, Weights: r.net.Weights(), MACs: r.net.MACs(),
-		Pruning: r.e.Prune.String(), FineTune: r.e.FineTune.String(), Quantization: r.e.Quantize.String(),
+		Pruning: r.e.PruningText(), FineTune: r.e.FineTune.String(), Quantization: r.e.Quantize.String(),
+	}
+	for _, round := range r.e.Plan() {
+		s.Targets = append(s.Targets, round.Target())
 	}
 	if d := r.e.Distill.String(); d != "" {
 		s.FineTune += ", " + d

@@ -129,8 +129,10 @@ func (s *State) Dataset() string {
 
 // Gate returns the gate that rounds are held to, in words.
 func (s *State) Gate() string {
-	if n := len(s.Decisions); n > 0 {
-		return s.Decisions[n-1].Gate
+	for _, d := range slices.Backward(s.Decisions) {
+		if d.Gate != "" {
+			return d.Gate
+		}
 	}
 	return s.Started.Gate
 }

@@ -154,7 +154,9 @@ func (r *Run) fold(e pipeline.Event) {
 	case pipeline.DataRead:
 		r.Data = b
 	case pipeline.Decided:
-		r.Info.Gate = b.Gate
+		if b.Gate != "" {
+			r.Info.Gate = b.Gate
+		}
 	case pipeline.Continued:
 		// What the process before was asked for, this one does not know of.
 		r.Status, r.Reason, r.Stopping, r.PauseAt, r.asked = pipeline.StandingRunning, "", false, 0, nil
