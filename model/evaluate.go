@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"espalier/model/kernel"
 )
@@ -29,6 +30,7 @@ type Evaluator struct {
 	x      []float32
 	logits []float32
 	run    func(worker, part int)
+	spent  map[*inferStep]time.Duration // while Profile runs, else nil
 }
 
 // An inferSpace is one worker's memory.
@@ -162,20 +164,29 @@ func (v *Evaluator) Bytes() int64 {
 	return 4*int64(floats) + lists
 }
 
+// Sparse reports whether the present weights are computed by lists of those
+// that are not zero; possible says whether the network's operators allow it.
+func (v *Evaluator) Sparse() (now, possible bool) { return v.planar, v.planable }
+
 // Classes returns the number of logits per image.
 func (v *Evaluator) Classes() int { return v.folded.Classes() }
 
 // pixels returns the floats of one image outside, [c][h][w].
 func (v *Evaluator) pixels() int { return v.folded.Input().Shape.Len() }
 
-// Logits computes logits [n][classes] of x [n][c][h][w], normalised.
-func (v *Evaluator) Logits(logits, x []float32) {
+// take notes the arguments of a call.
+func (v *Evaluator) take(logits, x []float32) {
 	n := len(x) / v.pixels()
 	if n > v.batch || len(x) != n*v.pixels() || len(logits) != n*v.Classes() {
 		panic(fmt.Sprintf("model: %d logits of %d values in batches of %d", len(logits), len(x), v.batch))
 	}
 	v.n, v.x, v.logits = n, x, logits
-	v.engine.Each(parts(n, maxParts), v.run)
+}
+
+// Logits computes logits [n][classes] of x [n][c][h][w], normalised.
+func (v *Evaluator) Logits(logits, x []float32) {
+	v.take(logits, x)
+	v.engine.Each(parts(v.n, maxParts), v.run)
 }
 
 // part computes one part's logits.

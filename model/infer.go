@@ -1,6 +1,10 @@
 package model
 
-import "espalier/model/kernel"
+import (
+	"time"
+
+	"espalier/model/kernel"
+)
 
 // through takes n images, from the batch's image first on and at most a group of
 // the segment, through all segments up to one.
@@ -29,6 +33,9 @@ func (v *Evaluator) through(s *inferSpace, segment, first, n int) {
 
 // input lays out n images, from the batch's image first on.
 func (v *Evaluator) input(step *inferStep, s *inferSpace, first, n int) {
+	if v.spent != nil {
+		defer v.note(step, time.Now())
+	}
 	y, k := step.output, v.engine.Kernels
 	for i := range n {
 		x, to := images(v.x, v.pixels(), first+i, 1), s.at(y, i, 1)
@@ -46,6 +53,9 @@ func (v *Evaluator) input(step *inferStep, s *inferSpace, first, n int) {
 // apply computes a step for n images: from image from of its inputs on, as
 // images to and up of its output.
 func (v *Evaluator) apply(step *inferStep, s *inferSpace, from, to, n int) {
+	if v.spent != nil {
+		defer v.note(step, time.Now())
+	}
 	if step.conv != nil {
 		v.convolve(step, s, from, to, n)
 	} else if step.linear != nil {

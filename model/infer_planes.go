@@ -1,6 +1,10 @@
 package model
 
-import "espalier/model/kernel"
+import (
+	"time"
+
+	"espalier/model/kernel"
+)
 
 // Pruned networks are evaluated on planes instead of blocks of channels, where
 // convolutions run on the lists of their weights; only where a layer is too
@@ -124,6 +128,9 @@ func (v *Evaluator) throughPlanes(s *inferSpace, first, n int) {
 }
 
 func (v *Evaluator) applyPlanes(step *inferStep, s *inferSpace, first, n int) {
+	if v.spent != nil {
+		defer v.note(step, time.Now())
+	}
 	k, y := v.engine.Kernels, s.planes(step.output, n)
 	if _, ok := step.unit.Node.Op.(Input); ok {
 		p := kernel.Planes{C: step.output.shape.C, H: step.output.shape.H, W: step.output.shape.W}

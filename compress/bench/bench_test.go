@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"espalier/compress/cost"
 	"espalier/model"
 	"espalier/model/kernel"
 )
@@ -64,7 +65,7 @@ func TestRun(t *testing.T) {
 		near(t, row, "images/s", row.Images, float64(row.Batch)/row.Seconds)
 		near(t, row, "operations/s", row.Operations, 2*macs*row.Images)
 		near(t, row, "share of peak", row.OfPeak, row.Operations/peak)
-		if row.Best > row.Seconds || row.Best <= 0 || row.Repetitions < minRepetitions || row.Bytes < 4*int64(o.Network.Weights())/5 {
+		if row.Best > row.Seconds || row.Best <= 0 || row.Repetitions < cost.MinRepetitions || row.Bytes < 4*int64(o.Network.Weights())/5 {
 			t.Errorf("%+v", row)
 		}
 		pruned := float64(o.Network.Weights()-3*16*9-64*10) / float64(o.Network.Weights())
@@ -93,7 +94,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("measuring changed %s", tensor.Name)
 		}
 	}
-	if e := r.Epoch; e == nil || e.Batches < minRepetitions || !(e.Loading > 0 && e.Loading < 1) || !(e.Overhead > -1) || !(e.Seconds > 0) {
+	if e := r.Epoch; e == nil || e.Batches < cost.MinRepetitions || !(e.Loading > 0 && e.Loading < 1) || !(e.Overhead > -1) || !(e.Seconds > 0) {
 		t.Errorf("epoch %+v", e)
 	}
 	if r.Delay == nil || r.Delay.Wakeups < 1 || r.Delay.Max < r.Delay.Median {

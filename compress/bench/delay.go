@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"espalier/compress/cost"
 	"espalier/model"
 )
 
@@ -22,13 +23,13 @@ const wakeup = 10 * time.Millisecond
 func (b *bench) delay() error {
 	e := model.NewEngine(b.Kernels, b.Threads, b.Algorithm)
 	defer e.Close()
-	step, _, err := b.training(e, b.randomImages(Batch))
+	step, _, err := b.training(e, cost.Images(b.input(), Batch))
 	if err != nil {
 		return err
 	}
 	stop, result := make(chan struct{}), make(chan []time.Duration)
 	go func() { result <- sleeper(stop) }()
-	_, err = repeat(b.ctx, b.Time, step)
+	_, err = cost.Repeat(b.ctx, b.Time, step)
 	close(stop)
 	late := <-result
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 
+	"espalier/compress/cost"
 	"espalier/dataset"
 	"espalier/model"
 )
@@ -43,12 +44,13 @@ func (b *bench) epoch() error {
 	v := model.NewEvaluator(b.Network, e, Batch)
 	logits := make([]float32, Batch*v.Classes())
 
-	shape := b.images()
+	in := b.input()
+	shape := dataset.Shape{H: in.H, W: in.W, C: in.C}
 	data := noise(shape, epochTrain, epochValidation)
 	train := data.NewLoader(data.Train, dataset.LoaderOptions{Batch: Batch, Shuffle: true, Augment: true})
 	validation := data.NewLoader(data.Validation, dataset.LoaderOptions{Batch: Batch})
 	x, labels := make([]float32, Batch*shape.Len()), make([]uint16, Batch)
-	fixed, fixedLabels := b.randomImages(Batch), make([]uint16, Batch)
+	fixed, fixedLabels := cost.Images(b.input(), Batch), make([]uint16, Batch)
 
 	index := 0
 	parts := []func(){
@@ -58,11 +60,11 @@ func (b *bench) epoch() error {
 		func() { validation.Load(0, index%(validation.Batches()-1), x, labels) },
 		func() { v.Logits(logits, x); index++ },
 	}
-	times, err := repeat(b.ctx, b.Time, parts...)
+	times, err := cost.Repeat(b.ctx, b.Time, parts...)
 	if err != nil {
 		return err
 	}
-	seconds := func(part int) float64 { return median(times[part]).Seconds() }
+	seconds := func(part int) float64 { return cost.Median(times[part]).Seconds() }
 	const steps, evaluations = float64(epochTrain) / Batch, float64(epochValidation) / Batch
 	loading := steps*seconds(0) + evaluations*seconds(3)
 	evaluating := evaluations * seconds(4)

@@ -2,17 +2,12 @@ package bench
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 
+	"espalier/compress/cost"
 	"espalier/compress/prune"
-	"espalier/compress/quantize"
-	"espalier/dataset"
 	"espalier/model"
 )
-
-// calibrationImages are enough, since accuracy does not matter here.
-const calibrationImages = 32
 
 // networks makes the pruned and the quantized network and describes them.
 func (b *bench) networks() error {
@@ -32,54 +27,22 @@ func (b *bench) networks() error {
 		}
 	}
 	if b.integer = b.Quantized; b.wants(Integer) && b.integer == nil {
+		e := model.NewEngine(b.Kernels, b.Threads, b.Algorithm)
+		defer e.Close()
 		var err error
-		if b.integer, err = b.quantize(); err != nil {
+		if b.integer, err = cost.Quantized(b.Network, e); err != nil {
 			return fmt.Errorf("quantizing the network to measure: %w", err)
 		}
 	}
 	return nil
 }
 
-// quantize calibrates on random images: scales do not change the speed.
-func (b *bench) quantize() (*quantize.Network, error) {
-	e := model.NewEngine(b.Kernels, b.Threads, b.Algorithm)
-	defer e.Close()
-	recipe, err := quantize.RecipeNamed("")
-	if err != nil {
-		return nil, err
-	}
-	x := b.randomImages(calibrationImages)
-	image := b.images().Len()
-	load := func(first, n int) ([]float32, error) { return x[first*image : (first+n)*image], nil }
-	v := model.NewEvaluator(b.Network, e, quantize.CalibrationBatch)
-	var n *quantize.Network
-	err = quantize.Calibrate(v, e, recipe.Observers(b.Network), recipe.Observer, load, []int{calibrationImages}, func(c *quantize.Calibration) (err error) {
-		n, err = quantize.Build(b.Network, c, recipe)
-		return err
-	})
-	return n, err
-}
-
-// images returns the shape of the images that the network takes.
-func (b *bench) images() dataset.Shape {
-	var in model.Shape
+// input returns the shape of the images that the network takes.
+func (b *bench) input() model.Shape {
 	if b.Network != nil {
-		in = b.Network.Input().Shape
-	} else {
-		in = b.Quantized.Input().Shape
+		return b.Network.Input().Shape
 	}
-	return dataset.Shape{H: in.H, W: in.W, C: in.C}
-}
-
-// randomImages draws n images [n][c][h][w] as normalised ones are
-// distributed: mean 0, deviation 1.
-func (b *bench) randomImages(n int) []float32 {
-	random := rand.New(rand.NewPCG(1, 0))
-	x := make([]float32, n*b.images().Len())
-	for i := range x {
-		x[i] = float32(random.NormFloat64())
-	}
-	return x
+	return b.Quantized.Input().Shape
 }
 
 // sparsity returns the share of a network's weights that are zero.

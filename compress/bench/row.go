@@ -1,10 +1,9 @@
 package bench
 
 import (
-	"context"
 	"slices"
-	"time"
 
+	"espalier/compress/cost"
 	"espalier/compress/quantize"
 	"espalier/model"
 )
@@ -12,7 +11,7 @@ import (
 // row measures one task on one engine and appends the row.
 func (b *bench) row(task string, batch int, e *model.Engine) error {
 	r := Row{Task: task, Batch: batch, Threads: e.Threads()}
-	x := b.randomImages(batch)
+	x := cost.Images(b.input(), batch)
 	work := 2 * float64(b.report.MACs) * float64(batch)
 	var run, dense func()
 	switch task {
@@ -41,16 +40,16 @@ func (b *bench) row(task string, batch int, e *model.Engine) error {
 	if dense != nil {
 		runs = append(runs, dense)
 	}
-	turns, err := repeat(b.ctx, b.Time, runs...)
+	turns, err := cost.Repeat(b.ctx, b.Time, runs...)
 	if err != nil {
 		return err
 	}
 	times := turns[0]
 	r.Repetitions = len(times)
-	r.Seconds, r.Best = median(times).Seconds(), times[0].Seconds()
+	r.Seconds, r.Best = cost.Median(times).Seconds(), times[0].Seconds()
 	r.Images, r.Operations = float64(batch)/r.Seconds, work/r.Seconds
 	if dense != nil {
-		r.TimesDense = median(turns[1]).Seconds() / r.Seconds
+		r.TimesDense = cost.Median(turns[1]).Seconds() / r.Seconds
 	}
 	peak := b.peak(r.Threads)
 	r.OfPeak = r.Operations / peak.Float
@@ -100,38 +99,3 @@ func (b *bench) trainer(e *model.Engine) (*model.Trainer, error) {
 // gradient of the weights, and gradient of the input, which the first
 // convolution does not need.
 func trainingMACs(n *model.Graph) int64 { return 3*n.MACs() - n.Layers()[0].MACs() }
-
-// minRepetitions is the least number of repetitions, however long they take.
-const minRepetitions = 5
-
-// repeat runs one or several functions in turn, for some time after a warm-up
-// of a quarter of it. It returns how long each run of each took, ascending.
-// Interleaving cancels machine noise in their ratios.
-func repeat(ctx context.Context, total time.Duration, runs ...func()) ([][]time.Duration, error) {
-	for start := time.Now(); ; {
-		for _, run := range runs {
-			run()
-		}
-		if ctx.Err() != nil || time.Since(start) >= total/4 {
-			break
-		}
-	}
-	times := make([][]time.Duration, len(runs))
-	for start := time.Now(); len(times[0]) < minRepetitions || time.Since(start) < total; {
-		for i, run := range runs {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			begin := time.Now()
-			run()
-			times[i] = append(times[i], time.Since(begin))
-		}
-	}
-	for _, t := range times {
-		slices.Sort(t)
-	}
-	return times, nil
-}
-
-// median returns the middle of ascending times.
-func median(t []time.Duration) time.Duration { return t[len(t)/2] }

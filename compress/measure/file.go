@@ -149,11 +149,17 @@ func (f *File) readONNX(path string) error {
 	return nil
 }
 
+// OpenAsIs is Open where no images are shown to the network: the file need not
+// say how they are normalised.
+func OpenAsIs(path, key string) (*File, error) {
+	return read(path, key, func(map[string]string) {})
+}
+
 // OpenGraph reads a network in floating point, and notes about it. The file
 // need not say how its images are normalised. Key chooses among several
 // networks.
 func OpenGraph(path, key string) (*model.Graph, []string, error) {
-	f, err := read(path, key, func(map[string]string) {})
+	f, err := OpenAsIs(path, key)
 	if err != nil {
 		return nil, nil, err
 	}

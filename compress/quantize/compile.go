@@ -1,6 +1,7 @@
 package quantize
 
 import (
+	"cmp"
 	"slices"
 
 	"espalier/model"
@@ -12,6 +13,7 @@ import (
 type plan struct {
 	net     *Network
 	steps   []step
+	nodes   []string // that the steps compute, by step
 	values  map[*Node]*value
 	buffers []memory
 	sums    int   // int32 that some step needs
@@ -84,6 +86,9 @@ func (c *compiler) node(n *Node) {
 	case n.Float && n.Op == (model.Flatten{}): // its input is the logits
 	default:
 		c.compile(n)
+	}
+	for len(c.nodes) < len(c.steps) {
+		c.nodes = append(c.nodes, cmp.Or(conv, n).Name)
 	}
 	for _, in := range inputs {
 		c.reads[in]--

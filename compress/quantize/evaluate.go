@@ -2,6 +2,7 @@ package quantize
 
 import (
 	"fmt"
+	"time"
 
 	"espalier/model"
 	"espalier/model/kernel"
@@ -64,6 +65,22 @@ func (v *Evaluator) Logits(logits, x []float32) {
 	}
 	v.logits, v.x = logits, x
 	v.engine.Each(n, v.run)
+}
+
+// Profile computes one image's logits on the caller's thread and returns the
+// time of every step, under the name of the node that it computes.
+func (v *Evaluator) Profile(logits, x []float32) []model.StepTime {
+	v.logits, v.x = logits, x
+	s := v.workers[0]
+	s.image, s.logits = x[:v.pixels], logits[:v.Classes()]
+	times := make([]model.StepTime, len(v.plan.steps))
+	for i, step := range v.plan.steps {
+		began := time.Now()
+		step.run(v.engine.Kernels, s)
+		times[i] = model.StepTime{Node: v.plan.nodes[i], Time: time.Since(began)}
+	}
+	v.plan.finish(s)
+	return times
 }
 
 // Classes returns the number of logits per image.

@@ -37,13 +37,22 @@ func IsQuantized(metadata map[string]string) bool {
 // output_scale (F32) and output_zero_point (I32). Recipe, calibration, graph and
 // normalisation stand in the metadata, beside what the caller adds.
 func Save(path string, n *Network, metadata map[string]string) error {
+	tensors, all, err := Tensors(n, metadata)
+	if err != nil {
+		return fmt.Errorf("writing weights to %s: %w", path, err)
+	}
+	return weights.Write(path, tensors, all)
+}
+
+// Tensors returns what Save writes.
+func Tensors(n *Network, metadata map[string]string) ([]weights.Tensor, map[string]string, error) {
 	recipe, err := json.Marshal(n.Recipe)
 	if err != nil {
-		return fmt.Errorf("writing weights to %s: recipe %s: %w", path, n.Recipe.Name, err)
+		return nil, nil, fmt.Errorf("recipe %s: %w", n.Recipe.Name, err)
 	}
 	graph, err := n.Graph().Describe()
 	if err != nil {
-		return fmt.Errorf("writing weights to %s: %w", path, err)
+		return nil, nil, err
 	}
 	all := weights.Metadata(&model.Graph{Name: n.Name, Mean: n.Mean, Std: n.Std}, metadata)
 	maps.Copy(all, map[string]string{
@@ -53,7 +62,7 @@ func Save(path string, n *Network, metadata map[string]string) error {
 		metaImages:               strconv.Itoa(n.Calibration.Images),
 		metaBatch:                strconv.Itoa(n.Calibration.Batch),
 	})
-	return weights.Write(path, n.tensors(), all)
+	return n.tensors(), all, nil
 }
 
 // stored reports whether files hold the scale and zero point of the node's

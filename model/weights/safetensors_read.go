@@ -28,7 +28,8 @@ type headerEntry struct {
 }
 
 // parseSafetensors splits a file into its tensors, in the order of their data.
-// The tensors share the file's bytes.
+// The tensors share the file's bytes, but for those that were stored without
+// zeros (see EncodeSparse).
 func parseSafetensors(file []byte) ([]Tensor, map[string]string, error) {
 	if len(file) < 8 {
 		return nil, nil, fmt.Errorf("the file has %d bytes, less than a safetensors header length; it is truncated", len(file))
@@ -49,7 +50,8 @@ func parseSafetensors(file []byte) ([]Tensor, map[string]string, error) {
 	if err := place(tensors, offsets, data); err != nil {
 		return nil, nil, err
 	}
-	return tensors, metadata, nil
+	tensors, err = expand(tensors, metadata)
+	return tensors, metadata, err
 }
 
 // parseHeader reads the JSON object token by token, because decoding into a

@@ -90,8 +90,7 @@ func (f *benchFlags) options(args []string) (o bench.Options, err error) {
 		return o, err
 	}
 	if len(args) == 1 {
-		// Images are random, so how the file's were normalised does not matter.
-		file, err := measure.Open(args[0], f.key, "0", "1")
+		file, err := measure.OpenAsIs(args[0], f.key)
 		if err != nil {
 			return o, err
 		}

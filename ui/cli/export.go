@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"espalier/compress/cost"
 	"espalier/compress/measure"
 	"espalier/model"
 	"espalier/model/onnx"
@@ -17,26 +19,36 @@ func newExport() *cobra.Command {
 	var f exportFlags
 	cmd := &cobra.Command{
 		Use:   "export FILE",
-		Short: "Write a network as an ONNX file",
+		Short: "Write a network as an ONNX file, or without its zeros",
 		Long: `Export writes the network in FILE for onnxruntime and others: in fp32, with batch
 norm folded into the convolutions unless told otherwise, or, of a quantized
 network, in int8 with QuantizeLinear and DequantizeLinear (QDQ). Operator set 13;
 input [batch][3][32][32], normalised as mean and std in the file's metadata say;
 any batch. Pruned weights are written as zeros: the line says how small gzip
-makes the file.`,
+makes the file.
+
+--sparse writes a safetensors file without the zeros: one bit a weight says where
+they were. Every command reads it, and the network is the same bit by bit.`,
 		Example: `  espalier export round-6.safetensors --onnx round-6.onnx
-  espalier export round-6-int8.safetensors --onnx round-6-int8.onnx --json`,
+  espalier export round-6-int8.safetensors --onnx round-6-int8.onnx --json
+  espalier export round-6.safetensors --sparse round-6-small.safetensors`,
 		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := f.export(args[0])
+			written, err := f.export(args[0])
 			if err != nil {
 				return err
 			}
-			return answer(cmd.OutOrStdout(), f.asJSON, e, e.String())
+			for _, e := range written {
+				if err := answer(cmd.OutOrStdout(), f.asJSON, e, e.String()); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
-	cmd.Flags().StringVar(&f.onnx, "onnx", "", "file to write")
+	cmd.Flags().StringVar(&f.onnx, "onnx", "", "ONNX file to write")
+	cmd.Flags().StringVar(&f.sparse, "sparse", "", "safetensors file to write without zeros")
 	cmd.Flags().BoolVar(&f.fold, "fold", true, "fold batch norm into the convolutions; an int8 network has none")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
@@ -49,6 +61,7 @@ makes the file.`,
 // exportFlags say what to write, and how.
 type exportFlags struct {
 	onnx      string
+	sparse    string
 	fold      bool
 	mean, std string
 	key       string
@@ -67,25 +80,58 @@ func (e exported) String() string {
 	return fmt.Sprintf("%s: %s, %d bytes, %d with gzip", e.File, e.Kind, e.Bytes, e.Compressed)
 }
 
-// export writes f.onnx.
-func (f *exportFlags) export(path string) (e exported, err error) {
-	if f.onnx == "" {
-		return e, errors.New("nothing to write: name the file with --onnx OUT.onnx")
+// export writes f.onnx and f.sparse.
+func (f *exportFlags) export(path string) ([]exported, error) {
+	if f.onnx == "" && f.sparse == "" {
+		return nil, errors.New("nothing to write: name the file with --onnx OUT.onnx, or with --sparse OUT.safetensors")
 	}
-	if err := checkOutput(f.onnx, ".onnx", path); err != nil {
-		return e, err
+	for out, ending := range map[string]string{f.onnx: ".onnx", f.sparse: ".safetensors"} {
+		if out == "" {
+			continue
+		}
+		if err := checkOutput(out, ending, path); err != nil {
+			return nil, err
+		}
 	}
 	file, err := measure.Open(path, f.key, f.mean, f.std)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
 	sayNotes(f.notes, f.asJSON, path, file.Notes)
-	m, kind := f.model(file)
-	size, err := m.WriteFile(f.onnx)
-	if err != nil {
-		return e, runError{err}
+	var written []exported
+	if f.onnx != "" {
+		m, kind := f.model(file)
+		size, err := m.WriteFile(f.onnx)
+		if err != nil {
+			return nil, runError{err}
+		}
+		written = append(written, exported{f.onnx, kind, size})
 	}
-	return exported{f.onnx, kind, size}, nil
+	if f.sparse != "" {
+		e, err := f.withoutZeros(file)
+		if err != nil {
+			return nil, runError{err}
+		}
+		written = append(written, e)
+	}
+	return written, nil
+}
+
+// withoutZeros writes f.sparse.
+func (f *exportFlags) withoutZeros(file *measure.File) (exported, error) {
+	n := cost.Network{Float: file.Float, Integer: file.Integer, Metadata: file.Metadata}
+	if err := n.WriteSparse(f.sparse); err != nil {
+		return exported{}, err
+	}
+	content, err := os.ReadFile(f.sparse)
+	if err != nil {
+		return exported{}, err
+	}
+	kind := "fp32 without zeros"
+	if file.Integer != nil {
+		kind = "int8 without zeros"
+	}
+	return exported{f.sparse, kind, onnx.Size{Bytes: int64(len(content)), Compressed: cost.Gzipped(content)}}, nil
 }
 
 // model returns the network and what it computes in.

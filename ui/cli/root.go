@@ -26,7 +26,7 @@ draws itself.`,
 	}
 	root.AddCommand(
 		newRun(), newTrain(), newAttach(), newRuns(), newReport(), newScreenshot(),
-		newEvaluate(), newInspect(), newQuantize(), newExport(), newCompareLayers(), newCheck(), newBench(),
+		newEvaluate(), newInspect(), newQuantize(), newExport(), newCompareLayers(), newCheck(), newCost(), newBench(),
 		newFetch(), newVersion(),
 	)
 	f.add(root)
