@@ -57,7 +57,8 @@ func (c *checker) check(n ast.Node, t reflect.Type, key string) error {
 		case *ast.StringNode, *ast.LiteralNode, *ast.BoolNode:
 			return nil
 		case *ast.IntegerNode, *ast.FloatNode:
-			// A number would lose its spelling: 010 would become 8.
+			// Decoding a number as text would lose its spelling: 010 would become
+			// 8.
 			if text := n.GetToken().Value; fmt.Sprint(n.(ast.ScalarNode).GetValue()) != text {
 				return fmt.Errorf("%s: %s is %q, which YAML reads as a number: put it in quotes", place(c.origin, start(n)), key, text)
 			}
@@ -149,7 +150,7 @@ func (c *checker) mapping(n ast.Node, t reflect.Type, key string) error {
 	return nil
 }
 
-// wrong reports a node of the wrong kind.
+// wrong returns the error for a node of the wrong kind.
 func (c *checker) wrong(n ast.Node, key, want string) error {
 	have := ""
 	switch n := n.(type) {
@@ -170,8 +171,8 @@ func (c *checker) wrong(n ast.Node, key, want string) error {
 	return fmt.Errorf("%s: %s %s: want %s", place(c.origin, start(n)), key, have, want)
 }
 
-// start returns the token that a node begins with; the parser's own choice for
-// a group is its first colon.
+// start returns the first token of a node. The parser's own choice for a group
+// is its first colon.
 func start(n ast.Node) *token.Token {
 	switch n := n.(type) {
 	case *ast.MappingNode:
@@ -184,8 +185,8 @@ func start(n ast.Node) *token.Token {
 	return n.GetToken()
 }
 
-// place says where a token stands: "my.yaml:3:5". An override is its own
-// place.
+// place returns where a token is, such as "my.yaml:3:5". For an override it is
+// the override itself.
 func place(origin string, t *token.Token) string {
 	if strings.HasPrefix(origin, "--set ") || t == nil || t.Position == nil {
 		return origin
@@ -193,8 +194,8 @@ func place(origin string, t *token.Token) string {
 	return fmt.Sprintf("%s:%d:%d", origin, t.Position.Line, t.Position.Column)
 }
 
-// placeOf returns "place: " of a key or the nearest group around it that was
-// in a document, and nothing for a default.
+// placeOf returns "place: " for a key, or for the nearest group around it that
+// was in a document; "" for a default.
 func placeOf(key string, places map[string]string) string {
 	for key != "" {
 		if p, ok := places[key]; ok {
@@ -205,7 +206,7 @@ func placeOf(key string, places map[string]string) string {
 	return ""
 }
 
-// suggestion names the known key that is nearest to a mistyped one.
+// suggestion returns the known key that is nearest to a mistyped one.
 func suggestion(name string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {

@@ -17,8 +17,8 @@ import (
 //go:embed presets/*.yaml
 var presets embed.FS
 
-// maxDocument is far beyond any experiment and keeps a wrong file from being
-// read whole.
+// maxDocument is far larger than any experiment. It keeps a wrong file from
+// being read whole.
 const maxDocument = 64 << 10
 
 // Presets returns the names of the built-in experiments.
@@ -34,15 +34,14 @@ func Presets() []string {
 	return names
 }
 
-// Preset returns the document of a built-in experiment.
-func Preset(name string) ([]byte, bool) {
+// preset returns the document of a built-in experiment.
+func preset(name string) ([]byte, bool) {
 	document, err := presets.ReadFile("presets/" + name + ".yaml")
 	return document, err == nil
 }
 
 // Load reads an experiment by the name of a preset or of a file, and applies
-// overrides of the form key=value, as prune.edge_share=0.2, in their order. Its paths
-// are resolved.
+// overrides such as prune.edge_share=0.2, in their order. Its paths are resolved.
 func Load(name string, overrides []string) (Experiment, error) {
 	e, err := load(name, overrides)
 	if err != nil {
@@ -55,7 +54,7 @@ func Load(name string, overrides []string) (Experiment, error) {
 }
 
 func load(name string, overrides []string) (Experiment, error) {
-	if document, ok := Preset(name); ok {
+	if document, ok := preset(name); ok {
 		return Decode(name, document, overrides)
 	}
 	info, err := os.Stat(name)
@@ -75,9 +74,9 @@ func load(name string, overrides []string) (Experiment, error) {
 	return Decode(name, document, overrides)
 }
 
-// Decode reads an experiment from a YAML document, over the values of
-// Defaults, and then the overrides over both. The result is valid. File names
-// the document in errors.
+// Decode reads an experiment from a YAML document, over the values of Defaults,
+// and then the overrides over both. The result is valid. Errors call the
+// document file.
 func Decode(file string, document []byte, overrides []string) (Experiment, error) {
 	e := Defaults()
 	e.Name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
@@ -103,8 +102,8 @@ func Decode(file string, document []byte, overrides []string) (Experiment, error
 	return e, nil
 }
 
-// holdOut gives sets of unknown size a share for validation, where neither the
-// document nor an override says how many images are held out.
+// holdOut sets the validation share of data sets of unknown size, if neither
+// the document nor an override sets it.
 func (d *Data) holdOut(places map[string]string) {
 	_, number := places["data.validation"]
 	_, share := places["data.validation_share"]
@@ -116,8 +115,8 @@ func (d *Data) holdOut(places map[string]string) {
 	}
 }
 
-// scratchEpochs is how long a network from random weights is trained where nobody
-// says so.
+// scratchEpochs is how many epochs a network from random weights is trained by
+// default.
 const scratchEpochs = 30
 
 // usual fills in what depends on the network and the data, where neither the
@@ -139,8 +138,8 @@ func (e *Experiment) usual(places map[string]string) {
 	}
 }
 
-// override decodes key=value as the one-key document that it stands for, so
-// that it passes the same checks.
+// override decodes key=value as a document with one key, so that the same
+// checks apply.
 func override(e *Experiment, set string, places map[string]string) error {
 	origin := "--set " + set
 	key, value, found := strings.Cut(set, "=")
@@ -162,8 +161,8 @@ func override(e *Experiment, set string, places map[string]string) error {
 	return decode(e, origin, []byte(document.String()), places)
 }
 
-// decode checks one document and decodes it over e. It notes for every key it
-// meets where that stands.
+// decode checks one document and decodes it over e. It notes the place of every
+// key.
 func decode(e *Experiment, origin string, document []byte, places map[string]string) error {
 	if len(document) > maxDocument {
 		return fmt.Errorf("%s: %d bytes are more than the %d of any experiment", origin, len(document), maxDocument)
@@ -204,7 +203,8 @@ func decode(e *Experiment, origin string, document []byte, places map[string]str
 	return nil
 }
 
-// sentence turns the YAML library's error, which quotes lines, into one line.
+// sentence turns the YAML library's error, which quotes the document, into one
+// line.
 func sentence(origin string, err error) error {
 	var located yaml.Error
 	if errors.As(err, &located) {

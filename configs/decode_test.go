@@ -182,7 +182,7 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, name := range Presets() {
-		document, _ := Preset(name)
+		document, _ := preset(name)
 		f.Add(document, "seed=4")
 	}
 	f.Add([]byte("a: &a [*a, *a]\n"), "prune.targets=[0.1]")

@@ -8,16 +8,16 @@
 // written back as YAML and read again to the same value.
 package configs
 
-// An Experiment is everything that decides the result of a run but for the
-// data itself.
+// An Experiment is everything that decides the result of a run except the data
+// itself.
 type Experiment struct {
 	// Name is the preset's or the file's without extension. It is not part of
 	// the document.
 	Name string `yaml:"-"`
-	// About says in plain sentences what the experiment is for, what it can be
-	// expected to reach and what it gives up. It decides nothing.
+	// About says in plain sentences what the experiment is for, what it reaches
+	// and what it gives up. It has no effect.
 	About    string   `yaml:"about,omitempty"`
-	Seed     uint64   `yaml:"seed"` // of every random choice but the images drawn
+	Seed     uint64   `yaml:"seed"` // of every random choice except drawing images
 	Data     Data     `yaml:"data"`
 	Model    Model    `yaml:"model"`
 	Dense    Training `yaml:"dense"` // of the dense network before the first round; 0 epochs skip it
@@ -49,22 +49,22 @@ func Sets() []string { return []string{CIFAR10, CIFAR100, MNIST, FashionMNIST, F
 // part; calibration images come from what remains of it.
 type Data struct {
 	Set string `yaml:"set"` // one of Sets
-	// Path is the folder, archive or file of the set; empty looks for CIFAR and
-	// MNIST where the commands' help says.
+	// Path is the folder, archive or file of the set. If it is empty, CIFAR and
+	// MNIST are looked for in $ESPALIER_DATA and the user's cache.
 	Path string `yaml:"path"`
-	// Seed is that of the images that Shapes10 draws, and of the choice of test
-	// images in a Folder that has no test part.
+	// Seed is the seed of the images that Shapes10 draws, and of the choice of
+	// test images in a Folder without a test part.
 	Seed uint64 `yaml:"seed"`
-	// Labels of CIFAR100 are Fine, as they are if empty, or Coarse.
+	// Labels of CIFAR100 are Fine (also if empty) or Coarse.
 	Labels string `yaml:"labels,omitempty"`
-	// Size and Channels, 3 or 1 for grey, are what the pictures of a Folder become;
-	// empty is 32 and 3.
+	// Size and Channels (3, or 1 for grey) are what the pictures of a Folder
+	// become; if empty, 32 and 3.
 	Size     Size `yaml:"size,omitempty"`
 	Channels int  `yaml:"channels,omitempty"`
-	// Memory is what images may take, in GiB; 0 is 4.
+	// Memory is the most that images may take, in GiB; 0 is 4.
 	Memory float64 `yaml:"memory,omitempty"`
-	// Train and Test limit the images to train and to test with, Validation
-	// apart; 0 takes all there are.
+	// Train and Test limit the training images (without Validation) and the
+	// test images; 0 takes all.
 	Train      int `yaml:"train"`
 	Test       int `yaml:"test"`
 	Validation int `yaml:"validation"`
@@ -72,8 +72,8 @@ type Data struct {
 	// tenth of a Folder or an NPZ, unless the document says otherwise.
 	ValidationShare float64 `yaml:"validation_share,omitempty"`
 	Augment         bool    `yaml:"augment"` // random crop and flip while training
-	// Flip switches random flips on or off within Augment; empty is on, but for
-	// MNIST, whose digits have a right way round.
+	// Flip turns random flips within Augment on or off. If empty they are on,
+	// except for MNIST, whose digits must not be mirrored.
 	Flip string `yaml:"flip,omitempty"` // true or false
 	// Cutout also greys a square of so many pixels a side at a random place
 	// (DeVries and Taylor 2017, arXiv 1708.04552); 0 is off.
@@ -89,16 +89,16 @@ const (
 // Flips reports whether images are mirrored while training.
 func (d Data) Flips() bool { return d.Flip == "true" || d.Flip == "" && d.Set != MNIST }
 
-// CIFARResNet is the network that an experiment has unless it names another.
+// CIFARResNet is the default network.
 const CIFARResNet = "cifar-resnet"
 
-// Networks returns the names of the networks that an experiment can name. What
-// depths and sizes of images each has, package model knows.
+// Networks returns the names of the networks that an experiment can name.
+// Package model says which depths and image sizes each has.
 func Networks() []string {
 	return []string{CIFARResNet, "resnet", "wideresnet", "vgg", "mobilenetv2", "densenet", "squeezenet"}
 }
 
-// Where a network's first weights come from, unless Model.Weights is a file.
+// Values of Model.Weights, unless it is a file.
 const (
 	Embedded = "embedded" // the ones in the program, made for this data set
 	Scratch  = "scratch"  // He initialisation
@@ -113,10 +113,10 @@ type Model struct {
 	Depth    int     `yaml:"depth"`    // of a CIFARResNet 20, 32, 44 or 56; 0 is the network's usual depth
 	Shortcut string  `yaml:"shortcut"` // of a CIFARResNet: projection or pad
 	Weights  string  `yaml:"weights"`  // Embedded, Scratch or the path of a file
-	// Key chooses one of several networks in the file, by where it lies: "ema".
+	// Key chooses one of several networks in the file by its path, such as "ema".
 	Key string `yaml:"key,omitempty"`
-	// Mean and Std are what images are normalised with, as three numbers or by
-	// name: "imagenet". Empty means what the file says, or else the data set's.
+	// Mean and Std normalise the images: three numbers, or a name such as
+	// "imagenet". If empty, they are the file's, or else the data set's.
 	Mean string `yaml:"mean,omitempty"`
 	Std  string `yaml:"std,omitempty"`
 }
@@ -132,13 +132,13 @@ const (
 	Steps = "step"
 )
 
-// What weight decay acts on.
+// The parameters that weight decay acts on.
 const (
 	AllParameters = "all"
 	WeightsOnly   = "weights" // not on biases and batch norm
 )
 
-// Training is SGD as torch.optim.SGD, with what is common around it.
+// Training is SGD as in torch.optim.SGD, with common options.
 type Training struct {
 	// Epochs over the training part. A fraction ends within an epoch: 0.5 is
 	// half of its batches. FineTune takes one number for all rounds or a list
@@ -162,7 +162,7 @@ type Training struct {
 	LabelSmoothing float64 `yaml:"label_smoothing"`
 	// Average keeps an exponential moving average of the weights and the running
 	// statistics with this decay per step, as 0.999. Epochs are measured with it,
-	// and it is what the stage ends with; 0 is off.
+	// and the stage ends with it; 0 is off.
 	Average float64 `yaml:"average"`
 }
 
@@ -198,9 +198,9 @@ const (
 type Gate struct {
 	MinTop1 float64 `yaml:"min_top1"` // fraction
 	MaxDrop float64 `yaml:"max_drop"` // against the dense network, fraction
-	// FallbackDrop is the drop that is allowed instead of MinTop1 where the dense
-	// network is not at least this far above it, because MinTop1 would then be out
-	// of reach; 0 holds to MinTop1 whatever the dense network reaches.
+	// FallbackDrop is the drop that is allowed instead of MinTop1 if the dense
+	// network is not at least this far above MinTop1, which would then be out of
+	// reach. With 0, MinTop1 always holds.
 	FallbackDrop float64 `yaml:"fallback_drop"`
 	Split        string  `yaml:"split"` // Validation or Test
 	// MoreEpochs trains a round that fails for so many epochs more, once, before
@@ -230,18 +230,18 @@ func Recipes() []string { return []string{"lab", "fbgemm", "x86", "onednn", "qnn
 
 // Quantize makes the final int8 network.
 type Quantize struct {
-	Recipe   string `yaml:"recipe"`   // how ranges become scales: lab, or as fbgemm, x86, onednn, qnnpack or ort do
+	Recipe   string `yaml:"recipe"`   // how ranges become scales: lab, fbgemm, x86, onednn, qnnpack or ort
 	Observer string `yaml:"observer"` // MinMax, MovingAverage or Histogram
 	Images   int    `yaml:"images"`   // to calibrate on
-	// RoundBiases rounds biases to what int32 holds, as an exported ONNX file does.
+	// RoundBiases rounds biases as the int32 biases of an exported ONNX file are.
 	// The recipes lab and ort always do.
 	RoundBiases bool `yaml:"round_biases,omitempty"`
 }
 
-// Sweep measures int8 accuracy against the number of calibration images. No
-// sizes, no sweep.
+// Sweep measures int8 accuracy against the number of calibration images.
+// Without sizes there is no sweep.
 type Sweep struct {
-	Sizes     []int    `yaml:"sizes"` // rising; those beyond the training part become all of it
+	Sizes     []int    `yaml:"sizes"` // rising; a size above that of the training part means all of it
 	Draws     int      `yaml:"draws"` // of images for each size
 	Observers []string `yaml:"observers"`
 }

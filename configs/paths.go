@@ -24,7 +24,7 @@ func (e *Experiment) Resolve() error {
 }
 
 // resolvePath fills in ~, ~name, $NAME and ${NAME} and makes a path absolute. A
-// path that exists as it stands means itself.
+// path that exists as written is not expanded.
 func resolvePath(path string) (string, error) {
 	if path == "" {
 		return "", nil

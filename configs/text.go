@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// plainText returns a document as UTF-8 without a byte order mark, and with its
-// directives, as %YAML 1.2, as comments, so that lines keep their numbers.
+// plainText returns a document as UTF-8 without a byte order mark. Directives
+// such as %YAML 1.2 become comments, so that lines keep their numbers.
 func plainText(document []byte) ([]byte, error) {
 	text, err := toUTF8(document)
 	if err != nil {
@@ -22,7 +22,7 @@ func plainText(document []byte) ([]byte, error) {
 			continue
 		}
 		if line := bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
-			break // directives come before everything else
+			break // directives come first
 		}
 	}
 	return bytes.Join(lines, nil), nil

@@ -15,8 +15,9 @@ type ValueError struct {
 
 func (e *ValueError) Error() string { return e.Key + " " + e.Problem }
 
-// Validate returns the first impossible value as a *ValueError. What depends
-// on the data, as the number of validation images, is checked when it is read.
+// Validate returns the first impossible value as a *ValueError. What depends on
+// the data, such as the number of validation images, is checked when the data
+// are read.
 func (e Experiment) Validate() error {
 	rules := []func() *ValueError{
 		func() *ValueError { return oneOf("data.set", e.Data.Set, Sets()...) },
@@ -65,7 +66,7 @@ func (e Experiment) path() *ValueError {
 	return nil
 }
 
-// images checks what only some data sets have.
+// images checks the settings that only some data sets have.
 func (e Experiment) images() *ValueError {
 	d := e.Data
 	only := func(key, set string) *ValueError {
@@ -137,7 +138,7 @@ func (e Experiment) network() *ValueError {
 	return oneOf("model.shortcut", e.Model.Shortcut, "projection", "pad")
 }
 
-// training checks one stage of SGD over so many rounds.
+// training checks the settings of SGD for so many rounds.
 func (e Experiment) training(key string, t Training, rounds int) *ValueError {
 	if len(t.Epochs) != 1 && len(t.Epochs) != rounds {
 		return bad(key+".epochs", "has %d values: want one number, or one for each of %d rounds", len(t.Epochs), rounds)
@@ -178,7 +179,7 @@ func (e Experiment) training(key string, t Training, rounds int) *ValueError {
 	return t.rate(key)
 }
 
-// rate checks the course of the learning rate.
+// rate checks the learning rate and its schedule.
 func (t Training) rate(key string) *ValueError {
 	if err := oneOf(key+".schedule", t.Schedule, Cosine, Steps); err != nil {
 		return err

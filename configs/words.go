@@ -6,8 +6,8 @@ import (
 	"espalier/internal/plural"
 )
 
-// String tells the training but for its epochs in words, as
-// "SGD 0.02 cosine, momentum 0.9, weight decay 0.0005, batch 128".
+// String describes the training in words, without its epochs, such as "SGD 0.02
+// cosine, momentum 0.9, weight decay 0.0005, batch 128".
 func (t Training) String() string {
 	text := fmt.Sprintf("SGD %g %s", t.LearningRate, t.Schedule)
 	if t.Schedule == Steps {
@@ -34,7 +34,7 @@ func (t Training) String() string {
 	return text
 }
 
-// String tells the distillation in words, and nothing where there is none.
+// String describes the distillation in words; it is empty if there is none.
 func (d Distill) String() string {
 	if d.Weight == 0 {
 		return ""
@@ -42,8 +42,8 @@ func (d Distill) String() string {
 	return fmt.Sprintf("distilled from the dense network (weight %g, temperature %g)", d.Weight, d.Temperature)
 }
 
-// String tells in words what is ranked with what, as
-// "global magnitude, edge layers 0.3 of the target to 60 %".
+// String describes in words which layers are ranked together, such as "global
+// magnitude, edge layers 0.3 of the target to 60 %".
 func (p Prune) String() string {
 	text := "global magnitude"
 	if p.EdgeShare > 0 {
@@ -52,7 +52,8 @@ func (p Prune) String() string {
 	return text
 }
 
-// String tells the quantization in words, as "lab, min-max over 1000 images".
+// String describes the quantization in words, such as "lab, min-max over 1000
+// images".
 func (q Quantize) String() string {
 	return fmt.Sprintf("%s, %s over %s", q.Recipe, q.Observer, plural.Count(q.Images, "image"))
 }

@@ -254,7 +254,7 @@ func TestBadFilesAreNamed(t *testing.T) {
 	for _, c := range []struct {
 		name, path string
 		want       []string
-		offset     int64 // of a *FormatError; −1 for another error
+		offset     int64 // of a *formatError; −1 for another error
 	}{
 		{"truncated", bad("data_batch_3.bin", records(0, 3)[:2*recordBytes+5]), []string{"data_batch_3.bin", "5 bytes into record 2"}, 2*recordBytes + 5},
 		{"label", bad("data_batch_2.bin", wrongLabel), []string{"data_batch_2.bin", "record 2 is 10"}, 2 * recordBytes},
@@ -276,7 +276,7 @@ func TestBadFilesAreNamed(t *testing.T) {
 					t.Errorf("%q does not say %q", err, want)
 				}
 			}
-			var format *FormatError
+			var format *formatError
 			if errors.As(err, &format) != (c.offset >= 0) || format != nil && format.Offset != c.offset {
 				t.Errorf("%q: want offset %d", err, c.offset)
 			}

@@ -123,7 +123,7 @@ func studio(c color.YCbCr) (r, g, b uint8) {
 		clip(y + high(c.Cb, 33050) - 17685)
 }
 
-// isLarge tells whether a picture has more than 16 megapixels.
+// isLarge reports whether a picture has more than 16 megapixels.
 func isLarge(file []byte) bool {
 	c, _, err := image.DecodeConfig(bytes.NewReader(file))
 	return err == nil && c.Height > 0 && c.Width > maxPixels/4/c.Height

@@ -59,8 +59,8 @@ func TestOddPicturesAreRefused(t *testing.T) {
 		file []byte
 		want string
 	}{
-		{"empty", nil, "no PNG, JPEG"},
-		{"text", []byte("hello"), "no PNG, JPEG"},
+		{"empty", nil, "not a PNG, JPEG"},
+		{"text", []byte("hello"), "not a PNG, JPEG"},
 		{"truncated", png[:len(png)/2], "damaged"},
 		{"truncated head", png[:20], "damaged"},
 		{"head's sum", huge, "damaged"},

@@ -12,8 +12,8 @@ import (
 // The archive that the authors of CIFAR-10 publish: its address, its size, and
 // its MD5 sum. They publish no stronger sum.
 const (
-	ArchiveURL   = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-	ArchiveBytes = 170_052_171
+	archiveURL   = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+	archiveBytes = 170_052_171
 	archiveMD5   = "c32a1d4ab5d03f1284b67883e8d87530"
 )
 
@@ -36,7 +36,7 @@ const (
 // server cannot resume. Two calls must not use the same dir at the same time.
 func Fetch(ctx context.Context, dir string, progress func(done, total int64)) (string, error) {
 	return fetch(ctx, dir, transfer{
-		url: ArchiveURL, size: ArchiveBytes, md5: archiveMD5,
+		url: archiveURL, size: archiveBytes, md5: archiveMD5,
 		patience: defaultPatience,
 		progress: progress,
 	})

@@ -82,7 +82,7 @@ func (o Options) shape() Shape {
 // part.
 func list(o Options) (*gallery, error) {
 	if o.Path == "" {
-		return nil, errors.New("data set folder needs a path: name the folder of pictures with --data or under data.path")
+		return nil, errors.New("the data set folder needs a path: name the folder of pictures with --data or in data.path")
 	}
 	named := func(names ...string) string {
 		for _, name := range names {
@@ -144,7 +144,7 @@ func (g *gallery) read(dir string, to *[]picture) error {
 	for _, name := range names {
 		label := slices.Index(g.classes, name)
 		if label < 0 {
-			return fmt.Errorf("opening %s: the class %q has no pictures to train with: give all parts the same classes' folders", dir, name)
+			return fmt.Errorf("opening %s: the class %q has no pictures to train with: give every part a folder for each class", dir, name)
 		}
 		if byClass[label], err = picturesIn(filepath.Join(dir, name)); err != nil {
 			return err
@@ -222,7 +222,7 @@ func (g *gallery) splitBySeed(seed uint64) {
 // divide holds out the validation part and applies the limits.
 func (g *gallery) divide(o Options) error {
 	if len(g.test) == 0 {
-		return errors.New("no class has two pictures, so that none can be kept for the test: add pictures")
+		return errors.New("no class has two pictures, so none can be kept for testing: add pictures")
 	}
 	if o.TestLimit > 0 {
 		g.test = g.test[:min(o.TestLimit, len(g.test))]

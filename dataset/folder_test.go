@@ -169,7 +169,7 @@ func TestFoldersThatCannotBe(t *testing.T) {
 		{Options{Path: one}, "1 classes: want 2 to 1000"},
 		{Options{Path: noTest}, "neither test nor val"},
 		{Options{Path: other}, `the class "x"`},
-		{Options{Path: same}, "every training image is a validation or test image"},
+		{Options{Path: same}, "every training image is also a validation or test image"},
 		{Options{Path: good, Height: 7, Width: 300}, "7×300×3: want sides of 8 to 224"},
 		{Options{Path: good, Memory: 1000}, "data.memory"},
 		{Options{Path: good, Validation: 8}, "do not fit"},

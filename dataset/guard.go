@@ -23,7 +23,7 @@ func (d *Data) guard() error {
 		return nil
 	}
 	if len(copies) == d.Train.Len() {
-		return fmt.Errorf("every training image is a validation or test image too: give other images to test with")
+		return fmt.Errorf("every training image is also a validation or test image: give other images to test with")
 	}
 	skip := make(map[int32]bool, len(copies))
 	for _, i := range copies {

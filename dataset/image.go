@@ -21,13 +21,13 @@ func (d *Data) Fits(shape Shape, classes int) error {
 	if d.Shape == shape && len(d.Classes) == classes {
 		return nil
 	}
-	return fmt.Errorf("the network takes images of %s and tells %d classes apart, and %s has images of %s and %d classes: choose other data, or a network made for these",
+	return fmt.Errorf("the network takes images of %s and has %d classes, but %s has images of %s and %d classes: choose other data or another network",
 		shape, classes, d.Name, d.Shape, len(d.Classes))
 }
 
 func (s Shape) check() error {
 	if s.H < minSide || s.W < minSide || s.H > maxSide || s.W > maxSide || s.C != 1 && s.C != 3 {
-		return fmt.Errorf("images of %s: want sides of %d to %d pixels and 1 or 3 channels; resize them, or put them as pictures into a folder for each class, which are resized while they are read",
+		return fmt.Errorf("images of %s: want sides of %d to %d pixels and 1 or 3 channels; resize them, or put pictures into a folder for each class, which are resized as they are read",
 			s, minSide, maxSide)
 	}
 	return nil

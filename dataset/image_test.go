@@ -16,8 +16,8 @@ func TestFits(t *testing.T) {
 		classes int
 		want    string
 	}{
-		{Shape{32, 32, 3}, 10, "takes images of 32×32×3 and tells 10 classes apart, and mnist has images of 28×28×1"},
-		{Shape{28, 28, 1}, 100, "tells 100 classes apart, and mnist has images of 28×28×1 and 10 classes"},
+		{Shape{32, 32, 3}, 10, "takes images of 32×32×3 and has 10 classes, but mnist has images of 28×28×1"},
+		{Shape{28, 28, 1}, 100, "has 100 classes, but mnist has images of 28×28×1 and 10 classes"},
 	} {
 		if err := d.Fits(c.shape, c.classes); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s and %d classes: %v, want %q", c.shape, c.classes, err, c.want)

@@ -45,7 +45,7 @@ func ReadMatrix(path string) (*Matrix, error) {
 func matrixIn(r io.ReaderAt, size int64) (*Matrix, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it is no .npz file, or is damaged; write it with numpy.savez", err)
+		return nil, fmt.Errorf("%w: it is not an .npz file, or it is damaged; write it with numpy.savez", err)
 	}
 	var found *zip.File
 	for _, f := range z.File {
@@ -54,7 +54,7 @@ func matrixIn(r io.ReaderAt, size int64) (*Matrix, error) {
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("it has %d arrays and none is called logits: save numpy.savez(FILE, logits=...)", len(z.File))
+		return nil, fmt.Errorf("it has %d arrays, and none is called logits: save it with numpy.savez(FILE, logits=...)", len(z.File))
 	}
 	array, err := found.Open()
 	if err != nil {

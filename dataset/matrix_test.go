@@ -47,9 +47,9 @@ func TestReadMatrix(t *testing.T) {
 		{"a.npz", npz([]string{"logits.npy", "labels.npy"}, whole), ""},
 		{"a.NPZ", npz([]string{"arr_0.npy"}, whole), ""},
 		{"a.npz", npz([]string{"a.npy", "b.npy"}, whole), "called logits"},
-		{"a.npz", whole, "no .npz file"},
+		{"a.npz", whole, "not an .npz file"},
 		{"a.npy", whole[:len(whole)-1], "truncated"},
-		{"a.npy", []byte("text"), "no array"},
+		{"a.npy", []byte("text"), "not a NumPy array"},
 		{"a.npy", npy("6", 1, 2, 3, 4, 5, 6), "[images, classes]"},
 		{"a.npy", npy("100000, 100000"), "at most"},
 	} {

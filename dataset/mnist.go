@@ -93,7 +93,7 @@ func findMNIST(o Options) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("%s %w in %s: name the folder that holds %s and its three companions, as they are or with gzip, with --data or under data.path",
+	return "", fmt.Errorf("%s %w in %s: name the folder that holds %s and its three companions, unpacked or as .gz, with --data or in data.path",
 		o.Set, errNotThere, strings.Join(places, " or "), mnistFiles["train"][0])
 }
 
@@ -156,7 +156,7 @@ func readIDX(dir, part string, memory int64) (*Split, error) {
 	s := &Split{Shape: Shape{dims[1], dims[2], 1}, Images: pixels, Labels: make([]uint16, len(labels))}
 	for i, label := range labels {
 		if int(label) >= len(digits) {
-			return nil, &FormatError{path, int64(8 + i), fmt.Sprintf("the label of image %d is %d instead of 0 to 9: the file is damaged, get it again", i, label)}
+			return nil, &formatError{path, int64(8 + i), fmt.Sprintf("the label of image %d is %d instead of 0 to 9: the file is damaged, get it again", i, label)}
 		}
 		s.Labels[i] = uint16(label)
 	}
@@ -177,19 +177,19 @@ func parseIDX(r io.Reader, file string, dimensions int, memory int64) (dims []in
 	}
 	head := make([]byte, 4+4*dimensions)
 	if n, err := io.ReadFull(in, head); err != nil {
-		return nil, nil, &FormatError{file, int64(n), "the file ends within its head: it is truncated, get it again"}
+		return nil, nil, &formatError{file, int64(n), "the file ends within its head: it is truncated, get it again"}
 	}
 	if head[0] != 0 || head[1] != 0 || head[2] != 8 || int(head[3]) != dimensions {
-		return nil, nil, &FormatError{file, 0, fmt.Sprintf("the file begins with % x instead of 00 00 08 %02x: it is no idx file of bytes in %d dimensions", head[:4], dimensions, dimensions)}
+		return nil, nil, &formatError{file, 0, fmt.Sprintf("the file begins with % x instead of 00 00 08 %02x: it is no idx file of bytes in %d dimensions", head[:4], dimensions, dimensions)}
 	}
 	total := int64(1)
 	for i := range dimensions {
 		v := int64(binary.BigEndian.Uint32(head[4+4*i:]))
 		if v == 0 {
-			return nil, nil, &FormatError{file, int64(4 + 4*i), "a dimension is 0: the file holds nothing, get it again"}
+			return nil, nil, &formatError{file, int64(4 + 4*i), "a dimension is 0: the file holds nothing, get it again"}
 		}
 		if i > 0 && v > 1<<16 || v > memory/total {
-			return nil, nil, &FormatError{file, int64(4 + 4*i), fmt.Sprintf("the file says that it holds more than %.1f GiB: it is damaged, or data.memory must allow more", float64(memory)/(1<<30))}
+			return nil, nil, &formatError{file, int64(4 + 4*i), fmt.Sprintf("the file says that it holds more than %.1f GiB: it is damaged, or data.memory must allow more", float64(memory)/(1<<30))}
 		}
 		total *= v
 		dims = append(dims, int(v))
@@ -205,7 +205,7 @@ func parseIDX(r io.Reader, file string, dimensions int, memory int64) (dims []in
 		if int64(len(values)) > total {
 			more = "more"
 		}
-		return nil, nil, &FormatError{file, int64(len(head) + len(values)), fmt.Sprintf("the file has %s than the %d values that its head says: get it again", more, total)}
+		return nil, nil, &formatError{file, int64(len(head) + len(values)), fmt.Sprintf("the file has %s than the %d values that its head says: get it again", more, total)}
 	}
 	return dims, values, nil
 }

@@ -29,7 +29,7 @@ var (
 func readHeader(r io.Reader) (h header, err error) {
 	start := make([]byte, 12)
 	if _, err := io.ReadFull(r, start[:10]); err != nil || string(start[:6]) != "\x93NUMPY" {
-		return h, fmt.Errorf("it is no array of NumPy's, or is truncated")
+		return h, fmt.Errorf("it is not a NumPy array, or it is truncated")
 	}
 	length := int(binary.LittleEndian.Uint16(start[8:]))
 	if start[6] >= 2 {
@@ -47,10 +47,10 @@ func readHeader(r io.Reader) (h header, err error) {
 	}
 	descr, fortran, shape := descrIs.FindSubmatch(dict), fortranIs.FindSubmatch(dict), shapeIs.FindSubmatch(dict)
 	if descr == nil || fortran == nil || shape == nil {
-		return h, fmt.Errorf("its head is none of a plain array: save plain numbers, no objects or records")
+		return h, fmt.Errorf("it does not hold a plain array: save numbers, not objects or records")
 	}
 	if string(fortran[1]) == "True" {
-		return h, fmt.Errorf("it is stored column by column: save numpy.ascontiguousarray of it")
+		return h, fmt.Errorf("it is stored column by column: save numpy.ascontiguousarray(x)")
 	}
 	h.Type = numpy.ParseType(string(descr[1]))
 	switch h.Type.String() {
@@ -65,7 +65,7 @@ func readHeader(r io.Reader) (h header, err error) {
 		}
 		v, err := strconv.Atoi(field)
 		if err != nil || v < 1 || v > math.MaxInt/16/total {
-			return h, fmt.Errorf("its shape (%s) is empty or beyond any memory", shape[1])
+			return h, fmt.Errorf("its shape (%s) is empty or too large", shape[1])
 		}
 		total *= v
 		h.shape = append(h.shape, v)

@@ -15,7 +15,7 @@ import (
 // numbers from 0 to 1 or from 0 to 255. Labels are whole numbers, [n] or [n][1].
 func openNPZ(o Options) (*Data, error) {
 	if o.Path == "" {
-		return nil, fmt.Errorf("data set npz needs a path: name the file with --data or under data.path")
+		return nil, fmt.Errorf("the data set npz needs a path: name the file with --data or in data.path")
 	}
 	f, err := os.Open(o.Path)
 	if err != nil {
@@ -40,7 +40,7 @@ type arrays struct {
 func readNPZ(r io.ReaderAt, size int64, o Options) (*Data, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w: it is no .npz file, or is damaged; write it with numpy.savez", o.Path, err)
+		return nil, fmt.Errorf("reading %s: %w: it is not an .npz file, or it is damaged; write it with numpy.savez", o.Path, err)
 	}
 	a := arrays{path: o.Path, files: make(map[string]*zip.File)}
 	for _, f := range z.File {
@@ -174,7 +174,7 @@ func (a arrays) images(name string, labels []uint16, memory int64) (s scaled, er
 		return s, wrap(err)
 	}
 	if bottom < 0 || s.top > 255 {
-		return s, wrap(fmt.Errorf("values run from %g to %g: give images that are not normalised, from 0 to 255, or as floats from 0 to 1", bottom, s.top))
+		return s, wrap(fmt.Errorf("values run from %g to %g: give images before normalisation, from 0 to 255, or floats from 0 to 1", bottom, s.top))
 	}
 	if h.Kind == 'f' && s.top <= 1 {
 		s.scale = 255

@@ -31,17 +31,17 @@ func readPickled(r io.Reader, file string, size int64, entry string, classes int
 	if n, err := buf.ReadFrom(io.LimitReader(r, maxPickle+1)); err != nil {
 		return nil, fmt.Errorf("reading %s, offset %d: %w", file, n, err)
 	} else if n > maxPickle {
-		return nil, &FormatError{file, maxPickle, fmt.Sprintf("the file is larger than %d MiB: split it", maxPickle>>20)}
+		return nil, &formatError{file, maxPickle, fmt.Sprintf("the file is larger than %d MiB: split it", maxPickle>>20)}
 	}
 	in := buf.Bytes()
 	top, length, err := pickle.Run(in, &batchWorld{numpy.World{Budget: len(in)}})
 	if err != nil {
 		where := err.(*pickle.Error)
-		return nil, &FormatError{file, int64(where.Offset), where.Err.Error()}
+		return nil, &formatError{file, int64(where.Offset), where.Err.Error()}
 	}
 	s, problem := batch(top, entry, classes)
 	if problem != "" {
-		return nil, &FormatError{file, int64(length), fmt.Sprintf("%s: a batch of CIFAR-%d is a dict with \"data\", uint8 [n][3072], and n %q from 0 to %d", problem, cifarNumber(entry), entry, classes-1)}
+		return nil, &formatError{file, int64(length), fmt.Sprintf("%s: a batch of CIFAR-%d is a dict with \"data\", uint8 [n][3072], and n %q from 0 to %d", problem, cifarNumber(entry), entry, classes-1)}
 	}
 	return s, nil
 }

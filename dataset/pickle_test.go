@@ -47,7 +47,7 @@ func TestEveryTruncationOfAPickleIsAnError(t *testing.T) {
 	whole := read(t, "testdata/batch_py2")
 	for n := range whole {
 		_, err := readPickle(bytes.NewReader(whole[:n]), "f", 0)
-		var format *FormatError
+		var format *formatError
 		if !errors.As(err, &format) {
 			t.Fatalf("the first %d bytes: %v", n, err)
 		}
@@ -108,9 +108,9 @@ func TestPicklesThatAreNoBatches(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := readPickle(strings.NewReader(c.pickle), "f", 0)
-			var format *FormatError
+			var format *formatError
 			if !errors.As(err, &format) || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("error is %v, want a *FormatError that says %q", err, c.want)
+				t.Errorf("error is %v, want a *formatError that says %q", err, c.want)
 			}
 		})
 	}

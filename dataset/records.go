@@ -5,14 +5,14 @@ import (
 	"io"
 )
 
-// A FormatError says where a data file breaks its format.
-type FormatError struct {
+// A formatError says where a data file breaks its format.
+type formatError struct {
 	File    string // where it lies, and after a colon its name inside an archive
 	Offset  int64  // in bytes from its beginning
 	Problem string // what is wrong and what to do
 }
 
-func (e *FormatError) Error() string {
+func (e *formatError) Error() string {
 	return fmt.Sprintf("reading %s, offset %d: %s", e.File, e.Offset, e.Problem)
 }
 
@@ -46,11 +46,11 @@ func (l labelled) readRecords(r io.Reader, file string, size int64) (*Split, err
 			record := buf[at : at+length]
 			label := record[l.at]
 			if int(label) >= l.classes {
-				return nil, &FormatError{file, offset + int64(at), fmt.Sprintf(
+				return nil, &formatError{file, offset + int64(at), fmt.Sprintf(
 					"the label of record %d is %d instead of 0 to %d: the file is damaged or of another data set, get it again", s.Len(), label, l.classes-1)}
 			}
 			if s.Len() == maxRecords {
-				return nil, &FormatError{file, offset + int64(at), fmt.Sprintf("more than %d records: split the file", maxRecords)}
+				return nil, &formatError{file, offset + int64(at), fmt.Sprintf("more than %d records: split the file", maxRecords)}
 			}
 			s.Labels = append(s.Labels, uint16(label))
 			s.Images = append(s.Images, record[l.bytes:]...)
@@ -60,11 +60,11 @@ func (l labelled) readRecords(r io.Reader, file string, size int64) (*Split, err
 			continue
 		}
 		if rest := offset % int64(length); rest != 0 {
-			return nil, &FormatError{file, offset, fmt.Sprintf(
+			return nil, &formatError{file, offset, fmt.Sprintf(
 				"the file ends %d bytes into record %d of %d bytes: it is truncated, get it again", rest, s.Len(), length)}
 		}
 		if s.Len() == 0 {
-			return nil, &FormatError{file, 0, "the file is empty: get it again"}
+			return nil, &formatError{file, 0, "the file is empty: get it again"}
 		}
 		return s, nil
 	}

@@ -157,17 +157,17 @@ func (t *transfer) check(response *http.Response, have int64) (from int64, err e
 			return 0, permanent{err}
 		}
 		if from != have {
-			return 0, permanent{fmt.Errorf("the server answered with byte %d when asked for %d and later: fetch from another network, or get the archive elsewhere and name it with --data", from, have)}
+			return 0, permanent{fmt.Errorf("the server answered with byte %d when asked for %d and later: fetch from another network, or download the archive elsewhere and name it with --data", from, have)}
 		}
 	case status == http.StatusRequestedRangeNotSatisfiable:
-		return 0, permanent{alongside(fmt.Errorf("the server has no more than %d bytes instead of %d, so it has another file; what was kept of it was removed, fetch again or name the archive with --data", have, t.size), t.remove())}
+		return 0, permanent{alongside(fmt.Errorf("the server has no more than %d bytes instead of %d, so it has another file; the part that was kept was removed; fetch again, or name the archive with --data", have, t.size), t.remove())}
 	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
 		return 0, fmt.Errorf("the server answers %s", response.Status)
 	default:
-		return 0, permanent{fmt.Errorf("the server answers %s: get the archive elsewhere and name it with --data", response.Status)}
+		return 0, permanent{fmt.Errorf("the server answers %s: download the archive elsewhere and name it with --data", response.Status)}
 	}
 	if size >= 0 && size != t.size {
-		return 0, permanent{fmt.Errorf("the server has a file of %d bytes instead of %d: it is another one, get the archive elsewhere and name it with --data", size, t.size)}
+		return 0, permanent{fmt.Errorf("the server has a file of %d bytes instead of %d: it is another one, download the archive elsewhere and name it with --data", size, t.size)}
 	}
 	return from, nil
 }
@@ -175,7 +175,7 @@ func (t *transfer) check(response *http.Response, have int64) (from int64, err e
 // parseContentRange reads a header such as "bytes 100-199/200". The size is −1
 // if the server does not say it.
 func parseContentRange(s string) (from, size int64, err error) {
-	bad := fmt.Errorf("the server answers with the range %q, which makes no sense: get the archive elsewhere and name it with --data", s)
+	bad := fmt.Errorf("the server answers with the range %q, which is invalid: download the archive elsewhere and name it with --data", s)
 	span, total, ok1 := strings.Cut(strings.TrimPrefix(s, "bytes "), "/")
 	first, _, ok2 := strings.Cut(span, "-")
 	if !ok1 || !ok2 {
@@ -214,7 +214,7 @@ func (t *transfer) write(ctx context.Context, from int64, body io.Reader) (err e
 	for at := from; ; {
 		n, readErr := body.Read(buf)
 		if at+int64(n) > t.size {
-			return permanent{fmt.Errorf("the server sends more than %d bytes: it has another file, get the archive elsewhere and name it with --data", t.size)}
+			return permanent{fmt.Errorf("the server sends more than %d bytes: it has another file, download the archive elsewhere and name it with --data", t.size)}
 		}
 		if _, err := f.Write(buf[:n]); err != nil {
 			return permanent{fmt.Errorf("%w; what has arrived is kept: make room and fetch again", err)}
@@ -302,7 +302,7 @@ func (t *transfer) verify() error {
 		return fmt.Errorf("checking the sum: %w", err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != t.md5 {
-		return alongside(fmt.Errorf("the MD5 sum is %s instead of %s, so the file was damaged on its way or the server has another one; it was removed, fetch again", got, t.md5), t.remove())
+		return alongside(fmt.Errorf("the MD5 sum is %s instead of %s, so the download is damaged or the server has another file; it was removed, fetch again", got, t.md5), t.remove())
 	}
 	return nil
 }

@@ -44,53 +44,53 @@ EOF
 half=${STEP:-250} # a step in the middle of a round
 
 screen "All at once" overview 120x36 \
-	'From 100×30 on, charts stand at the left, layers and scales at the right. `tab` and the numbers move the focus, `z` maximises a pane, `(` and `)` or the mouse move the borders, and where they are is remembered. A click selects what it points at.'
+	'From 100×30 on, charts are at the left, layers and scales at the right. `tab` and the numbers move the focus, `z` maximises a pane, and `(` and `)` or the mouse move the borders, which are remembered. A click selects what it points at.'
 screen "Two more columns" wide 200x60 \
-	'From 160×45 on, the rounds, the heat of every layer over the rounds, and the run in numbers have a place of their own, and from 200×60 on the list of runs.'
+	'From 160×45 on there is also room for the rounds, the sparsity of every layer over the rounds, and the run in numbers; from 200×60 on for the list of runs.'
 screen "In the smallest usual terminal" compact 80x24 \
-	'At 80×24 one pane is shown, and below it what must never be out of sight: sparsity by layer, int8 accuracy, and the newest lines of the log. This is the run as it was in the middle of its training.' \
+	'At 80×24 one pane is shown. Sparsity by layer, int8 accuracy and the newest lines of the log are always visible below it. This is the run in the middle of its training.' \
 	--step "$half"
 screen "Loss" loss 100x30 \
-	'Every batch counts: a column of dots reaches from the smallest to the largest loss, so no spike is lost. `i` turns on the cursor, which all panes follow: layers, scales and log then show the step under it. `+` and `-` zoom: around the cursor, or onto the newest steps, which then stay in view as they come; shift with an arrow moves a close view. `x` changes the axis, `y` makes the loss logarithmic, `S` smooths. A close view of the past is read again from the journal, step by step. `a` notes something at the present step; ◆ marks it.' \
+	'Every batch is drawn: each column of dots reaches from its smallest to its largest loss, so no spike is hidden. `i` turns on the cursor, which all panes follow: layers, scales and log then show the step under it. `+` and `-` zoom around the cursor, or onto the newest steps, which stay in view as they come; shift with an arrow moves the view. `x` changes the axis, `y` makes the loss logarithmic, `S` smooths. A close view of the past is read from the journal, step by step. `a` attaches a note to the present step; ◆ marks it.' \
 	--keys "z h H H H"
 screen "Layers" layers 100x30 \
-	'`s` sorts by sparsity, change, weights kept, multiply-adds or sensitivity; `t` measures that in a run in progress: how much the loss on validation images rises without the smaller half of the weights of one layer. `/` filters; `enter` opens the scales of the layer.' \
+	'`s` sorts by sparsity, change, weights kept, multiply-adds or sensitivity; `t` measures sensitivity in a run in progress: the rise in loss on validation images without the smaller half of the layer'"'"'s weights. `/` filters; `enter` opens the scales of the layer.' \
 	--keys "2 z s s s s s"
 screen "Calibration" calibration 100x30 \
 	'Int8 accuracy against the number of calibration images, one curve for each observer. `[` and `]` choose a size, `enter` measures it in a run that is in progress.' \
 	--keys "3 z ["
 screen "Scales" scales 100x30 \
-	'The scale of every output channel as a power of two, and histograms of the channel'"'"'s and the layer'"'"'s weights without their zeros. `h` and `l` move between channels, `o` goes to the next one that stands out, `j` and `k` to other layers.' \
+	'The scale of every output channel as a power of two, and histograms of the channel'"'"'s and the layer'"'"'s weights without their zeros. `h` and `l` move between channels, `o` goes to the next outlier, `j` and `k` to other layers.' \
 	--keys "4 z j j j o"
 screen "A channel" channel 100x30 \
-	'`enter` shows the histogram of the selected channel'"'"'s weights; a dotted line marks where codes end. `c` asks a run in progress what cutting the ranges to a share would do to the signal-to-noise ratio: a look, which changes nothing.' \
+	'`enter` shows the histogram of the selected channel'"'"'s weights; a dotted line marks where codes end. `c` asks a run in progress for the signal-to-noise ratio with ranges cut to a share; the run does not change.' \
 	--keys "4 z j j j o enter"
 screen "Activations" activations 100x30 \
-	'`,` shows the range and the histogram of what the layer puts out, counted on a logarithmic axis.' \
+	'`,` shows the range and the histogram of the layer'"'"'s output, with counts on a logarithmic axis.' \
 	--keys "4 z j j j ,"
 screen "Log" log 100x30 \
-	'What happened. `/` filters by a regular expression, `n` and `N` step through what passes, `esc` then shows it among all; `!` leaves only warnings and errors, then only errors; `f` holds the log where it is, `enter` on a line about a layer opens it.' \
+	'What happened. `/` filters by a regular expression, `n` and `N` step through the matches, and `esc` then shows the match among all lines. `!` shows only warnings and errors, then only errors. `f` stays at the selected line, and `enter` on a line about a layer opens it.' \
 	--keys "5 z"
 screen "Rounds" rounds 100x30 \
-	'The table of results: top-1 on the test split, and after pruning and after fine-tuning on the split that the gate looks at. `enter` puts the cursor at the end of a round.' \
+	'The table of results: top-1 on the test split, and after pruning and after fine-tuning on the split that the gate uses. `enter` puts the cursor at the end of a round.' \
 	--keys "6 z j"
 screen "Runs" runs 100x30 \
-	'The runs beside this one. `enter` opens one in all panes, `R` replays one that is over, `r` lets one go on that was interrupted; `v` marks, `c` compares.' \
+	'The runs in the same folder. `enter` opens a run in all panes, `R` replays a run that is over, `r` resumes a run that is dead, was stopped or failed; `v` marks runs, `c` compares them.' \
 	--keys "7 z"
 if [ $# -gt 1 ]; then
 	screen "Comparison" compare 100x30 \
-		'What differs in results and settings; the losses and calibration curves of the runs lie over each other in panes 1 and 3.' \
+		'Differences in results and settings. Panes 1 and 3 show the losses and calibration curves of all compared runs.' \
 		--keys "7 z / $(basename "$2" | sed 's/./& /g')enter c"
 fi
 screen "Replay" replay 120x36 \
-	'A run that is over, as it was: `space` plays and pauses, `h` and `l` go back and on by one event, `.` by one step, `<` and `>` change the speed, `home`, `end` and `:goto 250` go elsewhere.' \
+	'A run that is over, played again: `space` plays and pauses, `h` and `l` go back and forward by one event, `.` forward by one step, `<` and `>` change the speed, and `home`, `end` and `:goto 250` jump.' \
 	--keys "R : $(echo "$half" | sed 's/./& /g')enter h"
 screen "Leaving" leave 80x24 \
 	'`q` never ends a run by accident.' --step "$half" --keys "q"
 screen "Export" export 80x24 \
 	'`e` writes what is shown to a file and says where.' --keys "e"
 screen "Help" help 100x50 \
-	'`?` lists every key and every command of the command line, `:`, and `/` searches it.' --keys "?"
+	'`?` lists every key and every command of the command line (`:`); `/` searches the list.' --keys "?"
 screen "On a light background" light 120x36 \
 	'`T` or `--theme light`.' --theme light
 screen "With asciigraph's lines" lines 100x30 \
@@ -109,17 +109,17 @@ Measured on two cores of an AMD EPYC with AVX-512, by the command beside each:
 | a frame of 200×60 with a million steps behind it | 0.6 ms | `go test ./ui -bench Frame200x60` |
 | the same over time, and compared with three more such runs | 0.7 ms, 1.2 ms | |
 | from a run to the whole first frame | 18 ms | `go test ./ui -bench FirstFrame` |
-| from the journal of a run of 200,000 steps to a frame with the first of them; the header then tells how far the reading is | 36 ms | `go test ./ui -bench FirstFrameOfALong` |
-| from `q` to the restored terminal, the run being over | 11 ms | `go test ./ui -bench Quit` |
+| from the journal of a run of 200,000 steps to a frame with the first of them; the header shows how much has been read | 36 ms | `go test ./ui -bench FirstFrameOfALong` |
+| from `q` to the restored terminal, when the run is over | 11 ms | `go test ./ui -bench Quit` |
 | from a key to its effect while a network is trained on both cores | 9 ms median, 17 ms longest of 100 | `go test ./ui -bench KeyWhileTraining -benchtime 100x` |
 | a million steps and ten million in memory | 17 MB | `go test ./ui -run MemoryIsBounded -v` |
 
-`go test ./ui -bench Beside -benchtime 7x` trains by turns with and without the
-screen and tells how much slower the steps are with it: 0.8 % in the median of four.
+`go test ./ui -bench Beside -benchtime 7x` trains in turn with and without the
+screen and measures how much slower steps are with it: 0.8 % in the median of four.
 
-When one step was done, the screen writes 0.5 kB at 80×24, 0.8 kB at 120×36 and
+For each step the screen writes 0.5 kB at 80×24, 0.8 kB at 120×36 and
 1.7 kB at 200×60, colours included (`go test ./ui -run BytesPerFrame -v`): rows
-that did not change are not written, colours go by their numbers among 256, and
-blanks have none. The screen looks for news ten times a second, twice a second
-while the terminal is not looked at, and draws only when there is some.
+that did not change are not written, colours are written as numbers among 256, and
+blanks have no colour. The screen looks for news ten times a second, or twice a second
+while the terminal has no focus, and draws only if there is some.
 EOF

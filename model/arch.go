@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Shortcut says how a residual block whose map changes shape passes its input
-// on.
+// Shortcut is the kind of shortcut in residual blocks that change the map's
+// shape.
 type Shortcut string
 
 const (
@@ -44,7 +44,7 @@ func (a Arch) String() string {
 }
 
 // Weights returns the number of convolution and linear weights, as
-// Graph.Weights, of a network that need not be made.
+// Graph.Weights does, without building the network.
 func (a Arch) Weights() int {
 	w := cmp.Or(a.Width, usualWidth)
 	blocks := (a.Depth - 2) / 6
@@ -59,7 +59,7 @@ func (a Arch) Weights() int {
 	return total
 }
 
-// check reports what makes an architecture impossible.
+// check returns an error if the architecture is impossible.
 func (a Arch) check() error {
 	if a.Depth < 8 || (a.Depth-2)%6 != 0 {
 		return fmt.Errorf("depth %d: want 6n+2, as 20, 32, 44 or 56", a.Depth)

@@ -1,10 +1,10 @@
 package model
 
 // An Average is the exponential moving average of a network in training, as
-// torch.optim.swa_utils.AveragedModel makes it with get_ema_multi_avg_fn and
-// use_buffers: parameters and running statistics alike are those of the first
-// step and from then on average += (1 − decay)·(network − average). It is often
-// better than the network that it follows (Polyak and Juditsky 1992).
+// torch.optim.swa_utils.AveragedModel computes it with get_ema_multi_avg_fn and
+// use_buffers. Parameters and running statistics start as those of the first
+// step; from then on average += (1 − decay)·(network − average). The average is
+// often more accurate than the network (Polyak and Juditsky 1992).
 type Average struct {
 	// Steps is how many updates the average has seen.
 	Steps int
@@ -36,7 +36,7 @@ func NewAverage(n *Graph, e *Engine, decay float64) *Average {
 	return a
 }
 
-// Update takes the network's present weights into the average.
+// Update adds the network's present weights to the average.
 func (a *Average) Update() {
 	if a.Steps++; a.Steps == 1 {
 		for i, t := range a.own {

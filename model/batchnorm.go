@@ -6,11 +6,11 @@ import (
 	"espalier/model/kernel"
 )
 
-// A batchNorm is a batch norm in training: it turns sums over the batch into the
-// coefficients of passes over the data. Formulas as in Ioffe and Szegedy 2015
-// (arXiv 1502.03167, section 3), with PyTorch's running statistics.
+// A batchNorm is a batch norm in training. It turns sums over the batch into the
+// coefficients of the passes over the data. Formulas as in Ioffe and Szegedy
+// 2015 (arXiv 1502.03167, section 3), with PyTorch's running statistics.
 //
-// Vectors have Round(c) values, with zeros behind the channels that there are.
+// Vectors have Round(c) values; those beyond the c channels are zero.
 type batchNorm struct {
 	node         *Node
 	op           BatchNorm
@@ -72,7 +72,7 @@ func (b *batchNorm) statistics(images int) {
 		rstd := 1 / math.Sqrt(variance+b.op.Epsilon)
 		scale := float64(gamma) * rstd
 		b.mean[c], b.rstd[c] = float32(mean), rstd
-		// The shift belongs to the scale as rounded: the mean itself maps to beta.
+		// Computed from the rounded scale, so that the mean maps to beta exactly.
 		b.scale[c] = float32(scale)
 		b.shift[c] = float32(float64(b.node.Bias[c]) - mean*float64(b.scale[c]))
 		b.node.Mean[c] += momentum * (float32(mean) - b.node.Mean[c])

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// A Builder makes a graph node by node. It remembers the first mistake, so that
-// code which describes a network need not check every step; Graph returns it.
+// A Builder makes a graph node by node. It keeps the first error, which Graph
+// returns, so that code that describes a network need not check every step.
 //
-// New weights are zero, gammas and variances one: Init draws others.
+// New weights are zero, gammas and variances one. Init draws random weights.
 type Builder struct {
 	graph *Graph
 	err   error
@@ -71,7 +71,7 @@ func (b *Builder) Norm(name string, x *Node) *Node {
 	return b.Add(name, BatchNorm{Epsilon: NormEpsilon, Momentum: NormMomentum}, x)
 }
 
-// Graph returns what was built, or the first mistake.
+// Graph returns the finished graph, or the first error.
 func (b *Builder) Graph() (*Graph, error) {
 	if b.err != nil {
 		return nil, b.err

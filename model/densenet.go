@@ -5,7 +5,7 @@ import "fmt"
 // denseNet appends a DenseNet-BC (Huang et al. 2016) with a growth of 12 times
 // the width: three dense blocks of (Depth−4)/6 layers, bottlenecks of four times
 // the growth, transitions that halve the channels. Names are torchvision's. Large
-// images pass a 7×7 convolution and a max pool first.
+// images go through a 7×7 convolution and a max pool first.
 func (b *Builder) denseNet(s Spec) {
 	growth := s.channels(12)
 	stem := convOf(2*growth, 3, 1)

@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// Limits of a description that is read. They are far beyond any network that
-// trains on a CPU, and keep a damaged file from asking for all memory.
+// Limits of a description. They are far above any network that trains on a CPU,
+// and keep a damaged file from taking all memory.
 const (
 	maxNodes     = 20000
 	maxDimension = 1 << 20 // of a shape
@@ -24,8 +24,8 @@ type description struct {
 	Nodes []nodeDescription `json:"nodes"` // all but the input, in order
 }
 
-// A nodeDescription is one node. Which settings there are depends on Op, which
-// is as OpName tells it.
+// A nodeDescription is one node. Op is its OpName, which decides which settings
+// it has.
 type nodeDescription struct {
 	Name    string   `json:"name"`
 	Op      string   `json:"op"`
@@ -93,9 +93,9 @@ func (n *Node) describe() nodeDescription {
 
 func (p Padding) describe() *[4]int { return &[4]int{p.Top, p.Left, p.Bottom, p.Right} }
 
-// ParseGraph reads what Describe wrote. The nodes have no weights, so that Check
-// fails until someone has given them: what is checked here are names, the order,
-// settings and shapes.
+// ParseGraph reads what Describe wrote, and checks names, order, settings and
+// shapes. The nodes have no weights yet, so Check fails until the caller sets
+// them.
 func ParseGraph(text string) (*Graph, error) {
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
 	dec.DisallowUnknownFields()
@@ -128,7 +128,7 @@ func ParseGraph(text string) (*Graph, error) {
 	return g, g.checkStructure()
 }
 
-// node returns the described node, whose inputs must be among known ones.
+// node returns the described node. Its inputs must be among the known nodes.
 func (d nodeDescription) node(known map[string]*Node) (*Node, error) {
 	op, err := d.op()
 	if err != nil {
@@ -161,7 +161,7 @@ func (d nodeDescription) node(known map[string]*Node) (*Node, error) {
 	return n, nil
 }
 
-// bounded reports what makes a shape impossible.
+// bounded returns an error if a shape is impossible.
 func (s Shape) bounded() error {
 	if s.C < 1 || s.H < 1 || s.W < 1 || s.C > maxDimension || s.H > maxDimension || s.W > maxDimension || s.C*s.H > maxValues/s.W {
 		return fmt.Errorf("shape %v: want at least 1 and at most %d values", s, maxValues)
@@ -169,8 +169,8 @@ func (s Shape) bounded() error {
 	return nil
 }
 
-// op returns the described operator. Numbers are bounded, so that no size that
-// follows from them overflows.
+// op returns the described operator. Its numbers are bounded, so that no size
+// computed from them overflows.
 func (d nodeDescription) op() (Op, error) {
 	var p [4]int
 	if d.Padding != nil {
@@ -214,7 +214,7 @@ func (d nodeDescription) op() (Op, error) {
 	return nil, fmt.Errorf("operator %q is unknown; the file comes from another version", d.Op)
 }
 
-// described are the operators that a description can have.
+// described lists the operators that a description can have.
 var described = []Op{
 	Conv{}, Linear{}, BatchNorm{}, ReLU{}, Clip{}, LeakyReLU{}, Sigmoid{}, SiLU{}, HardSigmoid{}, HardSwish{},
 	Add{}, Mul{}, Concat{}, MaxPool{}, AvgPool{}, GlobalAvgPool{}, Flatten{}, PadShortcut{}, Dropout{},

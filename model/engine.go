@@ -16,14 +16,15 @@ type Algorithm string
 const (
 	// Auto takes Winograd wherever it applies.
 	Auto Algorithm = "auto"
-	// DirectOnly sums products as the definition does.
+	// DirectOnly sums products as in the definition.
 	DirectOnly Algorithm = "direct"
-	// WinogradOnly is F(4×4, 3×3): a quarter of the multiplications, rounding
-	// errors a few times larger. Convolutions it does not apply to are direct.
+	// WinogradOnly is F(4×4, 3×3), which needs a quarter of the multiplications
+	// and has larger rounding errors. Convolutions that it does not apply to
+	// are direct.
 	WinogradOnly Algorithm = "winograd"
 )
 
-// ParseAlgorithm checks a name from outside. Empty means Auto.
+// ParseAlgorithm returns the algorithm of that name. Empty means Auto.
 func ParseAlgorithm(name string) (Algorithm, error) {
 	switch a := Algorithm(name); a {
 	case "":
@@ -34,9 +35,9 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	return "", fmt.Errorf("algorithm %q: want %s, %s or %s", name, Auto, DirectOnly, WinogradOnly)
 }
 
-// An Engine is what networks compute with: kernels and the workers that run
-// them. Work is split into parts that do not depend on the number of workers,
-// so that results don't either. An Engine serves one caller at a time.
+// An Engine holds the kernels and the workers that networks compute with. Work
+// is split into parts that do not depend on the number of workers, so results
+// do not either. An Engine serves one caller at a time.
 type Engine struct {
 	Kernels   *kernel.Set
 	Algorithm Algorithm
@@ -53,8 +54,7 @@ type job struct {
 	a, b int // items a to b−1
 }
 
-// A Failure is a panic of a worker, raised again in the goroutine that gave
-// the work.
+// A Failure is a panic of a worker, raised again in the caller's goroutine.
 type Failure struct {
 	Value any
 	Stack []byte // of the worker
@@ -63,8 +63,8 @@ type Failure struct {
 // Error describes the panic without its stack.
 func (f *Failure) Error() string { return fmt.Sprintf("worker: %v", f.Value) }
 
-// NewEngine starts the workers. Threads below 1 means one for each processor
-// that Go may use. Close ends them.
+// NewEngine starts the workers. Threads below 1 means GOMAXPROCS. Close ends
+// the workers.
 func NewEngine(kernels *kernel.Set, threads int, algorithm Algorithm) *Engine {
 	if threads < 1 {
 		threads = runtime.GOMAXPROCS(0)
@@ -97,9 +97,9 @@ func (e *Engine) Close() {
 func (e *Engine) Threads() int { return e.threads }
 
 // Each calls run(worker, item) for every item from 0 to n−1 and returns when
-// all calls have. Items are split among the workers in contiguous ranges;
-// calls with the same worker never overlap. Workers without items are not
-// woken, and a single item is the caller's.
+// all calls have. Items are split among the workers in contiguous ranges; calls
+// with the same worker never overlap. Workers without items are not woken. The
+// caller itself runs a single item.
 func (e *Engine) Each(n int, run func(worker, item int)) {
 	first := func(worker int) int { return (worker*n + e.threads - 1) / e.threads }
 	others := max(0, min(n, e.threads)-1) // workers with items, beside the caller
@@ -121,10 +121,9 @@ func (e *Engine) Each(n int, run func(worker, item int)) {
 	}
 }
 
-// receive takes the next value of c. For a while it looks again and again: to wake
-// a sleeping processor takes longer than most of an engine's waits, and a virtual
-// one that sleeps, as when the screen has kept another worker for a millisecond,
-// may be given to others for several.
+// receive takes the next value of c. It polls for a while before it sleeps: waking
+// a sleeping processor takes longer than most of an engine's waits, and the host
+// may give a sleeping virtual processor to others for several milliseconds.
 func receive[T any](c <-chan T) (v T, ok bool) {
 	for begun, looks := time.Now(), 1; ; looks++ {
 		select {
@@ -155,9 +154,9 @@ func (e *Engine) do(worker int, j job) {
 	}()
 	for item := j.a; item < j.b; item++ {
 		j.run(worker, item)
-		// Assembly cannot be preempted: leave a gap for the screen and the
-		// garbage collector, now and then. Where a processor is idle, a gap costs
-		// as much as a twentieth of an image in integers.
+		// Go cannot preempt assembly: now and then, give way to the screen and
+		// the garbage collector. If a processor is idle, this costs about a
+		// twentieth of an int8 image.
 		if now := time.Now(); now.Sub(e.yielded[worker]) >= yieldAfter {
 			runtime.Gosched()
 			e.yielded[worker] = time.Now()
@@ -168,12 +167,12 @@ func (e *Engine) do(worker int, j job) {
 // yieldAfter is how long a worker computes before it gives way.
 const yieldAfter = time.Millisecond
 
-// maxParts bounds the number of parts of a batch, and with it the workers that
-// one batch can occupy and the memory for partial gradients.
+// maxParts is the most parts of a batch. It limits the workers that one batch
+// can use and the memory for partial gradients.
 const maxParts = 16
 
-// partSize returns how many images of a batch of n make one part, of which there
-// are limit at most: a multiple of 8, which is what the kernels group at most.
+// partSize returns the images in one part of a batch of n, so that there are at
+// most limit parts. It is a multiple of 8, the most images that kernels group.
 func partSize(n, limit int) int { return 8 * max(1, (n+8*limit-1)/(8*limit)) }
 
 // parts returns the number of parts of a batch of n images.

@@ -12,8 +12,8 @@ import (
 // It works on a copy of the weights, taken by NewEvaluator and by Reload.
 //
 // Each part of a batch is computed by one worker from the first layer to the
-// last, in groups of images small enough for the cache. A pruned
-// network is computed by sparse convolutions, see planes.
+// last, in groups of images small enough for the cache. A pruned network uses
+// sparse convolutions, see choosePath.
 type Evaluator struct {
 	graph    *Graph
 	folded   *Graph // for inference
@@ -24,7 +24,7 @@ type Evaluator struct {
 	workers  []*inferSpace
 	planar   bool // activations are planes, for sparse convolution
 	planable bool // they may be
-	group    int  // images that are computed together on planes
+	group    int  // images computed together on planes
 
 	n      int // of the call in progress
 	x      []float32
@@ -58,7 +58,7 @@ func NewEvaluator(g *Graph, e *Engine, batch int) *Evaluator {
 	return v
 }
 
-// pack takes the weights of v.folded into the kernels' layouts.
+// pack copies the weights of v.folded into the kernels' layouts.
 func (v *Evaluator) pack() {
 	v.engine.Each(len(v.steps), func(_, i int) {
 		switch s := v.steps[i]; {
@@ -124,7 +124,7 @@ func (v *Evaluator) space() *inferSpace {
 	return s
 }
 
-// Reload takes the network's present weights.
+// Reload copies the network's present weights.
 func (v *Evaluator) Reload() {
 	fresh := v.graph.ForInference()
 	from, to := fresh.Tensors(), v.folded.Tensors()
@@ -135,8 +135,8 @@ func (v *Evaluator) Reload() {
 }
 
 // Bytes returns the memory that evaluating takes: the copy of the weights, its
-// packed forms, and every worker's activations. It changes when Reload takes
-// weights that are pruned and others that are not.
+// packed forms, and every worker's activations. It changes when Reload switches
+// between dense and pruned weights.
 func (v *Evaluator) Bytes() int64 {
 	var floats int
 	var lists int64
@@ -171,7 +171,7 @@ func (v *Evaluator) Sparse() (now, possible bool) { return v.planar, v.planable 
 // Classes returns the number of logits per image.
 func (v *Evaluator) Classes() int { return v.folded.Classes() }
 
-// pixels returns the floats of one image outside, [c][h][w].
+// pixels returns the number of floats of one image [c][h][w].
 func (v *Evaluator) pixels() int { return v.folded.Input().Shape.Len() }
 
 // take notes the arguments of a call.
@@ -212,7 +212,7 @@ func (v *Evaluator) part(worker, i int) {
 	}
 }
 
-// at returns a value of n images from image i of the group on.
+// at returns a value for n images, starting at image i of the group.
 func (s *inferSpace) at(v *inferValue, i, n int) []float32 {
 	return images(s.slots[v.segment][v.slot], v.stride(), i, n)
 }

@@ -2,24 +2,24 @@ package model
 
 import "espalier/model/kernel"
 
-// A convPlan is how a convolution of maps is computed, in training and in
-// inference: its geometry, and the algorithm chosen for it, which decides the
-// layout of packed weights. One of the four geometries is in use, the first in
-// this order: winograd, direct, depth, general.
+// A convPlan says how a convolution of maps is computed, in training and in
+// inference: its geometry and the algorithm chosen for it, which decides the
+// layout of packed weights. Of the four geometries, the first that is set is
+// used: winograd, direct, depth, general.
 type convPlan struct {
 	node     *Node
 	kernels  *kernel.Set
 	in, out  kernel.Map
 	winograd *kernel.Winograd
-	direct   *kernel.Conv // what the fastest kernels know
+	direct   *kernel.Conv // for the fastest kernels
 	depth    *kernel.Depthwise
 	general  *kernel.GeneralConv
 	group    int // images computed together
 }
 
-// planConv plans a convolution. With image set, an input of up to four channels
-// lies in memory as the image. Winograd's algorithm works in chunks of so many
-// channels times tiles; see kernel.SmallChunk.
+// planConv plans a convolution. With image set, the input is in the layout of
+// the image, which has up to four channels. Winograd's algorithm works in
+// chunks of so many channels times tiles; see kernel.SmallChunk.
 func planConv(n *Node, e *Engine, image bool, chunk int) convPlan {
 	op, x := n.Op.(Conv), n.Inputs[0].Shape
 	w := windowOf(op.Kernel, op.Stride, op.Padding)
@@ -44,8 +44,8 @@ func planConv(n *Node, e *Engine, image bool, chunk int) convPlan {
 	return c
 }
 
-// isDepthwise reports whether a convolution takes each channel of the output from
-// one channel of the input.
+// isDepthwise reports whether each output channel depends on only one input
+// channel.
 func isDepthwise(n *Node) bool {
 	op := n.Op.(Conv)
 	return op.Groups > 1 && op.Groups == n.In() && op.Groups == op.Out
@@ -55,8 +55,7 @@ func windowOf(k, stride int, p Padding) kernel.Window {
 	return kernel.Window{Kernel: k, Stride: stride, Top: p.Top, Left: p.Left, Bottom: p.Bottom, Right: p.Right}
 }
 
-// poolOf returns the geometry of a pool over a window, of maps that lie in memory
-// as in.
+// poolOf returns the geometry of a pool over maps that lie in memory as in.
 func poolOf(n *Node, in kernel.Map) kernel.Pool {
 	switch op := n.Op.(type) {
 	case MaxPool:
@@ -101,7 +100,7 @@ func (c *convPlan) scratchLen() int {
 	return 0
 }
 
-// packWeights brings the node's present weights into the kernels' layout.
+// packWeights copies the node's present weights into the kernels' layout.
 func (c *convPlan) packWeights(dst []float32) {
 	k, w := c.kernels, c.node.Weight
 	switch {
@@ -117,7 +116,7 @@ func (c *convPlan) packWeights(dst []float32) {
 }
 
 // forward computes y from x with packed weights for n images, n ≤ group. Next is
-// the memory that this worker will read next, or nil.
+// the memory that this worker reads next, to be prefetched, or nil.
 func (c *convPlan) forward(y, x []float32, n int, weights []float32, e kernel.Epilogue, scratch, next []float32) {
 	switch k := c.kernels; {
 	case c.winograd != nil:

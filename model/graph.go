@@ -12,14 +12,14 @@ import (
 type Graph struct {
 	Name  string // in words, as "resnet20 projection"
 	Nodes []*Node
-	// Mean and Std are what inputs were normalised with, per channel on the 0 to 1
+	// Mean and Std are the normalisation of the inputs, per channel on the 0 to 1
 	// scale; nil means unknown.
 	Mean, Std []float32
 }
 
-// A Node is one operator applied to the outputs of others, with what belongs to
-// it. Conv and Linear have a Weight and may have a Bias; BatchNorm has all of
-// Weight (gamma), Bias (beta), Mean and Var, each [c].
+// A Node is one operator applied to the outputs of others, with its tensors.
+// Conv and Linear have a Weight and may have a Bias. BatchNorm has Weight
+// (gamma), Bias (beta), Mean and Var, each [c].
 type Node struct {
 	Name   string // as PyTorch names the module, as "layer2.0.conv1"; unique
 	Op     Op
@@ -65,7 +65,7 @@ func (g *Graph) Layers() []*Node {
 	return layers
 }
 
-// Consumers returns which nodes read each node's output.
+// Consumers returns the nodes that read each node's output.
 func (g *Graph) Consumers() map[*Node][]*Node {
 	all := map[*Node][]*Node{}
 	for _, n := range g.Nodes {
@@ -115,9 +115,9 @@ func (g *Graph) Clone() *Graph {
 	return c
 }
 
-// Check reports what makes a graph invalid, naming the node: the order, names
-// that occur twice, shapes, the lengths of weights, outputs that nobody reads,
-// and an output that is not a vector of at least two logits.
+// Check returns an error that names the node if the graph is invalid. It checks
+// the order, that names occur once, shapes, the lengths of weights, that every
+// output is read, and that the last one is a vector of at least two logits.
 func (g *Graph) Check() error {
 	if err := g.checkStructure(); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (g *Graph) Check() error {
 	return nil
 }
 
-// checkStructure is Check but for weights.
+// checkStructure is Check without weights.
 func (g *Graph) checkStructure() error {
 	if len(g.Nodes) < 2 {
 		return fmt.Errorf("a network of %d nodes: want an input and at least one operator", len(g.Nodes))
@@ -165,12 +165,12 @@ func (g *Graph) checkStructure() error {
 		}
 	}
 	if out := g.Output().Shape; !out.IsVector() || out.C < 2 {
-		return fmt.Errorf("node %s, the last one, gives %v: want a vector of at least two logits", g.Output().Name, out)
+		return fmt.Errorf("the last node %s gives %v: want a vector of at least two logits", g.Output().Name, out)
 	}
 	return nil
 }
 
-// checkShape holds a node's shape to those of its inputs.
+// checkShape checks a node's shape against those of its inputs.
 func (n *Node) checkShape(in []Shape) error {
 	if _, ok := n.Op.(Input); ok {
 		if len(in) > 0 || n.Shape.C < 1 || n.Shape.H < 1 || n.Shape.W < 1 {
@@ -188,7 +188,7 @@ func (n *Node) checkShape(in []Shape) error {
 	return nil
 }
 
-// checkWeights holds a node's tensors to its shape.
+// checkWeights checks the lengths of a node's tensors against its shape.
 func (n *Node) checkWeights() error {
 	for _, t := range n.tensors() {
 		if len(t.Data) != product(t.Shape) {

@@ -106,7 +106,7 @@ func TestCheckNamesTheNode(t *testing.T) {
 			b.Add("lost", conv(4), b.Input())
 			b.Add("fc", Linear{Out: 2}, b.Add("pool", GlobalAvgPool{}, b.Input()))
 		}, "node lost: no other node reads"},
-		{"logits", func(b *Builder) { b.Add("last", conv(4), b.Input()) }, "node last, the last one, gives 4×8×8"},
+		{"logits", func(b *Builder) { b.Add("last", conv(4), b.Input()) }, "the last node last gives 4×8×8"},
 		{"names", func(b *Builder) {
 			b.Add("a", Linear{Out: 2}, b.Add("a", GlobalAvgPool{}, b.Input()))
 		}, "is called \"a\""},

@@ -6,8 +6,8 @@ import (
 	"espalier/model/kernel"
 )
 
-// through takes n images, from the batch's image first on and at most a group of
-// the segment, through all segments up to one.
+// through computes all segments up to one for n images of the batch, starting at
+// image first. n is at most the segment's group.
 func (v *Evaluator) through(s *inferSpace, segment, first, n int) {
 	g := v.segments[segment]
 	if segment > 0 {
@@ -31,7 +31,7 @@ func (v *Evaluator) through(s *inferSpace, segment, first, n int) {
 	}
 }
 
-// input lays out n images, from the batch's image first on.
+// input lays out n images of the batch, starting at image first.
 func (v *Evaluator) input(step *inferStep, s *inferSpace, first, n int) {
 	if v.spent != nil {
 		defer v.note(step, time.Now())
@@ -50,8 +50,8 @@ func (v *Evaluator) input(step *inferStep, s *inferSpace, first, n int) {
 	}
 }
 
-// apply computes a step for n images: from image from of its inputs on, as
-// images to and up of its output.
+// apply computes a step for n images: from image from on of its inputs, to
+// image to on of its output.
 func (v *Evaluator) apply(step *inferStep, s *inferSpace, from, to, n int) {
 	if v.spent != nil {
 		defer v.note(step, time.Now())
@@ -82,7 +82,7 @@ func (v *Evaluator) activate(a kernel.Activation, y *inferValue, data []float32)
 	v.engine.Kernels.Activate(y.m, y.shape.C, a, data, data)
 }
 
-// convolve runs a convolution, with the sum behind it.
+// convolve runs a convolution and the sum that follows it.
 func (v *Evaluator) convolve(step *inferStep, s *inferSpace, from, to, n int) {
 	c, x, y := step.conv, step.inputs[0], step.output
 	e := kernel.Epilogue{Bias: c.bias, ReLU: step.act.relu, Max: step.act.max}

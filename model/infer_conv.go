@@ -9,17 +9,17 @@ type inferConv struct {
 	bias    []float32 // [Round(Out)], or nil
 
 	sparse *kernel.Sparse // the list of weights on planes, or nil; see planes
-	dense  bool           // on planes, computed on blocks between two conversions
+	dense  bool           // on planes: computed on blocks, between two conversions
 }
 
 // newInferConv plans a convolution; see planConv.
 func newInferConv(n *Node, e *Engine, image bool) *inferConv {
-	p := planConv(n, e, image, kernel.SmallChunk) // whole networks pass the cache, rather than layers
+	p := planConv(n, e, image, kernel.SmallChunk) // chunks are small: whole segments share the cache, not single layers
 	return &inferConv{convPlan: p, weights: kernel.Floats(p.packedLen())}
 }
 
-// bounded reports whether the kernels take an upper bound of the output along
-// without getting slower. Direct convolution's fastest ones do not know it.
+// bounded reports whether the kernels can apply an upper bound to the output at
+// no cost. Direct convolution's fastest kernels cannot.
 func (c *inferConv) bounded() bool { return c.depth != nil || c.general != nil }
 
 func (c *inferConv) pack() {
@@ -27,8 +27,8 @@ func (c *inferConv) pack() {
 	c.bias = padded(c.bias, c.node.Bias)
 }
 
-// padded copies values into dst, made if it is nil, with zeros up to a multiple
-// of 16. It returns nil for nil.
+// padded copies values into dst, with zeros up to a multiple of 16. It makes
+// dst if that is nil. It returns nil for nil values.
 func padded(dst, values []float32) []float32 {
 	if values == nil {
 		return nil

@@ -8,13 +8,13 @@ import (
 )
 
 // Compilation for inference, the first of three passes: fuse. It turns a graph
-// without dropout, with batch norm folded, into steps. A step computes a unit of
-// the graph (see Unit); a convolution also the sum behind it, where it alone
-// reads the convolution.
+// without dropout and with batch norm folded into steps. A step computes a unit
+// of the graph (see Unit). A convolution also computes the sum that follows it
+// if nothing else reads the convolution.
 
 // An inferStep is one step of inference.
 type inferStep struct {
-	unit     *Unit // what is computed, its activation apart
+	unit     *Unit // what is computed, without its activation
 	sum      *Unit // the sum that a convolution's result goes into, or nil
 	inputs   []*inferValue
 	residual *inferValue // what is added for sum
@@ -28,7 +28,7 @@ type inferStep struct {
 	act    activation
 }
 
-// An inferValue is what a step gives.
+// An inferValue is the output of a step.
 type inferValue struct {
 	name    string
 	shape   Shape
@@ -43,12 +43,13 @@ type inferValue struct {
 
 // An activation is a step's last operation.
 type activation struct {
-	relu  bool // taken by the kernel before it
+	relu  bool // the kernel before it applies it
 	max   float32
-	after *kernel.Activation // by itself, or nil
+	after *kernel.Activation // applied on its own, or nil
 }
 
-// An inferNorm is a batch norm that no convolution takes: y·scale + shift.
+// An inferNorm is a batch norm that is not folded into a convolution: y·scale +
+// shift.
 type inferNorm struct {
 	node         *Node
 	scale, shift []float32 // [Round(C)]
@@ -62,8 +63,7 @@ func (b *inferNorm) pack() {
 	}
 }
 
-// fuseForInference lists the steps of a graph in an order in which each comes
-// after its inputs.
+// fuseForInference returns the steps of a graph, each after its inputs.
 func fuseForInference(g *Graph, e *Engine) []*inferStep {
 	units := g.Units()
 	readers := readersOf(units)
@@ -80,7 +80,7 @@ func fuseForInference(g *Graph, e *Engine) []*inferStep {
 	values := map[*Unit]*inferValue{}
 	for _, u := range units {
 		if sums[u] != nil {
-			continue // computed at the sum's place
+			continue // computed with the sum
 		}
 		s := &inferStep{unit: u}
 		for i, in := range u.Inputs {
@@ -108,14 +108,15 @@ func fuseForInference(g *Graph, e *Engine) []*inferStep {
 	return steps
 }
 
-// takesSum reports whether a unit is a convolution of maps whose kernel can add
-// another map before the activation of the sum.
+// takesSum reports whether a unit is a convolution whose kernel can add another
+// map before the sum's activation.
 func takesSum(u *Unit, readers map[*Unit][]*Unit) bool {
 	_, ok := u.Node.Op.(Conv)
 	return ok && u.Act == nil && u.Norm == nil && len(readers[u]) == 1 && !u.Shape().IsVector()
 }
 
-// readersOf returns which units read each unit's value, once for each time.
+// readersOf returns the units that read each unit's value; a unit that reads it
+// twice is listed twice.
 func readersOf(units []*Unit) map[*Unit][]*Unit {
 	readers := map[*Unit][]*Unit{}
 	for _, u := range units {
@@ -126,7 +127,7 @@ func readersOf(units []*Unit) map[*Unit][]*Unit {
 	return readers
 }
 
-// imageLayout reports whether a unit is the input, and only read by convolutions
+// imageLayout reports whether a unit is the input and only convolutions read it
 // that know the layout of the image.
 func imageLayout(u *Unit, readers map[*Unit][]*Unit) bool {
 	s := u.Node.Shape
@@ -156,8 +157,8 @@ func (s *inferStep) reads() []*inferValue {
 	return append(slices.Clip(s.inputs), s.residual)
 }
 
-// how decides what the step is computed with; act is the unit whose activation
-// comes last.
+// how chooses the kernel of the step. act is the unit whose activation comes
+// last.
 func (s *inferStep) how(act *Unit, e *Engine) {
 	n := s.unit.Node
 	switch op := n.Op.(type) {

@@ -2,8 +2,8 @@ package model
 
 import "espalier/model/kernel"
 
-// An inferLinear is a linear layer in inference, or a convolution of a vector
-// that gives a vector.
+// An inferLinear is a linear layer in inference, or a convolution from a vector
+// to a vector.
 type inferLinear struct {
 	node    *Node
 	kernels *kernel.Set
@@ -12,8 +12,8 @@ type inferLinear struct {
 	bias    []float32 // [Round(Out)], or nil
 }
 
-// smallLinear is up to how many weights a layer computes row by row as the
-// definition says, in PyTorch's layout: packing gains nothing.
+// smallLinear is the most weights for which a layer is computed row by row in
+// PyTorch's layout, since packing would gain nothing.
 const smallLinear = 1 << 14
 
 func newInferLinear(n *Node, e *Engine) *inferLinear {
@@ -31,8 +31,8 @@ func (l *inferLinear) pack() {
 	}
 }
 
-// matrix returns a layer's weights as those of a linear layer [Out][In]. Of a
-// convolution that gives a vector of a vector, one tap meets the pixel.
+// matrix returns a layer's weights as a matrix [Out][In]. If a convolution's
+// map is a single pixel, only one tap of the kernel meets it.
 func matrix(n *Node) []float32 {
 	op, ok := n.Op.(Conv)
 	if !ok {

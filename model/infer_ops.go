@@ -60,7 +60,7 @@ func (v *Evaluator) multiply(step *inferStep, out, a, b []float32) {
 	}
 }
 
-// concat joins channels. What is behind the last one must be zero.
+// concat joins channels. It zeroes the rest of the last block.
 func (v *Evaluator) concat(step *inferStep, s *inferSpace, out []float32, from int) {
 	y, at := step.output, 0
 	if y.vector {
@@ -78,8 +78,8 @@ func (v *Evaluator) concat(step *inferStep, s *inferSpace, out []float32, from i
 	}
 }
 
-// needsOne reports whether a pool or shortcut meets a map of one pixel, which
-// is laid out as a vector elsewhere.
+// needsOne reports whether a pool or shortcut reads or writes a map of one
+// pixel, which elsewhere is laid out as a vector.
 func (s *inferStep) needsOne() bool {
 	switch s.unit.Node.Op.(type) {
 	case MaxPool, AvgPool, PadShortcut:
@@ -127,7 +127,8 @@ func (s *inferStep) scratchLen() int {
 	return 0
 }
 
-// padShortcut takes some of x's pixels, with zero channels before and behind.
+// padShortcut takes every Stride-th pixel of x and adds zero channels before and
+// behind.
 func (v *Evaluator) padShortcut(op PadShortcut, step *inferStep, s *inferSpace, out, in []float32) {
 	x, y, k := step.inputs[0], step.output, v.engine.Kernels
 	to := out

@@ -9,9 +9,9 @@ import (
 // The second and the third pass: schedule and place.
 //
 // Steps are cut into segments, mostly runs of one resolution. A segment works on
-// a group of images at a time, as many as its convolutions like; the segment
-// before works on smaller groups, and what one of them leaves in the cache is
-// taken from there at once, by the steps at the segment's entry.
+// a group of images at a time, as many as its convolutions need to be fast. The
+// segment before it works on smaller groups. The steps at a segment's entry read
+// each of these groups at once, while it is in the cache.
 
 // An inferSegment is a run of steps.
 type inferSegment struct {
@@ -21,8 +21,8 @@ type inferSegment struct {
 	slots []int        // memory: floats of one image, by number
 }
 
-// schedule cuts steps into segments, a new one wherever values get smaller and
-// what follows reads either the present segment or itself, never both.
+// schedule cuts steps into segments. A new one begins wherever values get
+// smaller and every later step reads only one of the two segments.
 func schedule(steps []*inferStep) []*inferSegment {
 	made := map[*inferValue]int{} // by which step
 	for i, s := range steps {
@@ -62,8 +62,8 @@ func schedule(steps []*inferStep) []*inferSegment {
 	return segments
 }
 
-// separate reports whether a segment may begin with step j, where the present
-// one began with step first.
+// separate reports whether a segment may begin with step j if the present one
+// began with step first.
 func separate(steps []*inferStep, made map[*inferValue]int, first, j int) bool {
 	for _, s := range steps[j:] {
 		old := 0
@@ -83,10 +83,10 @@ func separate(steps []*inferStep, made map[*inferValue]int, first, j int) bool {
 	return true
 }
 
-// place gives every value a slot of its segment's memory. Slots serve again as
-// soon as nobody will read what they hold, for values of the same height and
-// width: kernels read the border of zeros and never write it. A sum may take its
-// summand's place.
+// place gives every value a slot of its segment's memory. A slot is used again
+// once its value has no more readers, for values of the same height and width,
+// since kernels read the border of zeros and never write it. A sum may overwrite
+// its summand.
 func place(segments []*inferSegment) {
 	type kind struct {
 		h, w   int
@@ -95,7 +95,7 @@ func place(segments []*inferSegment) {
 	}
 	for _, g := range segments {
 		free := map[kind][]int{}
-		left := map[*inferValue]int{} // readers that are still to come
+		left := map[*inferValue]int{} // readers still to come
 		for _, s := range slices.Concat(g.entry, g.inner) {
 			v := s.output
 			k := kind{v.m.H, v.m.W, v.vector, v.image}

@@ -6,14 +6,14 @@ import (
 	"espalier/model/kernel"
 )
 
-// Pruned networks are evaluated on planes instead of blocks of channels, where
-// convolutions run on the lists of their weights; only where a layer is too
-// dense for that it runs as in other networks, between two conversions.
+// Pruned networks are evaluated on planes instead of blocks of channels. On
+// planes, convolutions run over lists of their nonzero weights. A layer that is
+// too dense for that is computed on blocks, between two conversions.
 //
-// Sparse convolution works on one image at a time, so an image goes through the
-// whole network before the next one begins, and all of its activations stay in
-// a second-level cache of 1 MB, beside the lists. Dense layers take a group of
-// images at a time, and then the whole network does.
+// Sparse convolution works on one image at a time: an image goes through the
+// whole network before the next one, and all of its activations stay in a
+// second-level cache of 1 MB, beside the lists. If there are dense layers, they
+// want a group of images at a time, and so the whole network works on groups.
 
 // planable reports whether a step can be computed on planes.
 func (s *inferStep) planable() bool {
@@ -35,9 +35,9 @@ func (s *inferStep) planable() bool {
 	return false
 }
 
-// choosePath decides, from the present weights, whether activations are planes,
-// and which layers then are sparse, by the times that are typical of the kernels.
-// With direct convolution instead of Winograd's, all of them are.
+// choosePath decides from the present weights whether activations are planes, and
+// which layers are then sparse, by the kernels' typical times. With direct
+// convolution instead of Winograd's, all layers are sparse.
 func (v *Evaluator) choosePath() {
 	if !v.planable {
 		return
@@ -65,7 +65,7 @@ func (v *Evaluator) choosePath() {
 	if planar := onPlanes < onBlocks; planar != v.planar {
 		v.planar = planar
 		for _, s := range v.workers {
-			clear(s.arena) // the layouts keep their zeros in different places
+			clear(s.arena) // the two layouts have their zero borders in different places
 		}
 	}
 	v.engine.Each(len(v.steps), func(_, i int) {
@@ -101,7 +101,7 @@ func padPlanes(op PadShortcut, in, out Shape) *kernel.Sparse {
 	return kernel.NewSparse(kernel.Conv{In: kernel.Map(in), Out: kernel.Map(out), Kernel: 1, Stride: op.Stride}, w)
 }
 
-// planes returns a value of n images, from the group's first on.
+// planes returns a value of the group's first n images.
 func (s *inferSpace) planes(v *inferValue, n int) []float32 {
 	return s.slots[v.segment][v.slot][:n*v.planes()]
 }
@@ -114,8 +114,8 @@ func (v *inferValue) planes() int {
 	return kernel.Planes{C: v.shape.C, H: v.shape.H, W: v.shape.W}.Len()
 }
 
-// throughPlanes takes n images, from the batch's image first on and at most a
-// group, through the network.
+// throughPlanes computes the network for n images of the batch, starting at
+// image first. n is at most a group.
 func (v *Evaluator) throughPlanes(s *inferSpace, first, n int) {
 	for _, g := range v.segments {
 		for _, step := range g.entry {
@@ -171,7 +171,7 @@ func (v *Evaluator) planarDense(c *inferConv, y, x []float32, a, n int, e kernel
 	m := c.out
 	k, planes, size := v.engine.Kernels, m.Planes().Len(), m.Len()
 	from, to := s.dense[0][:n*size], s.dense[1][:n*size]
-	clear(from) // layers of other sizes leave values where the border is
+	clear(from) // layers of other sizes left values where the border is
 	for i := range n {
 		k.PlanesToMap(m, images(from, size, i, 1), images(x, planes, a+i, 1))
 		if e.Residual != nil {

@@ -60,7 +60,7 @@ func (s *inferStep) String() string {
 	return fmt.Sprintf("%-32s %-12v in slot %d: %s", s.unit.Name(), s.output.shape, s.output.slot, how)
 }
 
-// String says how a convolution is computed.
+// String says how the convolution is computed.
 func (c *inferConv) String() string {
 	op := c.node.Op.(Conv)
 	kind := fmt.Sprintf("conv %d×%d/%d", op.Kernel, op.Kernel, op.Stride)

@@ -60,8 +60,8 @@ func crossEntropy(gradient, logits []float32, label int) (loss float64, best int
 	return math.Log(sum) + top - float64(logits[label]), best
 }
 
-// A Loss is the cross-entropy with changes that help training. The zero value
-// changes nothing. Accuracies are measured with the plain cross-entropy.
+// A Loss is the cross-entropy with options that help training. The zero value
+// is the plain cross-entropy, which evaluations report.
 type Loss struct {
 	// LabelSmoothing takes this share of the target from the label and spreads it
 	// evenly over all classes, as torch.nn.CrossEntropyLoss does.
@@ -73,7 +73,7 @@ type Loss struct {
 }
 
 // of returns the loss of one image and the index of its largest logit, and
-// writes the loss's gradient. Teacher is only read if Distill is not 0.
+// writes the loss's gradient. It reads teacher only if Distill is not 0.
 func (l Loss) of(gradient, logits, teacher []float32, label int) (loss float64, best int) {
 	loss, best = crossEntropy(gradient, logits, label)
 	if l.LabelSmoothing > 0 {
@@ -85,8 +85,8 @@ func (l Loss) of(gradient, logits, teacher []float32, label int) (loss float64, 
 	return loss, best
 }
 
-// smooth turns the gradient of the cross-entropy with a label into that with
-// the label smoothed, and returns what that adds to the loss.
+// smooth adds the effect of label smoothing to the gradient and returns the
+// change of the loss.
 func (l Loss) smooth(gradient, logits []float32, label int) float64 {
 	var mean float64
 	each := l.LabelSmoothing / float64(len(logits))
@@ -98,8 +98,8 @@ func (l Loss) smooth(gradient, logits []float32, label int) float64 {
 	return l.LabelSmoothing * (float64(logits[label]) - mean)
 }
 
-// distill scales the gradient by 1 − Distill, adds that of the divergence from
-// the teacher, and returns the divergence's share of the loss.
+// distill scales the gradient by 1 − Distill, adds the gradient of the
+// divergence from the teacher, and returns the divergence's share of the loss.
 func (l Loss) distill(gradient, logits, teacher []float32) float64 {
 	own, theirs := l.logSum(logits), l.logSum(teacher)
 	var divergence float64

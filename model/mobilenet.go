@@ -40,8 +40,8 @@ func (b *Builder) convReLU6(name string, op Conv, x *Node) *Node {
 }
 
 // invertedResidual appends a block: 1×1 convolution to expand times the channels,
-// depthwise 3×3, 1×1 to out channels, and the sum with the input where the shape
-// stays.
+// depthwise 3×3, 1×1 to out channels, and, if the shape stays the same, the sum
+// with the input.
 func (b *Builder) invertedResidual(name string, x *Node, expand, out, stride int) *Node {
 	hidden, at := expand*x.Shape.C, 0
 	next := func() string {

@@ -3,7 +3,7 @@ package model
 // IsLayer reports whether the node is a convolution or a linear layer.
 func (n *Node) IsLayer() bool { return IsLayer(n.Op) }
 
-// A Tensor names a part of a network. Data is shared with the network.
+// A Tensor is a named part of a network. It shares Data with the network.
 type Tensor struct {
 	Name  string
 	Shape []int
@@ -49,8 +49,8 @@ func (n *Node) Fan() int {
 	return product(n.WeightShape()[1:])
 }
 
-// MACs returns the multiply-adds of a convolution or linear layer for one image,
-// borders counted like any other pixel. Other nodes have none.
+// MACs returns the multiply-adds of a convolution or linear layer for one image.
+// Pixels at borders count like all others. Other nodes have none.
 func (n *Node) MACs() int64 {
 	if !n.IsLayer() {
 		return 0
@@ -102,8 +102,8 @@ func (g *Graph) Parameters() []Tensor {
 	return all
 }
 
-// Weights returns the number of convolution and linear weights, biases and
-// batch norm apart: 270,896 for ResNet-20 with projection shortcuts.
+// Weights returns the number of convolution and linear weights, without biases
+// and batch norm: 270,896 for ResNet-20 with projection shortcuts.
 func (g *Graph) Weights() int {
 	total := 0
 	for _, l := range g.Layers() {

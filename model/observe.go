@@ -7,19 +7,19 @@ import (
 	"espalier/model/kernel"
 )
 
-// Rows are runs of an activation's values: together each value of the batch
-// once, in an order that is always the same. A map's rows hold up to 16 channels
-// of one row of pixels, [W][channels], and come by image, by block of 16
-// channels, and by row; a vector's come by image.
+// Rows are runs of an activation's values. Together they hold each value of the
+// batch once, always in the same order. A map's rows hold up to 16 channels of
+// one row of pixels, [W][channels], and come by image, by block of 16 channels,
+// and by row; a vector's come by image.
 type Rows = iter.Seq[[]float32]
 
 // Observe computes x [n][c][h][w] in fp32 with batch norm folded and shows the
 // values at every point where an integer network may quantize, by the name of the
 // unit that gives them (see Unit): "input", a convolution's output after the ReLU
-// that follows at once, a sum's, and so on to the logits. Of any other activation
-// both sides are shown: what it reads by the unit's name, what it gives by its
-// own. Padding shortcuts show nothing. Points come in forward order.
-// The rows are only valid during the call of see.
+// that follows at once, a sum's, and so on to the logits. Any other activation
+// has two points: its input under the unit's name, and its output under its own.
+// Padding shortcuts show nothing. Points come in forward order. The rows are only
+// valid during the call of see.
 func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 	n := len(x) / v.pixels()
 	if n > v.batch || len(x) != n*v.pixels() {
@@ -43,9 +43,9 @@ func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 	}
 }
 
-// apart returns the units with all activations but ReLUs as units of their own.
+// apart returns the units, with every activation except ReLU as a unit of its own.
 func apart(units []*Unit) []*Unit {
-	of := map[*Unit]*Unit{} // what gives a unit's value
+	of := map[*Unit]*Unit{} // the unit that gives a unit's value
 	var all []*Unit
 	for _, u := range units {
 		c := &Unit{Node: u.Node, Norm: u.Norm, Act: u.Act}
@@ -63,8 +63,8 @@ func apart(units []*Unit) []*Unit {
 	return all
 }
 
-// An observer is one pass of Observe: the units one after the other, each for
-// the whole batch and without the sums that faster ways take along.
+// An observer is one pass of Observe. It computes one unit after the other for
+// the whole batch, without fusing sums.
 type observer struct {
 	v      *Evaluator
 	n      int
@@ -111,8 +111,8 @@ func (o *observer) step(u *Unit, x []float32) {
 	if s.norm != nil {
 		s.norm.pack()
 	}
-	// One image at a time goes through memory of its own, as in Logits: the output
-	// in slot 0, the inputs behind it.
+	// Each worker computes one image at a time in memory of its own: the output in
+	// slot 0, the inputs after it.
 	s.output.slot = 0
 	for k, in := range s.inputs {
 		in.slot = k + 1
@@ -142,7 +142,8 @@ func (o *observer) space(worker int, s *inferStep, i int) *inferSpace {
 	return &inferSpace{scratch: own.scratch, dense: own.dense, one: own.one, slots: map[*inferSegment][][]float32{nil: slots}}
 }
 
-// rows yields a unit's values without borders and channels that fill up a block.
+// rows yields a unit's values, without borders and without the channels that fill
+// up a block.
 func (o *observer) rows(u *Unit) Rows {
 	v, all := o.steps[u].output, o.values[u]
 	if v.vector {

@@ -3,15 +3,17 @@ package model
 import "espalier/model/kernel"
 
 // An orderedConv is a 3×3 convolution that adds up in the order of PyTorch's
-// (oneDNN's forward convolution on x86), so that observers see the very values
-// that PyTorch's see, to the last bit: histograms' ranges hang on single counts.
+// (oneDNN's forward convolution on x86), so that observers see the same values
+// as PyTorch's to the last bit: the ranges of histograms depend on single
+// counts.
 //
-// For every 16 input channels there is one chain of fused multiply-adds, over
-// rows, columns and channels of the kernel, that begins with 0. The bias is
-// added to the first chain's end, and then one chain after the other.
+// Every 16 input channels have one chain of fused multiply-adds over rows,
+// columns and channels of the kernel, which begins with 0. The bias is added to
+// the result of the first chain, and then the results of the others, one by
+// one.
 //
-// A chain is a 1×1 convolution of a map that has each of the nine taps' pixels
-// as channels of its own.
+// A chain is computed as a 1×1 convolution of a map that holds the pixels of
+// the nine taps as channels.
 type orderedConv struct {
 	conv    *inferConv
 	k, c    int // output and input channels
@@ -82,7 +84,7 @@ func (o *orderedConv) run(y, x []float32, relu bool, s *orderedSpace) {
 	}
 }
 
-// add adds a chain's ends to y, or, the first ones, the bias to them.
+// add adds a chain's results to y; the first chain's results get the bias instead.
 func (o *orderedConv) add(y, chain []float32, first, relu bool) {
 	m := o.taps.Out
 	for c := 0; c < m.C; c += kernel.Lanes {

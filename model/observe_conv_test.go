@@ -37,7 +37,7 @@ func TestOrderedConv(t *testing.T) {
 			o, m := newOrderedConv(plan), plan.out
 			y, got := kernel.Floats(m.Len()), make([]float32, c.out*c.size*c.size)
 			o.run(y, packed, true, o.space())
-			m.Unpack(got, y)
+			set.UnpackChannels(m, c.out, got, y)
 			for i := range got {
 				k, h, w := i/(c.size*c.size), i/c.size%c.size, i%c.size
 				if want := max(inOrder(l, x, side, k, h, w), 0); got[i] != want {

@@ -1,7 +1,7 @@
 package model
 
-// An Op is what a node computes. The operators are a closed set: the structs of
-// this file. Whoever treats them apart switches on the type.
+// An Op is what a node computes. The operators are a closed set: the structs in
+// this file. Code that treats them differently switches on the type.
 //
 // Values are maps [c][h][w] of one image; a vector of n values is [n][1][1].
 // The formulas are those of the PyTorch module of the same name.
@@ -126,7 +126,7 @@ func IsActivation(op Op) bool {
 	return false
 }
 
-// OpName returns an operator's name, as "conv".
+// OpName returns an operator's name, such as "conv".
 func OpName(op Op) string {
 	switch op.(type) {
 	case Input:

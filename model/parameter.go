@@ -2,8 +2,9 @@ package model
 
 import "espalier/model/kernel"
 
-// A parameter is a tensor in training: its momentum and its gradient, which
-// convolutions and the classifier sum part by part.
+// A parameter is a tensor in training, with its momentum and its gradient.
+// Convolutions and linear layers sum the gradient for each part of the batch
+// separately.
 type parameter struct {
 	Tensor
 	mask     []float32 // 0 or 1 per value, or nil
@@ -17,7 +18,7 @@ func newParameter(t Tensor, slots int) *parameter {
 	return &parameter{Tensor: t, slots: slots, velocity: make([]float32, n), gradient: kernel.Floats(slots * n)}
 }
 
-// slot returns the place for part's gradient.
+// slot returns the memory for a part's gradient.
 func (p *parameter) slot(part int) []float32 {
 	n := len(p.Data)
 	return p.gradient[part*n:][:n]

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Passes take a graph and return another one. The graph that they are given
-// stays as it is.
+// Passes take a graph and return a new one. They do not change the graph they
+// are given.
 
-// FoldNorms returns a copy of the graph in which every batch norm that directly
-// follows a convolution, and alone reads it, is folded into it: the weight
-// becomes w·γ/√(var+ε), the bias β + (b − mean)·γ/√(var+ε), as PyTorch's
-// fuse_conv_bn_weights makes them. Batch norm elsewhere stays.
+// FoldNorms returns a copy of the graph in which batch norms are folded into
+// convolutions: every batch norm that is the only reader of a convolution. The
+// weight becomes w·γ/√(var+ε), the bias β + (b − mean)·γ/√(var+ε), as in
+// PyTorch's fuse_conv_bn_weights. Other batch norms stay.
 func (g *Graph) FoldNorms() *Graph {
 	f := g.Clone()
 	readers := f.Consumers()
@@ -30,7 +30,7 @@ func (g *Graph) FoldNorms() *Graph {
 	return f
 }
 
-// fold takes a batch norm into the convolution before it.
+// fold folds a batch norm into the convolution before it.
 func (conv *Node) fold(b *Node, epsilon float64) {
 	bias := make([]float32, conv.Out())
 	fan := conv.Fan()
@@ -64,7 +64,7 @@ func (g *Graph) DropDropout() *Graph {
 // ForInference returns a copy without dropout and with batch norm folded.
 func (g *Graph) ForInference() *Graph { return g.DropDropout().FoldNorms() }
 
-// replace takes node n out of the graph: whoever read it reads by instead.
+// replace removes node n from the graph. Its readers read by instead.
 func (g *Graph) replace(n, by *Node) {
 	g.Nodes = slices.DeleteFunc(g.Nodes, func(m *Node) bool { return m == n })
 	for _, m := range g.Nodes {

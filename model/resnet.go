@@ -8,7 +8,7 @@ import (
 // ResNet returns a CIFAR ResNet (He et al. 2015, section 4.2) for images of
 // 3×32×32: three stages of (Depth−2)/6 blocks with Width, 2·Width and 4·Width
 // channels. Names are those of torchvision. A block's sum is named after the
-// block, as "layer2.0".
+// block, such as "layer2.0".
 func ResNet(a Arch) (*Graph, error) {
 	if err := a.check(); err != nil {
 		return nil, err
@@ -64,8 +64,8 @@ func (b *Builder) resNet(s Spec) {
 	b.Add("fc", Linear{Out: s.Classes}, b.Add("avgpool", GlobalAvgPool{}, x))
 }
 
-// basicBlock appends relu(bn(conv(relu(bn(conv(x))))) + shortcut(x)). Where the
-// size changes the shortcut is a projection, or padding.
+// basicBlock appends relu(bn(conv(relu(bn(conv(x))))) + shortcut(x)). If the
+// shape changes, the shortcut is a projection or padding.
 func (b *Builder) basicBlock(name string, x *Node, out, stride int, s Shortcut) *Node {
 	y := b.Add(name+".conv1", convOf(out, 3, stride), x)
 	y = b.Add(name+".relu1", ReLU{}, b.Norm(name+".bn1", y))
@@ -106,8 +106,8 @@ func (b *Builder) wideResNet(s Spec) {
 	b.Add("fc", Linear{Out: s.Classes}, b.Add("pool", GlobalAvgPool{}, x))
 }
 
-// wideBlock appends conv(relu(bn(conv(relu(bn(x)))))) + shortcut. Where the shape
-// changes, the shortcut is a 1×1 convolution of what the first ReLU gives.
+// wideBlock appends conv(relu(bn(conv(relu(bn(x)))))) + shortcut. If the shape
+// changes, the shortcut is a 1×1 convolution of the first ReLU's output.
 func (b *Builder) wideBlock(name string, x *Node, out, stride int) *Node {
 	a := b.Add(name+".relu1", ReLU{}, b.Norm(name+".bn1", x))
 	y := b.Add(name+".conv1", convOf(out, 3, stride), a)

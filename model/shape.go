@@ -2,20 +2,20 @@ package model
 
 import "fmt"
 
-// A Shape is that of one image's value: channels, height and width.
+// A Shape is the shape of one image's value: channels, height and width.
 type Shape struct{ C, H, W int }
 
 // Len returns the number of values.
 func (s Shape) Len() int { return s.C * s.H * s.W }
 
-// String returns, as an example, "16×32×32".
+// String returns a text such as "16×32×32".
 func (s Shape) String() string { return fmt.Sprintf("%d×%d×%d", s.C, s.H, s.W) }
 
 // IsVector reports whether the height and the width are 1.
 func (s Shape) IsVector() bool { return s.H == 1 && s.W == 1 }
 
-// shapeOf returns the shape of an operator's output, or why these inputs do not
-// fit it.
+// shapeOf returns the shape of an operator's output, or an error if the inputs
+// do not fit it.
 func shapeOf(op Op, in []Shape) (Shape, error) {
 	if err := fits(op, in); err != nil {
 		return Shape{}, err
@@ -49,7 +49,8 @@ func shapeOf(op Op, in []Shape) (Shape, error) {
 	return x, nil // elementwise
 }
 
-// fits checks an operator's settings and the shapes of its inputs.
+// fits returns an error if an operator's settings or the shapes of its inputs are
+// wrong.
 func fits(op Op, in []Shape) error {
 	want := 1
 	switch op.(type) {
@@ -142,8 +143,8 @@ func (p Padding) check(kernel int) error {
 }
 
 // windows returns how many windows of a kernel fit on size pixels and the
-// padding of both sides. Rounded up, the last one must begin inside the map or
-// the padding before it, as in PyTorch.
+// padding of both sides. With rounding up, the last window must begin inside
+// the map or the padding before it, as in PyTorch.
 func windows(size, kernel, stride, padding int, ceil bool, before int) int {
 	span := size + padding - kernel
 	if span < 0 {

@@ -12,7 +12,7 @@ type Spec struct {
 	Network string // one of Networks
 	// Depth counts layers: 20, 32, 44, 56 … of a cifar resnet, 18 or 34 of a
 	// resnet, 11, 13 or 16 of a vgg, 6n+4 of a wideresnet, 3n+4 of a densenet. 0
-	// takes the network's usual one.
+	// is the network's usual depth.
 	Depth int
 	// Width scales the channels, rounded to a multiple of 8 of a mobilenetv2, of 1
 	// of others; a wideresnet's is its widening factor. 0 stands for 1, of a
@@ -39,7 +39,7 @@ func Networks() []string {
 	return []string{CIFARResNet, ResNetBasic, WideResNet, VGG, MobileNetV2, DenseNet, SqueezeNet}
 }
 
-// depths are each network's usual depth, and which others there are.
+// depths lists each network's usual depth and its other depths.
 var depths = map[string]struct {
 	usual int
 	words string
@@ -54,7 +54,7 @@ var depths = map[string]struct {
 	SqueezeNet:  {0, "none", func(d int) bool { return d == 0 }},
 }
 
-// Bounds of what a few numbers can ask for. Sides are in pixels.
+// Limits of a Spec. Sides are in pixels.
 const (
 	maxChannels = 1 << 13
 	maxDepth    = 1202
@@ -64,8 +64,8 @@ const (
 )
 
 // Build returns a built-in network without weights: see Init. Inputs of up to
-// smallSide pixels get the variant that their authors or others published for
-// CIFAR, larger ones that for ImageNet.
+// smallSide pixels get the variant published for CIFAR, larger ones the variant
+// for ImageNet.
 func (s Spec) Build() (*Graph, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -95,12 +95,13 @@ func (s Spec) Build() (*Graph, error) {
 	return g, nil
 }
 
-// smallSide is up to which height or width a network is built as for CIFAR.
+// smallSide is the largest height and width for which a network is built as for
+// CIFAR.
 const smallSide = 64
 
 func (s Spec) small() bool { return max(s.Input.H, s.Input.W) <= smallSide }
 
-// check reports what makes a spec impossible.
+// check returns an error if the spec is impossible.
 func (s Spec) check() error {
 	d, ok := depths[s.Network]
 	if !ok {

@@ -3,9 +3,9 @@ package model
 import "fmt"
 
 // squeezeNet appends SqueezeNet 1.1 (Iandola et al. 2016, and the authors' later
-// version) with torchvision's names: fire modules whose 1×1 layer squeezes, and
-// whose 1×1 and 3×3 layers expand and are joined. For small images the first
-// convolution has stride 1.
+// version) with torchvision's names: fire modules with a 1×1 layer that
+// squeezes, followed by 1×1 and 3×3 layers that expand and are concatenated. For
+// small images the first convolution has stride 1.
 func (b *Builder) squeezeNet(s Spec) {
 	layer := func(name string, op Conv, x *Node) *Node {
 		return b.Add(name+".relu", ReLU{}, b.Bias(b.Add(name, op, x)))

@@ -7,13 +7,13 @@ import (
 	"espalier/model/kernel"
 )
 
-// SGD is stochastic gradient descent as torch.optim.SGD: the decayed gradient
-// g + WeightDecay·w enters v = Momentum·v + g, and w −= lr·v.
+// SGD is stochastic gradient descent as in torch.optim.SGD: g += WeightDecay·w,
+// v = Momentum·v + g, w −= lr·v.
 type SGD struct {
 	Momentum, WeightDecay float32
-	// Nesterov takes w −= lr·(g + Momentum·v) instead.
+	// Nesterov is w −= lr·(g + Momentum·v) instead.
 	Nesterov bool
-	// WeightsOnly keeps the decay from biases and batch norm.
+	// WeightsOnly does not decay biases and batch norm.
 	WeightsOnly bool
 }
 
@@ -21,13 +21,13 @@ type SGD struct {
 // when it is made; Step allocates nothing. See trainPlan for how a step is
 // computed.
 type Trainer struct {
-	// Loss is what is trained on; the zero value is the cross-entropy.
+	// Loss is the training loss; the zero value is the cross-entropy.
 	Loss Loss
 	// Teacher holds the teacher's logits [n][classes] for the images of the next
 	// step. Only a Loss with Distill reads it.
 	Teacher []float32
-	// Seed and Steps, the number of steps taken, decide what dropout drops. Who
-	// continues a training sets both.
+	// Seed and Steps, the number of steps taken, decide what dropout drops. Set
+	// both to continue a training.
 	Seed  uint64
 	Steps int
 
@@ -69,7 +69,7 @@ type workspace struct {
 }
 
 // NewTrainer plans training of g with batches of at most batch images. Weights
-// whose layer has a mask are held to it.
+// that a layer's mask excludes stay zero.
 func NewTrainer(g *Graph, e *Engine, batch int, o SGD) (*Trainer, error) {
 	if batch < 1 {
 		return nil, fmt.Errorf("batch size %d: want at least 1", batch)
@@ -89,12 +89,12 @@ func NewTrainer(g *Graph, e *Engine, batch int, o SGD) (*Trainer, error) {
 		t.workers = append(t.workers, t.workspace())
 	}
 	t.list()
-	t.Masks()
+	t.masks()
 	return t, nil
 }
 
-// partLimit returns into how many parts a batch is split at most. Every part has a
-// gradient of its own for each weight, of which 2²⁶ floats are held at most.
+// partLimit returns the most parts that a batch is split into. Every part has its
+// own gradient of each weight; all of them take at most 2²⁶ floats.
 func partLimit(g *Graph) int {
 	limit := maxParts
 	for limit > 2 && limit*g.ParameterCount() > 1<<26 {
@@ -124,8 +124,8 @@ func (t *Trainer) workspace() *workspace {
 	return w
 }
 
-// list makes the calls of a step: weights into the kernels' layouts, the plan's
-// regions, the update.
+// list makes the calls of a step: packing the weights, the plan's regions, the
+// update.
 func (t *Trainer) list() {
 	p := t.plan
 	t.calls = append(t.calls, trainCall{
@@ -179,8 +179,8 @@ func (t *Trainer) run(r *trainRegion, w *workspace, item int) {
 	}
 }
 
-// Masks takes the layers' masks anew, after pruning has changed them.
-func (t *Trainer) Masks() {
+// masks reads the layers' masks.
+func (t *Trainer) masks() {
 	masks := map[string][]float32{}
 	for _, l := range t.graph.Layers() {
 		masks[l.Name+".weight"] = l.Mask

@@ -74,8 +74,8 @@ func (c *scheduler) passConv(v *trainValue) {
 	}, uses...)
 }
 
-// sumWeights reserves n floats in which a part's gradient of weights is summed in
-// region r. When the part is done, finish takes the sum.
+// sumWeights reserves n floats in which a part's weight gradient is summed in
+// region r. finish is called with the sum when the part is done.
 func (c *scheduler) sumWeights(r, n int, finish func(part int, sum []float32)) (at int) {
 	region := c.regions[r]
 	for _, s := range region.sums {
@@ -86,8 +86,9 @@ func (c *scheduler) sumWeights(r, n int, finish func(part int, sum []float32)) (
 	return at
 }
 
-// biasSum reserves the sum of a convolution's bias gradient, and returns what adds
-// n images of dy from a span's image i on; nil where there is no bias.
+// biasSum reserves the sum of a convolution's bias gradient. It returns a function
+// that adds n images of dy, starting at a span's image i, or nil if there is no
+// bias.
 func (c *scheduler) biasSum(v *trainValue, r int, dy *trainBuffer) func(s *trainSpan, i, n int) {
 	if v.bias == nil {
 		return nil
@@ -101,7 +102,7 @@ func (c *scheduler) biasSum(v *trainValue, r int, dy *trainBuffer) func(s *train
 	})
 	return func(s *trainSpan, i, n int) {
 		for j := i; j < i+n; j++ {
-			k.NormSums(m, dy.of(s, j, 1), s.w.moved[at:][:2*m.C]) // and squares, which nobody wants
+			k.NormSums(m, dy.of(s, j, 1), s.w.moved[at:][:2*m.C]) // and the sums of squares, which are not used
 		}
 	}
 }
@@ -152,8 +153,8 @@ func (c *scheduler) passLinear(v *trainValue) {
 	}, uses...)
 }
 
-// passSum emits what a sum does with its gradient: nothing where a summand shares
-// or takes over its buffer, else copies.
+// passSum emits the copies of a sum's gradient to its summands. A summand that
+// shares or takes over the buffer needs none.
 func (c *scheduler) passSum(v *trainValue) {
 	r, k, m, g := v.back, c.t.engine.Kernels, v.m, v.g
 	heir := c.heir(v)

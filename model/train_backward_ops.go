@@ -4,7 +4,8 @@ import "fmt"
 
 // Backward steps of the other operators.
 
-// passConcat emits how a concatenation's gradient is taken apart.
+// passConcat emits the split of a concatenation's gradient into those of its
+// inputs.
 func (c *scheduler) passConcat(v *trainValue) {
 	r, k, g := v.back, c.t.engine.Kernels, v.g
 	at := 0
@@ -92,8 +93,8 @@ func (c *scheduler) write(x *trainValue, g *trainBuffer, r int, what string, com
 	}, append(more, dx, g)...)
 }
 
-// passSimple emits the gradient of a unit with one input and no weights but batch
-// norm's.
+// passSimple emits the input gradient of a unit with one input and no weights
+// except batch norm's.
 func (c *scheduler) passSimple(v *trainValue, op Op) {
 	r, k, m, g, x := v.back, c.t.engine.Kernels, v.m, v.g, v.in[0]
 	what := fmt.Sprintf("gradient of %s from %s", x.name(), v.name())
@@ -150,7 +151,7 @@ func (c *scheduler) passSimple(v *trainValue, op Op) {
 				c.t.drop(s, node, i, op.P, v, dx.of(s, i, 1), g.of(s, i, 1), add)
 			}
 		}, dx, g)
-	default: // an activation, whose gradient finish has taken
+	default: // an activation: finish has applied its gradient
 		c.write(x, g, r, what, func(s *trainSpan, i int, dx []float32) { copy(dx, g.of(s, i, 1)) }, 0)
 	}
 }

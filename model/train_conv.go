@@ -10,11 +10,11 @@ import (
 type trainConv struct {
 	convPlan
 	weights    []float32 // packed
-	transposed []float32 // packed for the data gradient; nil where none is wanted, or weights serve
+	transposed []float32 // packed for the data gradient; nil if there is none or weights has the right layout
 	bias       []float32 // [Round(Out)], or nil
 }
 
-// newTrainConv plans a convolution; see planConv. Only with dataGrad can it compute
+// newTrainConv plans a convolution; see planConv. With dataGrad it can also compute
 // the gradient of its input.
 func newTrainConv(n *Node, e *Engine, image, dataGrad bool) *trainConv {
 	p := planConv(n, e, image, kernel.LargeChunk)
@@ -42,7 +42,7 @@ func (c *trainConv) algorithm() string {
 	return "general"
 }
 
-// pack brings the node's present weights and bias into the kernels' layouts.
+// pack copies the node's present weights and bias into the kernels' layouts.
 func (c *trainConv) pack() {
 	c.packWeights(c.weights)
 	c.bias = padded(c.bias, c.node.Bias)
@@ -59,8 +59,8 @@ func (c *trainConv) pack() {
 	}
 }
 
-// dataGrad computes the gradient dx of the input from dy for n images, added to
-// what dx holds if add is set.
+// dataGrad computes the gradient dx of the input from dy for n images. With add
+// it adds to dx.
 func (c *trainConv) dataGrad(dx, dy []float32, n int, add bool, scratch, next []float32) {
 	switch k := c.kernels; {
 	case c.winograd != nil:
@@ -115,7 +115,7 @@ func (c *trainConv) bytes() int64 {
 	return 4 * int64(len(c.weights)+len(c.transposed)+len(c.bias))
 }
 
-// String returns, as an example, "winograd 3×3/1 16×32×32→16×32×32".
+// String returns a text such as "winograd 3×3/1 16×32×32→16×32×32".
 func (c *trainConv) String() string {
 	op := c.node.Op.(Conv)
 	return fmt.Sprintf("%s %d×%d/%d %v→%v", c.algorithm(), op.Kernel, op.Kernel, op.Stride, c.node.Inputs[0].Shape, c.node.Shape)

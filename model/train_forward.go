@@ -6,8 +6,8 @@ import (
 	"espalier/model/kernel"
 )
 
-// forward emits the steps that compute a unit, but for values that are computed
-// when they are needed: see derive.
+// forward emits the steps that compute a unit. Lazy values are computed when
+// they are needed: see derive.
 func (c *scheduler) forward(v *trainValue) {
 	r, k, m := v.region, c.t.engine.Kernels, v.m
 	switch op := v.unit.Node.Op.(type) {
@@ -79,8 +79,8 @@ func (c *scheduler) forward(v *trainValue) {
 	c.activate(v)
 }
 
-// result makes the buffer of what a unit computes before its activation: the
-// value itself, unless the gradient needs both.
+// result makes the buffer for a unit's output before its activation. The
+// activated value uses it too, unless the gradient needs both.
 func (c *scheduler) result(v *trainValue) *trainBuffer {
 	b := c.buffer("value", v)
 	if v.keepsY() {
@@ -92,7 +92,7 @@ func (c *scheduler) result(v *trainValue) *trainBuffer {
 	return b
 }
 
-// activate emits the activation behind a unit without batch norm, in place.
+// activate emits the in-place activation of a unit without batch norm.
 func (c *scheduler) activate(v *trainValue) {
 	if v.act == nil || v.keepsY() || v.unit.Act == nil {
 		return
@@ -105,7 +105,7 @@ func (c *scheduler) activate(v *trainValue) {
 	}, a)
 }
 
-// convolve emits a convolution, and the sums that the batch norm behind it needs.
+// convolve emits a convolution, and the sums that its batch norm needs.
 func (c *scheduler) convolve(v *trainValue) {
 	r, conv, norm := v.region, v.conv, v.norm
 	x := c.need(v.in[0], r)
@@ -137,8 +137,8 @@ func (c *scheduler) convolve(v *trainValue) {
 	}
 }
 
-// derive emits the step that computes v's value b from what stands before its
-// batch norm, activation or shortcut.
+// derive emits the step that computes v's value b from the input of its batch
+// norm, activation or shortcut.
 func (c *scheduler) derive(v *trainValue, r int, b, from *trainBuffer) {
 	k, m, act, norm, channels := c.t.engine.Kernels, v.m, v.act, v.norm, v.unit.Shape().C
 	if op, ok := v.unit.Node.Op.(PadShortcut); ok {
@@ -169,8 +169,8 @@ func (c *scheduler) derive(v *trainValue, r int, b, from *trainBuffer) {
 	}, from, b)
 }
 
-// fusedNorm returns the summand of a sum whose batch norm is computed in the same
-// pass, or nil.
+// fusedNorm returns the summand whose batch norm is computed in the same pass as
+// the sum, or nil.
 func (c *scheduler) fusedNorm(v *trainValue) *trainValue {
 	if _, ok := v.unit.Node.Op.(Add); !ok || len(v.in) < 2 {
 		return nil

@@ -1,11 +1,11 @@
 package model
 
-// Gradients. A value's gradient is the sum of what its readers add to one buffer.
-// When all have, finish takes it through the activation, and takes the sums that
-// batch norm needs; passOn then computes the gradients of the unit's weights and
-// adds to those of its inputs.
+// Gradients. All readers of a value add to one gradient buffer. When all have,
+// finish applies the activation's gradient and computes the sums that batch norm
+// needs. Then passOn computes the gradients of the unit's weights and adds to
+// those of its inputs.
 
-// finish emits what ends the gradient of v in region r.
+// finish emits the steps that complete the gradient of v in region r.
 func (c *scheduler) finish(v *trainValue, r int) {
 	k, m, g, norm, act := c.t.engine.Kernels, v.m, v.g, v.norm, v.act
 	what := "gradient of " + v.name()
@@ -48,8 +48,9 @@ func (c *scheduler) finish(v *trainValue, r int) {
 	v.masked = true
 }
 
-// sumGradients emits the sums that the gradient of v's batch norm needs. With a,
-// what a ReLU gave, v's gradient first becomes that before the ReLU.
+// sumGradients emits the sums that the gradient of v's batch norm needs. If a is
+// not nil, it is a ReLU's output, and v's gradient is first taken through the
+// ReLU.
 func (c *scheduler) sumGradients(v *trainValue, r int, a *trainBuffer) {
 	k, m, g, norm := c.t.engine.Kernels, v.m, v.g, v.norm
 	y := c.before(v, r)
@@ -71,8 +72,8 @@ func (c *scheduler) sumGradients(v *trainValue, r int, a *trainBuffer) {
 	c.regions[r].gradients = append(c.regions[r].gradients, norm)
 }
 
-// shares reports whether v's gradient is that of the sum which alone reads it: it
-// only reads it.
+// shares reports whether v uses the gradient buffer of the sum that is its only
+// reader. It only reads that buffer.
 func (v *trainValue) shares() bool {
 	if len(v.readers) != 1 || v.act != nil || !v.learns {
 		return false
@@ -98,9 +99,9 @@ func (c *scheduler) sharedNorm(v *trainValue) *trainValue {
 // share makes g the gradient of x.
 func (c *scheduler) share(x *trainValue, g *trainBuffer) { x.g, x.begun = g, true }
 
-// heir returns the summand of v that may add up its gradient where the sum's is:
-// whoever else reads that has done so before a further reader of the summand adds
-// to it. It returns nil where there is none.
+// heir returns the summand of v that may take over the sum's gradient buffer, or
+// nil. Every other reader of that buffer must have read it before another reader
+// of the summand adds to it.
 func (c *scheduler) heir(v *trainValue) *trainValue {
 	shared, busy := false, v.back // busy: the last region that reads the sum's gradient
 	for _, x := range v.in {
@@ -127,8 +128,8 @@ func (c *scheduler) heir(v *trainValue) *trainValue {
 	return nil
 }
 
-// into returns the buffer in which x's gradient is added up, and whether it holds
-// something that must be added to.
+// into returns the buffer of x's gradient, and whether it already holds a part of
+// the sum.
 func (c *scheduler) into(x *trainValue) (g *trainBuffer, add bool) {
 	if x.g == nil {
 		x.g = c.buffer("gradient", x)
@@ -137,8 +138,7 @@ func (c *scheduler) into(x *trainValue) (g *trainBuffer, add bool) {
 	return x.g, add
 }
 
-// done tells that one reader has added all that it has to x's gradient, in region
-// r.
+// done notes that one reader has added its share to x's gradient in region r.
 func (c *scheduler) done(x *trainValue, r int) {
 	if x.owed--; x.owed == 0 {
 		c.finish(x, r)

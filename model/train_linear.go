@@ -3,18 +3,18 @@ package model
 import "espalier/model/kernel"
 
 // A trainLinear is a linear layer in training. Vectors are [n][Round(in)] and
-// [n][Round(out)], with zeros behind.
+// [n][Round(out)], padded with zeros.
 type trainLinear struct {
 	node              *Node
 	kernels           *kernel.Set
 	shape             kernel.Linear
 	group             int       // images computed together
 	forward, backward []float32 // packed weights; nil for a small layer
-	bias              []float32 // [Round(out)]; zeros where the layer has none
+	bias              []float32 // [Round(out)]; zeros if the layer has none
 }
 
-// smallLayer is up to how many weights a layer is computed image by image, as the
-// definition says and in PyTorch's layout: packing gains nothing.
+// smallLayer is the most weights for which a layer is computed image by image in
+// PyTorch's layout, since packing would gain nothing.
 const smallLayer = 1 << 13
 
 func newTrainLinear(n *Node, e *Engine) *trainLinear {

@@ -22,9 +22,9 @@ func (t *Trainer) layOut(s *trainSpan, v *trainValue) {
 	}
 }
 
-// Vectors are maps of one pixel. For linear layers and pools they are taken out
-// of their borders: gather copies n floats from every map x, size floats each,
-// to dst; scatter copies them back.
+// Vectors are maps of one pixel. Linear layers and pools need them without the
+// border: gather copies n floats from every map of x, size floats each, to dst;
+// scatter copies them back.
 
 func gather(dst []float32, n int, x []float32, size int) {
 	m := kernel.Map{C: n, H: 1, W: 1}
@@ -94,14 +94,14 @@ func (c *scheduler) concat(v *trainValue) {
 	}, uses...)
 }
 
-// clearTail zeroes the block of channels in which some only fill it up.
+// clearTail zeroes the last block of channels if some of them are padding.
 func clearTail(v *trainValue, x []float32) {
 	if v.unit.Shape().C%kernel.Lanes != 0 {
 		clear(x[len(x)-v.m.Plane():])
 	}
 }
 
-// pool emits a pool. A max pool notes the place of every maximum.
+// pool emits a pool. A max pool stores the place of every maximum.
 func (c *scheduler) pool(v *trainValue) {
 	r, k, m := v.region, c.t.engine.Kernels, v.m
 	x := c.need(v.in[0], r)
@@ -158,8 +158,8 @@ func shortcutGrad(op PadShortcut, in, out *trainValue, dx, dy []float32) {
 	}
 }
 
-// number returns a value's place in the graph, which names its stream of random
-// numbers.
+// number returns a value's index in the graph, which selects its stream of
+// random numbers.
 func (c *scheduler) number(v *trainValue) int {
 	for i, x := range c.values {
 		if x == v {
@@ -169,9 +169,9 @@ func (c *scheduler) number(v *trainValue) int {
 	panic("model: a value of another graph")
 }
 
-// drop computes dst = x·keep/(1−p) for image i of a span, or adds it to dst. Keep,
-// 0 or 1 with probability 1−p, follows from the seed, the step, the node and the
-// image alone, so that the backward pass and a resumed run draw the same.
+// drop computes dst = x·keep/(1−p) for image i of a span, or adds it to dst. Keep
+// is 1 with probability 1−p, else 0. It depends only on the seed, the step, the
+// node and the image, so that the backward pass and a resumed run draw the same.
 func (t *Trainer) drop(s *trainSpan, node, i int, p float64, v *trainValue, dst, x []float32, add bool) {
 	s.w.random.Seed(t.Seed, uint64(t.Steps)<<40^uint64(node)<<24^uint64(s.first+i))
 	limit := uint64(p * (1 << 32))

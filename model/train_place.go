@@ -7,9 +7,9 @@ import (
 )
 
 // The third pass: place. Buffers for maps of one height and width lie in one
-// space: those that several regions need in memory for the whole batch, the
-// others in memory of each worker for a group of images. Two buffers overlap only
-// if they are never needed at the same time.
+// space. A buffer that several regions need holds the whole batch; the others
+// hold a group of images for each worker. Two buffers overlap only if they are
+// never needed at the same time.
 
 // place gives every buffer its memory, for batches of at most batch images.
 func (p *trainPlan) place(batch int) {
@@ -53,9 +53,9 @@ func (p *trainPlan) spaceOf(b *trainBuffer) int {
 	return len(p.spaces) - 1
 }
 
-// arrange gives buffers places for so many images each, large ones first, each at
-// the first place where it meets no other that is needed at the same time. It
-// returns the floats that all take.
+// arrange gives each buffer a place for so many images, the large ones first.
+// Each gets the first place where it overlaps no buffer that is needed at the
+// same time. arrange returns the floats that all take together.
 func arrange(buffers []*trainBuffer, images int, together func(a, b *trainBuffer) bool) int {
 	var placed []*trainBuffer
 	total := 0

@@ -13,9 +13,10 @@ import (
 //	schedule   steps that compute values and gradients are put into regions
 //	place      buffers that are never needed at the same time share memory
 //
-// In a region every part of the batch is worked on independently, a group of
-// images at a time, so that what one step writes the next one finds in the cache.
-// Between regions stand the sums over the whole batch that batch norm needs.
+// Within a region, workers compute the parts of the batch independently, a group
+// of images at a time, so that a step finds in the cache what the step before it
+// wrote. Between regions, the sums over the whole batch that batch norm needs are
+// completed.
 
 // A trainPlan is a compiled training step.
 type trainPlan struct {
@@ -30,8 +31,8 @@ type trainPlan struct {
 	moved   int // floats of the largest weight gradients of one region
 }
 
-// A trainRegion is a list of steps, which one worker takes for a group of images,
-// then for the next group of the same part.
+// A trainRegion is a list of steps. One worker runs all of them for a group of
+// images, then for the next group of the same part.
 type trainRegion struct {
 	steps      []trainStep
 	group      int          // images
@@ -53,8 +54,8 @@ type weightSum struct {
 	finish func(part int, sum []float32)
 }
 
-// A trainSpan is the images that a step works on: n of a part from the batch's
-// image first on, and next of them in the group that follows.
+// A trainSpan is the images that a step works on: n images of the batch,
+// starting at image first. The next group has next images.
 type trainSpan struct {
 	w                    *workspace
 	part, first, n, next int
@@ -80,7 +81,7 @@ type trainBuffer struct {
 // local reports whether only one region needs the buffer.
 func (b *trainBuffer) local() bool { return b.from == b.to }
 
-// of returns the buffer's images i to i+n−1 of a span.
+// of returns images i to i+n−1 of a span in the buffer.
 func (b *trainBuffer) of(s *trainSpan, i, n int) []float32 {
 	if b.batch != nil {
 		i += s.first
@@ -89,9 +90,9 @@ func (b *trainBuffer) of(s *trainSpan, i, n int) []float32 {
 	return s.w.maps[b.space][b.at+i*b.size:][:n*b.size]
 }
 
-// ahead returns up to n images from a span's image i on, also those behind the
-// span that the same worker takes next, to be fetched into the cache; nil of
-// what is there anyway.
+// ahead returns the memory to prefetch: up to n images from a span's image i
+// on, including images of the same worker's next span. It is nil if they are in
+// the cache anyway.
 func (b *trainBuffer) ahead(s *trainSpan, i, n int) []float32 {
 	n = min(n, s.n+s.next-i)
 	if b.batch == nil || n <= 0 {
@@ -101,8 +102,8 @@ func (b *trainBuffer) ahead(s *trainSpan, i, n int) []float32 {
 }
 
 // A mapSpace is memory for maps of one height and width. Kernels read the border
-// of zeros around a map and never write it, so that only such maps may share
-// memory.
+// of zeros around a map and never write it, so only maps of the same size may
+// share memory.
 type mapSpace struct {
 	h, w  int
 	image bool
@@ -111,7 +112,7 @@ type mapSpace struct {
 	whole []float32
 }
 
-// A trainValue is what a unit of the graph gives, in training.
+// A trainValue is the output of a unit of the graph in training.
 type trainValue struct {
 	unit    *Unit
 	m       kernel.Map
@@ -158,7 +159,7 @@ func (t *Trainer) planTraining() (*trainPlan, error) {
 	return p, nil
 }
 
-// fuse makes a value of every unit.
+// fuse makes a value for every unit.
 func (t *Trainer) fuse(p *trainPlan) error {
 	of := map[*Unit]*trainValue{}
 	for _, u := range t.graph.Units() {
@@ -184,8 +185,8 @@ func (t *Trainer) fuse(p *trainPlan) error {
 	return nil
 }
 
-// containsOther reports whether a reader is anything but a convolution that knows
-// the layout of the image.
+// containsOther reports whether some reader is not a convolution that knows the
+// layout of the image.
 func containsOther(readers []*trainValue) bool {
 	for _, r := range readers {
 		if _, ok := r.unit.Node.Op.(Conv); !ok || isDepthwise(r.unit.Node) {
@@ -195,7 +196,7 @@ func containsOther(readers []*trainValue) bool {
 	return false
 }
 
-// describe prepares what belongs to a unit.
+// describe prepares the unit's convolution, batch norm and parameters.
 func (t *Trainer) describe(p *trainPlan, v *trainValue) error {
 	n, norm := v.unit.Node, v.unit.Norm
 	for _, x := range v.in {
@@ -248,8 +249,8 @@ func (t *Trainer) describe(p *trainPlan, v *trainValue) error {
 	return nil
 }
 
-// lazy reports whether the value is a cheap function of something that is kept
-// anyway, which can be computed when it is needed.
+// lazy reports whether the value is a cheap function of a stored value and can be
+// computed when it is needed.
 func (v *trainValue) lazy() bool {
 	if _, ok := v.unit.Node.Op.(PadShortcut); ok || IsActivation(v.unit.Node.Op) {
 		return true
@@ -257,8 +258,8 @@ func (v *trainValue) lazy() bool {
 	return v.norm != nil || v.keepsY()
 }
 
-// keepsY reports whether the gradient needs what comes before the activation or
-// the batch norm, and that is this unit's to store.
+// keepsY reports whether the gradient needs the input of the activation or
+// batch norm and this unit must store it.
 func (v *trainValue) keepsY() bool {
 	if v.conv != nil && v.norm != nil {
 		return true

@@ -3,9 +3,9 @@ package model
 // The second pass: schedule.
 //
 // A value is ready in the region in which its unit is computed, or in the next
-// one if batch norm needs the whole batch before. Its gradient is complete in the
-// region in which the last of its readers adds to it, and passes on in the same
-// region or, behind batch norm, in the next one.
+// one if its batch norm needs sums over the whole batch. Its gradient is complete
+// in the region in which its last reader adds to it. It passes on in the same
+// region or, with batch norm, in the next one.
 
 // A scheduler puts steps into regions.
 type scheduler struct {
@@ -64,8 +64,8 @@ func (c *scheduler) forwardRegions() {
 	c.last = c.output().ready
 }
 
-// backwardRegions passes gradients on as early as possible, but lets those that
-// read one value do so in one region, in which they find it in the cache.
+// backwardRegions passes gradients on as early as possible, but puts the
+// readers of one value into the same region, where they find it in the cache.
 func (c *scheduler) backwardRegions() {
 	for i := len(c.values) - 1; i >= 0; i-- {
 		v := c.values[i]
@@ -121,8 +121,8 @@ func (c *scheduler) buffer(what string, v *trainValue) *trainBuffer {
 	return b
 }
 
-// need returns the buffer that holds v's value in region r, and computes it there
-// if nothing has before.
+// need returns the buffer that holds v's value in region r. It emits the step
+// that computes it there if no earlier step has.
 func (c *scheduler) need(v *trainValue, r int) *trainBuffer {
 	if v.a != nil {
 		return v.a
@@ -141,8 +141,8 @@ func (c *scheduler) need(v *trainValue, r int) *trainBuffer {
 	return b
 }
 
-// before returns the buffer that holds in region r what v's batch norm or
-// activation takes.
+// before returns the buffer that holds the input of v's batch norm or
+// activation in region r.
 func (c *scheduler) before(v *trainValue, r int) *trainBuffer {
 	if v.y != nil {
 		return v.y

@@ -1,7 +1,7 @@
 package model
 
-// A Unit is what compilers compute in one step: a node, and what stands directly
-// behind it and is nobody else's input: a convolution's batch norm, and the
+// A Unit is what the compilers compute in one step: a node and, if nothing else
+// reads it, the nodes that follow it: a convolution's batch norm, and the
 // activation of a convolution, linear layer, batch norm, sum or product. Any
 // other node is a unit of its own.
 type Unit struct {
@@ -11,8 +11,8 @@ type Unit struct {
 	Inputs []*Unit
 }
 
-// Name returns the name of the unit's first node, by which quantization and
-// reports know the unit's output.
+// Name returns the name of the unit's first node. Quantization and reports use
+// it for the unit's output.
 func (u *Unit) Name() string { return u.Node.Name }
 
 // Output returns the node whose value the unit gives.
@@ -66,7 +66,7 @@ func (g *Graph) Units() []*Unit {
 	return units
 }
 
-// only returns the one node that reads n, or nil where there are none or more.
+// only returns the node that reads n, or nil if none or several do.
 func only(readers map[*Node][]*Node, n *Node) *Node {
 	if all := readers[n]; len(all) == 1 {
 		return all[0]

@@ -3,9 +3,10 @@ package model
 import "fmt"
 
 // vgg appends VGG-11, -13 or -16 with batch norm (Simonyan and Zisserman 2014,
-// configurations A, B and D), with torchvision's names. Convolutions have biases
-// as there. Large images get two hidden layers of 4,096, small ones of 512, as in
-// chenyaofo/pytorch-cifar-models. Pools stop where a map is a single pixel.
+// configurations A, B and D), with torchvision's names. Convolutions have biases,
+// as in torchvision. Large images get two hidden layers of 4,096, small ones of
+// 512, as in chenyaofo/pytorch-cifar-models. Maps of a single pixel are not
+// pooled further.
 func (b *Builder) vgg(s Spec) {
 	stages := map[int][5]int{11: {1, 1, 2, 2, 2}, 13: {2, 2, 2, 2, 2}, 16: {2, 2, 3, 3, 3}}[s.Depth]
 	x, at := b.Input(), 0

@@ -78,7 +78,7 @@ func aliveIn(t *testing.T, state string) (*App, *sample.Source) {
 	return a, src
 }
 
-// does presses a key and tells whether that changed the screen, apart from what
+// does presses a key and reports whether that changed the screen, apart from what
 // the readout row says of it, or asked the run or the terminal for something.
 func does(a *App, src *sample.Source, key string) bool {
 	before, sent := looks(a), len(src.Sent())

@@ -16,7 +16,7 @@ import (
 	"espalier/ui/theme"
 )
 
-// An overlay is what lies over the panes and takes the keys.
+// An overlay lies over the panes and gets the keys.
 type overlay int
 
 const (
@@ -30,8 +30,8 @@ const (
 // sayFor is how long a message stays in the readout row.
 const sayFor = 4 * time.Second
 
-// App is the screen as a Bubble Tea model: it takes messages apart and hands
-// them to the panes, and puts the panes together to a frame.
+// App is the screen as a Bubble Tea model. It passes messages to the panes and
+// draws the panes into a frame.
 type App struct {
 	ctx      context.Context
 	options  Options
@@ -57,9 +57,9 @@ type App struct {
 	frame    string
 	stale    bool // the frame no longer shows what is known
 	drawn    time.Time
-	blurred  bool // the terminal is not looked at
+	blurred  bool // the terminal has no focus
 	mouseOff bool
-	bell     bool   // wanted while the terminal is not looked at
+	bell     bool   // wanted while the terminal has no focus
 	titled   bool   // the window's title tells news
 	noticed  string // the newest news
 
@@ -83,7 +83,7 @@ type App struct {
 	crash    error
 }
 
-// newApp returns a screen that has not heard of anything yet.
+// newApp returns a screen without any events yet.
 func newApp(ctx context.Context, src pipeline.Source, o Options, r *lipgloss.Renderer, clock func() time.Time) (*App, error) {
 	mode, err := o.mode()
 	if err != nil {
@@ -114,7 +114,7 @@ func (a *App) Init() tea.Cmd { return guard(fetch(a.home)) }
 func (a *App) View() string { return a.frame }
 
 // Update takes a message and rebuilds the frame if it changed anything. A panic
-// on the way ends the screen, not the run, and the terminal is restored.
+// ends the screen, not the run, and the terminal is restored.
 func (a *App) Update(msg tea.Msg) (model tea.Model, cmd tea.Cmd) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -133,7 +133,7 @@ func (a *App) Update(msg tea.Msg) (model tea.Model, cmd tea.Cmd) {
 	return a, cmd
 }
 
-// take does what a message asks for.
+// take handles a message.
 func (a *App) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case eventsMsg:
@@ -185,8 +185,8 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// events folds what happened and asks for what will. Of a view that is no longer
-// shown, nothing is asked.
+// events folds new events and returns the command that waits for the next ones,
+// unless the view is no longer shown.
 func (a *App) events(msg eventsMsg) tea.Cmd {
 	v := msg.view
 	if v != a.home && v != a.shown {
@@ -258,11 +258,11 @@ func (a *App) key(key string, msg tea.KeyMsg) tea.Cmd {
 	return nil
 }
 
-// send asks the run for something; where it cannot be asked, the log and the
-// readout row say why.
+// send sends a command to the run. If that fails, the log and the readout row
+// say why.
 func (a *App) send(c pipeline.Command) { a.sendTo(a.shown, c) }
 
-// sendTo asks the run of a view for something.
+// sendTo sends a command to the run of a view.
 func (a *App) sendTo(v *view, c pipeline.Command) {
 	c.Source = "keyboard"
 	if err := v.src.Send(c); err != nil {
@@ -278,14 +278,14 @@ func (a *App) sendTo(v *view, c pipeline.Command) {
 		if c.AtStep > 0 {
 			a.say(fmt.Sprintf("pauses after step %d; :pause-at 0 cancels", c.AtStep))
 		} else {
-			a.say("does not pause by itself")
+			a.say("will not pause by itself")
 		}
 	case pipeline.Calibrate:
 		a.say(fmt.Sprintf("asked to measure n=%d", c.Images))
 	case pipeline.Inspect:
 		a.say("asked for the scales of " + c.Layer)
 	case pipeline.Scan:
-		a.say("asked how sensitive each layer is")
+		a.say("asked for each layer's sensitivity")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/finite"
 	"espalier/ui/internal/sample"
 )
 
@@ -168,7 +169,7 @@ func TestStayingAfterAll(t *testing.T) {
 	}
 }
 
-// quits tells whether a command ends the program.
+// quits reports whether a command ends the program.
 func quits(cmd tea.Cmd) bool {
 	if cmd == nil {
 		return false
@@ -251,7 +252,7 @@ func TestNonFiniteLossesAreSeen(t *testing.T) {
 	events = append(events, sample.Journal()[0])
 	for i, v := range []float64{1, 0.9, math.NaN(), math.Inf(1), 0.8, math.NaN()} {
 		events = append(events, pipeline.Event{Seq: int64(i + 2), Time: testTime, Body: pipeline.StepDone{
-			Stage: pipeline.StageFineTune, Round: 1, Step: i + 1, Steps: 6, GlobalStep: i + 1, Loss: v}})
+			Stage: pipeline.StageFineTune, Round: 1, Step: i + 1, Steps: 6, GlobalStep: i + 1, Loss: finite.OrNull(v)}})
 	}
 	a := newTestApp(t, sample.Finished(events), 80, 24)
 	view := a.View()
@@ -334,7 +335,7 @@ func TestLeavingAnAttachedScreen(t *testing.T) {
 	computed := true
 	a.options.Attached, a.options.Computed = true, func() bool { return computed }
 	press(a, "q")
-	if a.overlay != overlayLeave || strings.Contains(a.View(), "abort") || !strings.Contains(a.View(), "goes on where it is computed") {
+	if a.overlay != overlayLeave || strings.Contains(a.View(), "abort") || !strings.Contains(a.View(), "goes on in its process") {
 		t.Errorf("the question is\n%s", a.View())
 	}
 	if _, cmd := a.Update(keyMsg("a")); quits(cmd) {
@@ -360,7 +361,7 @@ func (l *lost) Lost() <-chan struct{} { return l.gone }
 func TestAScreenTellsThatTheProcessIsGone(t *testing.T) {
 	src := &lost{during(1, 10), make(chan struct{})}
 	a := newTestApp(t, src, 120, 36)
-	const text = "the process that computed the run is gone"
+	const text = "the run is dead, its process is gone"
 	if a.Update(eventsMsg{view: a.home}); strings.Contains(a.View(), text) {
 		t.Error("told while it is there")
 	}

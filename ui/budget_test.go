@@ -14,6 +14,7 @@ import (
 
 	"espalier/compress/pipeline"
 	"espalier/configs"
+	"espalier/internal/finite"
 	"espalier/ui/internal/sample"
 	"espalier/ui/state"
 )
@@ -97,7 +98,7 @@ func longJournal(b testing.TB, steps int) pipeline.Folder {
 	}
 	journal.Append(sample.Journal()[0].Body)
 	for step := range steps {
-		journal.Append(pipeline.StepDone{Stage: pipeline.StageFineTune, Epoch: 1, Epochs: 1, Step: step + 1, Steps: steps, GlobalStep: step + 1, Loss: 1 / float64(step+1), LearningRate: 0.1})
+		journal.Append(pipeline.StepDone{Stage: pipeline.StageFineTune, Epoch: 1, Epochs: 1, Step: step + 1, Steps: steps, GlobalStep: step + 1, Loss: 1 / finite.OrNull(step+1), LearningRate: 0.1})
 	}
 	if err := journal.Close(); err != nil {
 		b.Fatal(err)
@@ -218,7 +219,7 @@ func BenchmarkKeyWhileTraining(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkTrainingBesideTheScreen trains by turns with and without the screen
+// BenchmarkTrainingBesideTheScreen trains in turn with and without the screen
 // on, 20 steps each; an operation is one turn of both, the order changing. What
 // it reports are the medians of the steps' times, so that neither warming up
 // nor what else the machine does counts.
@@ -389,7 +390,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	used := func(to int) uint64 {
 		for step := run.Step.GlobalStep + 1; step <= to; step++ {
 			run.Apply(pipeline.Event{Seq: run.Seq + 1, Time: testTime, Body: pipeline.StepDone{
-				Stage: pipeline.StageFineTune, Epochs: 1, Steps: to, Step: step, GlobalStep: step, Loss: 1 / float64(step), LearningRate: 0.1}})
+				Stage: pipeline.StageFineTune, Epochs: 1, Steps: to, Step: step, GlobalStep: step, Loss: 1 / finite.OrNull(step), LearningRate: 0.1}})
 			if step%5000 == 0 {
 				run.Apply(pipeline.Event{Seq: run.Seq + 1, Time: testTime, Body: pipeline.EpochDone{ValCount: 1, ValLoss: 1, GlobalStep: step}})
 				run.Apply(pipeline.Event{Seq: run.Seq + 1, Time: testTime, Body: pipeline.Note{GlobalStep: step, Text: fmt.Sprint(step)}})

@@ -1,7 +1,7 @@
 package ui
 
-// A clickable pane selects what lies under a click. Coordinates are those of the
-// screen; the pane knows where it was drawn last.
+// A clickable pane selects what is under a click. Coordinates are those of the
+// screen; the pane remembers where it was drawn last.
 type clickable interface{ click(s *scene, x, y int) }
 
 // click puts the cursor where it was clicked.

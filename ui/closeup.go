@@ -7,18 +7,19 @@ import (
 	"espalier/ui/series"
 )
 
-// A closeup is a part of a run's past as its journal tells it, every step of
-// it, where the screen itself remembers only summaries.
+// A closeup is a part of a run's past with every step, read from the journal.
+// The screen itself keeps only summaries.
 type closeup struct {
-	lo, hi float64 // the global steps that it has all of
+	lo, hi float64 // the range of global steps
 	train  series.Series
 }
 
 const (
-	// closeupSteps bounds what is read at once: well below a second.
+	// closeupSteps is the most steps that are read at once, which takes well below
+	// a second.
 	closeupSteps = 1 << 17
-	// closeupLead is how many steps before a view are read, so that a smooth
-	// curve has settled where the view begins: 0.99^1000 is 4e−5.
+	// closeupLead is the number of steps that are read before a view, so that a
+	// smoothed curve has settled at its beginning: 0.99^1000 is 4e−5.
 	closeupLead = 1000
 )
 
@@ -28,11 +29,11 @@ type closeupMsg struct {
 	part *closeup
 }
 
-// covers tells whether the closeup has every step from lo to hi.
+// covers reports whether the closeup has every step from lo to hi.
 func (c *closeup) covers(lo, hi float64) bool { return c != nil && c.lo <= lo && c.hi >= hi }
 
-// wanted returns the global steps to read from the journal, if what is known of
-// those in view is coarser than the chart could draw.
+// wanted returns the global steps to read from the journal, if the chart could
+// draw the view in more detail than is known.
 func (p *lossPane) wanted(s *scene) (lo, hi float64, ok bool) {
 	first, last, _ := p.extent(s)
 	lo, hi = p.view.steps(first, last, false)
@@ -43,7 +44,7 @@ func (p *lossPane) wanted(s *scene) (lo, hi float64, ok bool) {
 	return max(lo-max(hi-lo, closeupLead), first), min(hi+(hi-lo), last), true
 }
 
-// look returns the command that reads a closeup where one is wanted.
+// look returns the command that reads a closeup, if one is wanted.
 func (a *App) look() tea.Cmd {
 	lo, hi, ok := a.loss.wanted(&a.scene)
 	if !ok || a.loss.reading || a.crash != nil {
@@ -69,7 +70,7 @@ func readCloseup(src pipeline.Source, after int64, lo, hi float64) *closeup {
 			case ok && x > hi:
 				return part
 			case ok && x >= lo:
-				part.train.Add(x, b.Loss)
+				part.train.Add(x, float64(b.Loss))
 			}
 		}
 		if len(events) < batch {

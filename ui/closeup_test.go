@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/finite"
 	"espalier/ui/internal/sample"
 )
 
@@ -21,7 +22,7 @@ func longRun(steps, spike int) *sample.Source {
 			loss = 9
 		}
 		events = append(events, pipeline.Event{Seq: int64(i + 2), Time: testTime.Add(time.Duration(step) * time.Second), Body: pipeline.StepDone{
-			Stage: pipeline.StageFineTune, Round: 1, Epoch: 1, Epochs: 1, Step: step, Steps: steps, GlobalStep: step, Loss: loss, LearningRate: 0.1}})
+			Stage: pipeline.StageFineTune, Round: 1, Epoch: 1, Epochs: 1, Step: step, Steps: steps, GlobalStep: step, Loss: finite.OrNull(loss), LearningRate: 0.1}})
 	}
 	return sample.Finished(events)
 }

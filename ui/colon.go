@@ -12,7 +12,7 @@ import (
 	"espalier/ui/state"
 )
 
-// A colon is a command of the command line that a colon opens.
+// A colon is a command of the command line, which the key : opens.
 type colon struct {
 	name, argument, help string
 	do                   func(a *App, argument string) (tea.Cmd, error)
@@ -24,7 +24,7 @@ func colons() []colon {
 		{"goto", "STEP", "put the cursor at a step; in a replay, go there", (*App).goTo},
 		{"pause-at", "STEP", "pause after exactly that step; 0 cancels", (*App).pauseFrom},
 		{"calib", "N [OBSERVER]", "measure int8 accuracy at N calibration images", (*App).calibrate},
-		{"sensitivity", "", "test how sensitive each layer is", func(a *App, _ string) (tea.Cmd, error) {
+		{"sensitivity", "", "measure each layer's sensitivity", func(a *App, _ string) (tea.Cmd, error) {
 			if !live(a) {
 				return nil, fmt.Errorf("sensitivity: the run is not in progress")
 			}
@@ -40,13 +40,13 @@ func colons() []colon {
 			a.send(pipeline.Command{Do: pipeline.Remark, Text: text})
 			return nil, nil
 		}},
-		{"replay", "", "replay the run from its beginning, or end that", func(a *App, _ string) (tea.Cmd, error) {
+		{"replay", "", "replay the run from its beginning, or end the replay", func(a *App, _ string) (tea.Cmd, error) {
 			if a.shown.player == nil && !over(a) {
-				return nil, fmt.Errorf("replay: the run is still in progress; the cursor, i, goes back in it")
+				return nil, fmt.Errorf("replay: the run is still in progress; press i to look back with the cursor")
 			}
 			return a.replay(), nil
 		}},
-		{"quit", "", "leave; asks while a run is in progress", func(a *App, _ string) (tea.Cmd, error) { return a.quit(":"), nil }},
+		{"quit", "", "leave; asks first while a run is in progress", func(a *App, _ string) (tea.Cmd, error) { return a.quit(":"), nil }},
 	}
 }
 
@@ -63,7 +63,7 @@ func colonNames() string {
 	return strings.Join(names, ", ")
 }
 
-// execute does what a line of the command line says.
+// execute runs a line of the command line.
 func (a *App) execute(line string) (tea.Cmd, error) {
 	name, argument, _ := strings.Cut(strings.TrimSpace(line), " ")
 	if name == "" {
@@ -82,7 +82,8 @@ func (a *App) execute(line string) (tea.Cmd, error) {
 	return nil, fmt.Errorf(":%s is not a command: ? lists all", name)
 }
 
-// matching returns the commands that begin with a name, or the one that has it.
+// matching returns the commands that begin with a name, or only the one with
+// exactly that name.
 func matching(name string) []colon {
 	var matches []colon
 	for _, c := range colons() {

@@ -10,8 +10,7 @@ import (
 	"espalier/ui/theme"
 )
 
-// strip shows, where there is room for one pane only, what must never be out of
-// sight: sparsity by layer, and int8 accuracy.
+// strip shows sparsity by layer and int8 accuracy below a single pane.
 func strip(s *scene, g *grid.Grid, r grid.Rect) {
 	if r.H < 3 {
 		return
@@ -84,8 +83,8 @@ func stripCalibration(s *scene, w *pen) {
 	w.fact("  fp32 ", theme.Strong, fmt.Sprintf("%.2f", 100*float))
 }
 
-// againstReference tells an accuracy, and the difference to the dense network
-// where that was measured on the same split.
+// againstReference writes an accuracy, and its difference to the dense network
+// if that was measured on the same split.
 func againstReference(r *state.Run, e *pipeline.Evaluated) string {
 	text := fmt.Sprintf("%.2f", 100*e.Top1)
 	if d := r.Reference; d != nil && d.Split == e.Split {
@@ -111,7 +110,7 @@ func tail(s *scene, g *grid.Grid, r grid.Rect) {
 	}
 }
 
-// facts tells the run in numbers.
+// facts shows the run in numbers.
 func facts(s *scene, g *grid.Grid, r grid.Rect) {
 	inside := box(g, r, false, []piece{{0, "Run"}}, s.run.Info.Name)
 	run := s.run

@@ -69,7 +69,7 @@ func newComparison(contenders []contender) *comparison {
 	return c
 }
 
-// setting returns the value of a setting, "–" where it is not known.
+// setting returns the value of a setting, or "–" if it is not known.
 func (c contender) setting(key string) string {
 	for _, s := range c.settings {
 		if s.key == key {

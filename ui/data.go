@@ -10,7 +10,7 @@ import (
 	"espalier/ui/state"
 )
 
-// What each pane exports: all of what it shows a part of.
+// What each pane exports: all of its data, not only the visible part.
 
 // data returns the losses in view: every step, or of a long run buckets of
 // steps; the journal has all of them.

@@ -23,7 +23,7 @@ func row(g *grid.Grid, r grid.Rect, i int) *pen {
 	return &pen{g: g, x: r.X, y: r.Y + i, column: r.X + r.W}
 }
 
-// put writes a text and moves on behind it.
+// put writes a text and moves to its end.
 func (p *pen) put(style grid.Style, text string) *pen {
 	p.x += p.g.Text(p.x, p.y, text, style, p.column-p.x)
 	return p
@@ -34,8 +34,8 @@ func (p *pen) putf(style grid.Style, format string, args ...any) *pen {
 	return p.put(style, fmt.Sprintf(format, args...))
 }
 
-// fact writes a label and a value behind it where both fit, and else nothing
-// any more: half a number would mislead.
+// fact writes a label and a value if both fit. Otherwise the pen writes nothing
+// more: half a number would mislead.
 func (p *pen) fact(label string, style grid.Style, value string) *pen {
 	if !p.fits(label + value) {
 		p.column = p.x
@@ -44,7 +44,7 @@ func (p *pen) fact(label string, style grid.Style, value string) *pen {
 	return p.put(theme.Muted, label).put(style, value)
 }
 
-// fits tells whether a text would not be cut.
+// fits reports whether a text would not be cut.
 func (p *pen) fits(text string) bool { return p.g.Width(text) <= p.column-p.x }
 
 // skip leaves n cells blank.
@@ -59,9 +59,8 @@ type piece struct {
 	text  string
 }
 
-// box draws a pane's border with its title at the left and what it shows at the
-// right, the first of the texts given for that which fits, and returns the
-// inside.
+// box draws a pane's border with its title at the left and, at the right, the
+// first of the given texts that fits. It returns the inside.
 func box(g *grid.Grid, r grid.Rect, focused bool, left []piece, right ...string) grid.Rect {
 	theme.Frame(g, r, focused)
 	style, border := theme.Title, theme.Border
@@ -89,8 +88,8 @@ func box(g *grid.Grid, r grid.Rect, focused bool, left []piece, right ...string)
 	return r.Inset(1, 1)
 }
 
-// beyond tells in a pane's bottom border how many of n rows lie above and below
-// the height rows in view, of which first is the first.
+// beyond writes into a pane's bottom border how many of n rows are above and
+// below the visible ones: height rows from first on.
 func beyond(g *grid.Grid, r grid.Rect, first, height, n int) {
 	text := ""
 	if first > 0 {

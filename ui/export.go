@@ -24,11 +24,11 @@ type format struct {
 
 func formats() []format {
 	return []format{
-		{"c", "CSV", "csv", "the pane's numbers, a line for each row", true},
-		{"j", "JSON", "json", "the same, an object for each row", true},
+		{"c", "CSV", "csv", "the pane's numbers, one row a line", true},
+		{"j", "JSON", "json", "the same, one object a row", true},
 		{"t", "text", "txt", "the screen as it is now", false},
-		{"s", "SVG", "svg", "the screen as a picture that scales", false},
-		{"p", "PNG", "png", "the screen as a picture of pixels", false},
+		{"s", "SVG", "svg", "the screen as a vector picture", false},
+		{"p", "PNG", "png", "the screen as a bitmap", false},
 	}
 }
 
@@ -136,7 +136,7 @@ func writeNew(folder, name, extension string, write func(io.Writer) error) (stri
 		path = fmt.Sprintf("%s-%d", name, n)
 	}
 	if err != nil {
-		return "", fmt.Errorf("export: %w; start the program where it may write", err)
+		return "", fmt.Errorf("export: %w; start the program in a folder that you may write to", err)
 	}
 	if err := errors.Join(write(file), file.Close()); err != nil {
 		_ = os.Remove(file.Name()) // half a file is worse than none

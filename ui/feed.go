@@ -12,7 +12,7 @@ import (
 
 const (
 	tick      = 100 * time.Millisecond // between two looks at the events: 10 Hz
-	slowTick  = 500 * time.Millisecond // while the terminal is not looked at
+	slowTick  = 500 * time.Millisecond // while the terminal has no focus
 	heartbeat = time.Second            // look even if nothing was signalled
 	batch     = 2048                   // events taken at once: a fiftieth of a second
 )
@@ -26,22 +26,21 @@ type eventsMsg struct {
 	share   float64 // of what there is, how much was read; 0 where the source does not tell
 }
 
-// reader is a source that reads a journal as it is asked: it tells how much of
+// reader is a source that reads a journal as it is asked: it says how much of
 // it was read, 0 to 1, and why it cannot be read on.
 type reader interface {
 	Share() float64
 	Err() error
 }
 
-// rewinder is a source whose run can go back to an earlier event: Rewound counts
+// rewinder is a source whose run can go back to an earlier event. Rewound counts
 // how often it did.
 type rewinder interface{ Rewound() int }
 
-// loser is a source that tells when the process that computed its run is gone.
+// loser is a source that says when the process that computed its run is gone.
 type loser interface{ Lost() <-chan struct{} }
 
-// lost tells once that nobody computes the run any more that the screen was
-// started for.
+// lost logs once that no process computes the screen's own run any more.
 func (a *App) lost() {
 	l, ok := a.home.src.(loser)
 	if !ok || a.orphaned || a.home.run.Status.Over() {
@@ -53,12 +52,12 @@ func (a *App) lost() {
 		return
 	}
 	a.orphaned = true
-	text := "the process that computed the run is gone: q leaves, espalier run --resume goes on with it"
+	text := "the run is dead, its process is gone: q leaves, espalier run --resume continues it"
 	a.home.run.Log.Add(state.Line{Time: a.scene.now, Level: "warn", Text: text, Step: a.home.run.Step.GlobalStep})
 	a.say(text)
 }
 
-// unreadable tells once that a view's journal cannot be read on.
+// unreadable logs once that a view's journal cannot be read any further.
 func (a *App) unreadable(v *view) {
 	r, ok := v.src.(reader)
 	if !ok || v.unreadable {
@@ -85,8 +84,8 @@ func news(v *view, seq int64, rewound int) eventsMsg {
 }
 
 // feed waits until there are new events, no sooner than pause after the call,
-// and brings them. It returns when ctx ends. The engine is never waited
-// for and never waits: it only signals that there is something new.
+// and brings them. It returns when ctx ends. Neither the engine nor the screen
+// waits for the other: the engine only signals that there are new events.
 func feed(ctx context.Context, v *view, pause time.Duration) tea.Cmd {
 	src, seq, rewound, wait := v.src, v.run.Seq, v.rewound, heartbeat
 	if v.player != nil {

@@ -102,7 +102,7 @@ func TestLeavingARunThatIsComputedElsewhere(t *testing.T) {
 	a := newTestApp(t, during(2, 10), 100, 30)
 	a.options.Attached = true
 	press(a, "q")
-	for text, want := range map[string]bool{"the run goes on where it is computed": true, "abort": false, "espalier attach 20261102-140219-quick": true} {
+	for text, want := range map[string]bool{"the run goes on in its process": true, "abort": false, "espalier attach 20261102-140219-quick": true} {
 		if got := strings.Contains(a.View(), text); got != want {
 			t.Errorf("%q is on the screen: %v, want %v\n%s", text, got, want, a.View())
 		}

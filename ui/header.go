@@ -12,8 +12,9 @@ import (
 	"espalier/ui/theme"
 )
 
-// A segment is a part of the header. Where room lacks, those of the highest rank
-// are left out first, or told by a short text when it is the turn of rank turn.
+// A segment is a part of the header. If there is no room, those of the highest
+// rank are left out first. When it is the turn of rank turn, the segment gets
+// its short text.
 type segment struct {
 	rank int
 	piece
@@ -45,8 +46,8 @@ func header(s *scene, g *grid.Grid, r grid.Rect, wide bool) {
 	}
 }
 
-// identity tells experiment, data set, and on wide screens network and seed. The
-// data set's name is always there: it tells what accuracies are of.
+// identity shows experiment, data set, and on wide screens network and seed. The
+// data set is always there, since accuracies refer to it.
 func identity(s *scene, wide bool) []segment {
 	i := s.run.Info
 	if i.Experiment == "" {
@@ -66,7 +67,7 @@ func identity(s *scene, wide bool) []segment {
 	return segments
 }
 
-// stages tells what a round consists of, and which of that is done.
+// stages says what a round consists of, and which of that is done.
 func stages(r *state.Run) string {
 	var parts []string
 	for _, stage := range []string{pipeline.StagePrune, pipeline.StageFineTune, pipeline.StageEvaluate} {
@@ -82,7 +83,7 @@ func stages(r *state.Run) string {
 	return strings.Join(parts, "  ")
 }
 
-// position tells round, stage, step, speed and remaining time.
+// position shows round, stage, step, speed and remaining time.
 func position(s *scene, wide bool) []segment {
 	r := s.run
 	var segments []segment
@@ -140,12 +141,12 @@ func position(s *scene, wide bool) []segment {
 	return segments
 }
 
-// uncertain is how much later the latest prediction of the end must be than the
-// earliest for both to be told.
+// uncertain is how far the latest prediction of the end must be from the
+// earliest for both to be shown.
 const uncertain = 1.5
 
-// remaining tells the time to the run's end: with room for it as a range, where
-// the newest predictions differ much.
+// remaining shows the time to the run's end. If the newest predictions differ
+// much and there is room, it is a range.
 func remaining(r *state.Run, wide bool) string {
 	if r.Remaining <= 0 {
 		return fmt.Sprintf("%-6s", "–")
@@ -156,7 +157,7 @@ func remaining(r *state.Run, wide bool) string {
 	return fmt.Sprintf("%-6s", duration(r.Remaining))
 }
 
-// result tells what came of a run that is over.
+// result says what came of a run that is over.
 func result(s *scene) []segment {
 	done := s.run.Result
 	if done == nil {
@@ -265,15 +266,15 @@ func tabs(s *scene, g *grid.Grid, r grid.Rect, panes []pane, focus paneID) {
 	}
 }
 
-// meterWidth returns the cells of a labelled bar with its share where there are
-// so many.
+// meterWidth returns the width of a labelled bar with its share, if there is
+// room for it.
 func meterWidth(room int, label string) int {
 	return len(label) + min(max(room/3, 8), 24) + 4
 }
 
-// meter draws a labelled bar that ends before column end and returns where it
-// begins. Where columns from begin on do not suffice, it leaves out the bar, and
-// then all.
+// meter draws a labelled bar that ends before column end, and returns where it
+// begins. If there is not enough room after column begin, it leaves out the bar,
+// and then everything.
 func meter(g *grid.Grid, begin, end, y int, label string, share float64) int {
 	room := end - begin
 	if room < len(label)+4 {

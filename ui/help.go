@@ -18,7 +18,7 @@ func (a *App) drawHelp(g *grid.Grid) {
 	r = r.Centre(r.W, len(lines)+2)
 	if a.helpFilter != "" {
 		if lines = passing(lines, a.helpFilter); len(lines) == 0 {
-			lines = [][]piece{{{theme.Muted, "Nothing in the help says so."}}}
+			lines = [][]piece{{{theme.Muted, "Nothing in the help matches."}}}
 		}
 	}
 	g.Fill(r, ' ', 0)
@@ -40,8 +40,8 @@ func (a *App) drawHelp(g *grid.Grid) {
 	}
 }
 
-// helpLines returns the whole help: what can be pressed and typed, what is no
-// key, and the other panes.
+// helpLines returns the whole help: keys and commands, other topics, and the
+// other panes.
 func (a *App) helpLines(width int) [][]piece {
 	lines := a.keyLines(width)
 	for _, topic := range a.topics() {
@@ -100,14 +100,14 @@ type topic struct {
 	entries [][2]string // what, and what it means
 }
 
-// topics returns what else there is to know.
+// topics returns the topics of the help.
 func (a *App) topics() []topic {
 	beside := [][2]string{
 		{"espalier attach", "this screen for a run that another process computes or that is over; several may look at one run"},
 		{"espalier run --resume", "go on with a run that is dead, was stopped or failed"},
 		{"espalier screenshot", "what this screen shows as text, SVG or PNG, after any step, without a terminal"},
 		{"espalier runs", "the list of pane 7 as text or JSON"},
-		{"--theme --glyphs", "choose what T and # change; --no-mouse, --bell and $NO_COLOR as well"},
+		{"--theme --glyphs", "set at the start what T and # change; also --no-mouse, --bell and $NO_COLOR"},
 	}
 	if a.options.Preferences != "" {
 		beside = append(beside, [2]string{"preferences", "theme, glyphs, mouse, bell, smoothing and borders are remembered in " + a.options.Preferences})
@@ -117,30 +117,30 @@ func (a *App) topics() []topic {
 			{"click", "focuses a pane and selects what it points at: a step, a layer, a channel, a calibration size, a line, a round, a run; on a tab, shows that pane"},
 			{"wheel", "zooms the loss, moves through lists, scrolls this help"},
 			{"drag a border", "makes charts wider or panes higher"},
-			{"shift+drag", "selects text in most terminals; M leaves the mouse to the terminal altogether"},
+			{"shift+drag", "selects text in most terminals; M gives the mouse to the terminal"},
 		}},
 		{"Signs", [][2]string{
-			{"● ‖ ◌ ✓ ✗ ↺ !", "before the state: the run computes, is paused, begins or is read, is over, failed, is replayed, was silent for half a minute"},
+			{"● ‖ ◌ ✓ ✗ ↺ !", "before the state, in this order: running, paused, starting or being read, over, failed or dead, replayed, silent for half a minute"},
 			{"┊ R1 R2 …", "where a pruning round begins"},
 			{"◆", "a note in the loss; a marked run in the list, where ● is the run that is shown"},
-			{"┆", "in a bar: the sparsity that the round aims at"},
-			{"· ░ ▒ ▓ █", "less than 20, 40, 60, 80, 100 % of the weights are zero; before them the layer, behind them its percentage"},
+			{"┆", "in a bar: the round's target sparsity"},
+			{"· ░ ▒ ▓ █", "share of zero weights, below 20, 40, 60, 80 and 100 %; the layer stands before it, its percentage after it"},
 			{"▸", "the selected row; the stage in progress"},
 			{"▲", "the selected channel of the scales; in the loss, an infinite one"},
-			{"×", "a loss that is not a number; before a factor: so many times the median"},
-			{"• ● ╌", "a calibration size that was measured, the selected one, and what fp32 reaches"},
-			{"!", "before a line of the log: it needs a look; ✗: an error"},
+			{"×", "a loss that is not a number; before a number: times the median"},
+			{"• ● ╌", "a measured calibration size, the selected one, and fp32's top-1"},
+			{"!", "a warning in the log; ✗ an error"},
 			{"· … –", "not reached yet, being computed, not measured"},
 			{"zero, pt, MAC", "the share of weights that are zero, percentage points, one multiply-add"},
-			{"⣿⡇⠤ ▁▃▅█░▒▓ ╭─┊┆", "braille, blocks, lines: where they look wrong, # changes the glyphs"},
+			{"⣿⡇⠤ ▁▃▅█░▒▓ ╭─┊┆", "braille, blocks, lines: if they look wrong, # changes the glyphs"},
 		}},
 		{"Beside the screen", beside},
 	}
 }
 
-// passing returns what contains a text, upper and lower case the same: whole
-// sections where their headings do, and else entries and paragraphs, under the
-// headings that they belong to.
+// passing returns the parts that contain a text, ignoring case: whole sections
+// if the heading contains it, otherwise entries and paragraphs with their
+// headings.
 func passing(lines [][]piece, text string) [][]piece {
 	var kept, heading [][]piece
 	section := false // all of it is kept
@@ -235,8 +235,8 @@ func (b *binding) listed() string {
 	return strings.Join(keys, " ")
 }
 
-// described returns what the binding does, with its hint where that is another
-// word, so that what the hint line says is found.
+// described returns what the binding does. It includes the hint if that is
+// another word, so that searching for the hint finds it.
 func (b *binding) described() string {
 	if strings.Contains(b.help, b.hint) {
 		return b.help

@@ -8,18 +8,18 @@ import (
 	"espalier/compress/pipeline"
 )
 
-// A binding is something that keys do. The table of bindings is the only place
-// that knows keys: it dispatches them, fills the hint line, and is the help.
+// A binding is what a key does. The table of bindings is the only place with
+// keys: it dispatches them, fills the hint line and makes the help.
 type binding struct {
 	keys    []string          // as Bubble Tea names them; the first is shown
-	label   string            // how the keys are shown, where not as the first of them
+	label   string            // how the keys are shown; empty: the first of them
 	also    string            // further keys that do the same, for the help
 	hint    string            // for the hint line; empty: only in the help
-	help    string            // empty where another binding's label shows the keys
-	section string            // of the help, where it is not about the pane or everything
+	help    string            // empty if another binding's label shows the keys
+	section string            // of the help, if it is neither about the pane nor about the whole screen
 	in      []paneID          // the panes it works in; nil: all
 	when    func(a *App) bool // nil: always
-	asks    bool              // asks the run for something: not hinted at once it is over
+	asks    bool              // asks the run for something: no hint when it is over
 	do      func(a *App, key string) tea.Cmd
 }
 
@@ -31,7 +31,7 @@ func (b *binding) shown() string {
 	return keyLabel(b.keys[0])
 }
 
-// works tells whether the binding works in a pane now.
+// works reports whether the binding works in a pane now.
 func (b *binding) works(a *App, p paneID) bool {
 	return (b.in == nil || slices.Contains(b.in, p)) && (b.when == nil || b.when(a))
 }
@@ -65,7 +65,7 @@ func live(a *App) bool   { return a.scene.steerable() && a.scene.run.Status != p
 func over(a *App) bool   { return a.scene.run.Status.Over() && a.shown.player == nil }
 func paused(a *App) bool { return live(a) && a.scene.run.Status == pipeline.StandingPaused }
 
-// call makes an action of a function that needs neither key nor command.
+// call makes an action from a function that needs no key and returns no command.
 func call(f func(a *App)) func(*App, string) tea.Cmd {
 	return func(a *App, _ string) tea.Cmd {
 		f(a)
@@ -148,7 +148,7 @@ func runsBindings() []binding {
 			return a.resume(l)
 		}},
 		{keys: []string{"v"}, hint: "mark", help: "mark the run for comparison, or unmark it", in: in, when: listed, do: call(func(a *App) { a.runs.mark() })},
-		{keys: []string{"c"}, hint: "compare", help: "compare this run with the marked ones, or the selected one", in: in, when: listed, do: func(a *App, _ string) tea.Cmd { return a.compare() }},
+		{keys: []string{"c"}, hint: "compare", help: "compare this run with the marked runs, or with the selected one", in: in, when: listed, do: func(a *App, _ string) tea.Cmd { return a.compare() }},
 	}
 }
 
@@ -169,9 +169,9 @@ func paneBindings() []binding {
 		{keys: []string{"enter"}, hint: "measure", asks: true, help: "measure int8 accuracy at the selected size now", in: []paneID{paneCalibration}, do: call(enter)},
 		{keys: []string{"enter"}, hint: "histogram", help: "the histogram of the channel's weights, or all channels again", in: []paneID{paneScales}, do: call(enter)},
 		{keys: []string{"r"}, hint: "compute", asks: true, help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(func(a *App) { a.whileLive(a.scene.inspect) })},
-		{keys: []string{"c"}, hint: "clip", asks: true, help: "ask what clipping the ranges of the layer's weights would do", in: []paneID{paneScales}, do: call(func(a *App) { a.whileLive(a.askClip) })},
+		{keys: []string{"c"}, hint: "clip", asks: true, help: "show what clipping the layer's weight ranges would do", in: []paneID{paneScales}, do: call(func(a *App) { a.whileLive(a.askClip) })},
 		{keys: []string{"enter"}, hint: "show", help: "put the cursor at the round's end", in: []paneID{paneRounds}, do: call(enter)},
-		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "cursor", help: "move the cursor that all panes follow", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-1, 0) })},
+		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "cursor", help: "move the cursor, which all panes follow", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-1, 0) })},
 		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "channel", help: "previous or next channel", in: []paneID{paneScales}, do: call(func(a *App) { a.move(-1, 0) })},
 		{keys: []string{"h", "left"}, label: "h l", also: "← →", help: "previous or next calibration size", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(-1, 0) })},
 		{keys: []string{"l", "right"}, in: []paneID{paneLoss, paneScales, paneCalibration}, do: call(func(a *App) { a.move(1, 0) })},
@@ -195,10 +195,10 @@ func paneBindings() []binding {
 		{keys: []string{"{"}, do: call(func(a *App) { a.stepSize(-far) })},
 		{keys: []string{"m"}, hint: "observer", help: "next observer", in: []paneID{paneCalibration}, when: func(a *App) bool { return len(a.scene.run.Observers()) > 1 }, do: call(func(a *App) { a.move(0, 1) })},
 		{keys: []string{","}, hint: "weights/activations", help: "weights or activations", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.turn() })},
-		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale stands out", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
+		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale is an outlier", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
 		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept, MACs or sensitivity", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
 		{keys: []string{"t"}, hint: "test", help: "measure each layer's sensitivity and sort by it: the rise in loss without the smaller half of the layer's weights", in: []paneID{paneLayers}, when: live, do: call(func(a *App) { a.layers.test(&a.scene) })},
-		{keys: []string{"/"}, hint: "filter", help: "show only what matches a regular expression, or after ! what does not", in: []paneID{paneLog, paneLayers, paneRuns}, do: call(func(a *App) { a.askFilter() })},
+		{keys: []string{"/"}, hint: "filter", help: "show only lines that match a regular expression or, after !, lines that do not", in: []paneID{paneLog, paneLayers, paneRuns}, do: call(func(a *App) { a.askFilter() })},
 		{keys: []string{"!"}, hint: "level", help: "show all lines, only warnings and errors, or only errors", in: []paneID{paneLog}, do: call(func(a *App) {
 			a.log.refilter(&a.scene, func() { a.log.least = (a.log.least + 1) % len(levels) })
 		})},
@@ -207,7 +207,7 @@ func paneBindings() []binding {
 	}
 }
 
-// whileLive asks a run in progress for something, or says that there is none.
+// whileLive calls ask if a run is in progress, or says that none is.
 func (a *App) whileLive(ask func()) {
 	if live(a) {
 		ask()
@@ -216,10 +216,10 @@ func (a *App) whileLive(ask func()) {
 	}
 }
 
-// filtered tells whether the focused pane shows only what passes a filter.
+// filtered reports whether the focused pane shows only what passes a filter.
 func filtered(a *App) bool { return a.filter() != nil && a.filter().text != "" }
 
-// far moves to the end of any list.
+// far is a move to the end of any list.
 const far = 1 << 30
 
 func enter(a *App) { a.panes[a.focus].enter(&a.scene) }
@@ -249,15 +249,15 @@ func chartBindings(charts []paneID) []binding {
 func screenBindings() []binding {
 	return []binding{
 		{keys: []string{"?"}, hint: "help", help: "this help; / in it searches it", do: call(func(a *App) { a.overlay, a.helpScroll, a.helpFilter, a.helpTyping = overlayHelp, 0, "", false })},
-		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
+		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks first while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
 		{keys: []string{":"}, help: "command line: " + colonNames(), do: call(func(a *App) { a.askCommand() })},
 		{keys: []string{"e"}, hint: "export", help: "export what is shown: CSV, JSON, text, SVG, PNG", do: call(func(a *App) { a.overlay = overlayExport })},
-		{keys: []string{"esc"}, help: "one step back: filter, histogram, cursor, comparison, zoom, replay, run; closes what lies over the panes", do: func(a *App, _ string) tea.Cmd { return a.back() }},
-		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII; remembered for the next time, as are T, M, B, S and borders", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
+		{keys: []string{"esc"}, help: "go back one step: filter, histogram, cursor, comparison, zoom, replay, run; closes dialogs", do: func(a *App, _ string) tea.Cmd { return a.back() }},
+		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII; remembered for next time, like T, M, B, S and borders", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
 		{keys: []string{"T"}, help: "colours for dark or light terminals", do: call(func(a *App) { a.setMode(a.mode.Next()) })},
-		{keys: []string{"M"}, help: "leave the mouse to the terminal, to select text, or take it back", do: func(a *App, _ string) tea.Cmd { return a.toggleMouse() }},
-		{keys: []string{"B"}, help: "bell and window title when a round or the run ends unseen", do: call(func(a *App) { a.toggleBell() })},
+		{keys: []string{"M"}, help: "give the mouse to the terminal, to select text, or take it back", do: func(a *App, _ string) tea.Cmd { return a.toggleMouse() }},
+		{keys: []string{"B"}, help: "bell and window title when a round or the run ends and the terminal has no focus", do: call(func(a *App) { a.toggleBell() })},
 		{keys: []string{"ctrl+l"}, help: "repaint", do: func(*App, string) tea.Cmd { return tea.ClearScreen }},
-		{keys: []string{"ctrl+z"}, help: "suspend; the run stops computing as well", do: func(*App, string) tea.Cmd { return tea.Suspend }},
+		{keys: []string{"ctrl+z"}, help: "suspend the program; the run stops computing, too", do: func(*App, string) tea.Cmd { return tea.Suspend }},
 	}
 }

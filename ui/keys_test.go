@@ -101,7 +101,7 @@ func inState(t *testing.T, state string) *App {
 	return a
 }
 
-// bound tells whether a key does something in the focused pane now.
+// bound reports whether a key does something in the focused pane now.
 func bound(a *App, key string) bool {
 	return slices.ContainsFunc(a.table, func(b binding) bool {
 		return slices.Contains(b.keys, key) && b.works(a, a.focus)
@@ -181,7 +181,7 @@ func TestEverythingIsFoundInTheHelp(t *testing.T) {
 			}
 		}
 		for text, want := range map[string]string{
-			"mouse": "drag a border", "DRAG": "Mouse\n", "click": "calibration size", "◆": "a note", "┆": "aims at", "▲": "channel",
+			"mouse": "drag a border", "DRAG": "Mouse\n", "click": "calibration size", "◆": "a note", "┆": "target sparsity", "▲": "channel",
 			"espalier attach": "Beside the screen", "screenshot": "SVG", "replay": "from its beginning", "screen.json": "preferences",
 			"percentage": "MAC", "ema": "In pane 1", "median": "per-tensor", ":goto": "Command line",
 		} {

@@ -41,9 +41,9 @@ type layout struct {
 	holds    []hold // the borders that can be moved
 }
 
-// arrange computes the layout from nothing but the size, the focused pane,
-// whether that is maximised, and where borders were moved to. Width and height decide independently: width how
-// many panes stand side by side, height how many stand on each other.
+// arrange computes the layout from the size, the focused pane, whether that is maximised,
+// and the borders. The width decides how many panes are side by side, and the height,
+// independently, how many are on top of each other.
 func arrange(width, height int, focus paneID, maximised bool, at split) layout {
 	screen := grid.Rect{W: width, H: height}
 	l := layout{wide: width >= 100}

@@ -12,7 +12,7 @@ import (
 	"espalier/ui/theme"
 )
 
-// breakTwice is how soon a second ctrl+c means: save and stop.
+// breakTwice is the time within which a second ctrl+c means: save and stop.
 const breakTwice = 2 * time.Second
 
 // leaveMsg leaves at once with an outcome, as when a signal asks for it.
@@ -23,8 +23,8 @@ type way struct {
 	key, word, what string
 }
 
-// ways returns how one can leave. A run that another process computes is none
-// that leaving could end.
+// ways returns the ways to leave. Leaving cannot end a run that another process
+// computes.
 func (a *App) ways() []way {
 	stops := []way{
 		{"s", "stop", "finish this round, save, then leave"},
@@ -32,7 +32,7 @@ func (a *App) ways() []way {
 	}
 	stay := way{"esc", "stay", ""}
 	if a.options.Attached {
-		return append(append([]way{{"d", "leave", "the run goes on where it is computed"}}, stops...), stay)
+		return append(append([]way{{"d", "leave", "the run goes on in its process"}}, stops...), stay)
 	}
 	abort := way{"a", "abort", "end at once; nothing of this run is saved yet"}
 	if saved := a.home.run.Checkpoint; saved != "" {
@@ -67,7 +67,8 @@ func (a *App) quit(key string) tea.Cmd {
 	return nil
 }
 
-// outcomeOver is how one leaves a run that is over: as it was asked to end.
+// outcomeOver is the outcome of leaving a run that is over: the one that was asked
+// for, if any.
 func (a *App) outcomeOver() Outcome {
 	if a.leaving {
 		return a.outcome
@@ -85,7 +86,7 @@ func (a *App) leave(o Outcome) tea.Cmd {
 }
 
 // stop asks the run to end and leaves when it has. Asked again, it leaves at
-// once: whoever started the run waits for it.
+// once; the command that started the run waits for its end.
 func (a *App) stop(do pipeline.Action, o Outcome) tea.Cmd {
 	a.overlay = overlayNone
 	if a.leaving && a.outcome == o && o == StopNow {
@@ -104,7 +105,7 @@ func (a *App) stop(do pipeline.Action, o Outcome) tea.Cmd {
 	return nil
 }
 
-// leaveKey answers the question how to leave.
+// leaveKey handles a key in the leave dialog.
 func (a *App) leaveKey(key string) tea.Cmd {
 	if a.home.run.Status.Over() {
 		a.overlay = overlayNone
@@ -132,7 +133,7 @@ func (a *App) leaveKey(key string) tea.Cmd {
 	return nil
 }
 
-// drawLeave draws the question.
+// drawLeave draws the leave dialog.
 func (a *App) drawLeave(g *grid.Grid) {
 	right := "the run is over"
 	if !a.home.run.Status.Over() {

@@ -9,7 +9,7 @@ import (
 	"espalier/ui/state"
 )
 
-// An xAxis is what the loss is drawn over.
+// An xAxis is the quantity on the x axis of the loss.
 type xAxis int
 
 const (
@@ -44,7 +44,7 @@ func (p *lossPane) xTicks(x chart.Axis, width int) []chart.Tick {
 	return ticks
 }
 
-// place moves spans of a run's global steps to where they lie on the axis in use.
+// place moves spans of a run's global steps to their place on the current axis.
 func (p *lossPane) place(run *state.Run, spans []series.Span) []series.Span {
 	if p.x == byStep || p.x == byLogStep {
 		return spans
@@ -57,7 +57,7 @@ func (p *lossPane) place(run *state.Run, spans []series.Span) []series.Span {
 	return moved
 }
 
-// value returns where a run's global step lies on the axis in use.
+// value returns the place of a run's global step on the current axis.
 func (p *lossPane) value(run *state.Run, step float64) float64 {
 	var at series.Span
 	switch p.x {
@@ -74,8 +74,7 @@ func (p *lossPane) value(run *state.Run, step float64) float64 {
 	return at.Max
 }
 
-// step returns the global step of a value of the axis in use: of those that lie
-// there, the last.
+// step returns the last global step at a value of the current axis.
 func (p *lossPane) step(run *state.Run, x float64) float64 {
 	if p.x == byStep || p.x == byLogStep {
 		return math.Round(x)

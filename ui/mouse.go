@@ -79,7 +79,7 @@ func (a *App) mouse(msg tea.MouseMsg) {
 func (a *App) toggleMouse() tea.Cmd {
 	a.mouseOff = !a.mouseOff
 	if a.mouseOff {
-		a.say("the mouse is the terminal's: select text as usual; M takes it back")
+		a.say("the terminal has the mouse: select text as usual; M takes it back")
 		return tea.DisableMouse
 	}
 	a.say("clicks focus panes and the wheel moves; shift+drag selects text; M gives the mouse back")

@@ -11,7 +11,7 @@ import (
 	"espalier/ui/state"
 )
 
-// title is the window's while there is nothing to tell.
+// title is the window's title when there is no news.
 const title = "espalier"
 
 // salient says what last happened to a run that somebody who looks elsewhere
@@ -33,8 +33,8 @@ func salient(r *state.Run) string {
 	return ""
 }
 
-// notice rings the bell and puts what happened into the window's title, where
-// that is wanted and the terminal is not looked at.
+// notice rings the bell and puts the news into the window's title, if the user
+// wants that and the terminal has no focus.
 func (a *App) notice() tea.Cmd {
 	news := salient(a.home.run)
 	known := a.noticed == news || a.home.run.Events == 0
@@ -46,8 +46,8 @@ func (a *App) notice() tea.Cmd {
 	return tea.Batch(tea.SetWindowTitle(news+" · "+title), guard(a.ring))
 }
 
-// ring writes the bell character. It moves nothing on the screen, so it may come
-// between two frames.
+// ring writes the bell character, which does not change the screen and so may
+// come between two frames.
 func (a *App) ring() tea.Msg {
 	out := a.options.Output
 	if out == nil {
@@ -57,7 +57,7 @@ func (a *App) ring() tea.Msg {
 	return nil
 }
 
-// looked takes the news out of the title when the terminal is looked at again.
+// looked removes the news from the title when the terminal has the focus again.
 func (a *App) looked() tea.Cmd {
 	a.blurred = false
 	if !a.titled {
@@ -70,7 +70,7 @@ func (a *App) looked() tea.Cmd {
 func (a *App) toggleBell() {
 	a.bell = !a.bell
 	if a.bell {
-		a.say("the bell rings when a round or the run ends while you look elsewhere")
+		a.say("the bell rings when a round or the run ends and the terminal has no focus")
 	} else {
 		a.say("the bell is silent")
 	}

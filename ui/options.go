@@ -16,12 +16,11 @@ import (
 type Options struct {
 	Input  io.Reader // keys; nil: standard input
 	Output io.Writer // the screen; nil: standard output
-	// Theme is "dark" or "light"; empty or "auto" takes what was last chosen on a
-	// screen, or asks $COLORFGBG, or else takes dark.
+	// Theme is "dark" or "light". Empty or "auto" is the last choice, else what
+	// $COLORFGBG says, else dark.
 	Theme string
-	// Glyphs is "braille", "lines" or "ascii". Empty or "auto" takes ASCII where the
-	// locale or the terminal has no more, else what was last chosen on a screen,
-	// else braille.
+	// Glyphs is "braille", "lines" or "ascii". Empty or "auto" is ASCII if the
+	// locale or the terminal can show no more, else the last choice, else braille.
 	Glyphs string
 	// Preferences is a file that the screen remembers theme, glyphs, mouse, bell,
 	// smoothing and borders in; empty: nowhere.
@@ -34,13 +33,13 @@ type Options struct {
 	// Resume is called with a run that is to go on, before the screen
 	// leaves with that outcome; nil: none can.
 	Resume func(pipeline.Folder)
-	// Runs tells of other runs; nil: the screen shows this one alone.
+	// Runs gives access to other runs; nil: the screen shows only this one.
 	Runs Runs
-	// Computed reports of an attached run whether a process computes it at this
-	// moment, so that there is something to ask for when one leaves; nil: yes.
+	// Computed reports whether a process computes the attached run at this
+	// moment; nil: yes.
 	Computed func() bool
-	// Bell rings the bell, and tells news in the window's title, when a round or
-	// the run ends while the terminal is not looked at.
+	// Bell rings the bell and shows news in the window's title when a round or
+	// the run ends and the terminal has no focus.
 	Bell bool
 	// ExportFolder is where exports are written; empty: the working directory.
 	ExportFolder string
@@ -56,8 +55,8 @@ const (
 	Detach                   // the run goes on without a screen
 	StopAfter                // the run was asked to end after its round, and did
 	StopNow                  // the run was asked to save and end at its step
-	Abort                    // the program is to end at once
-	Resume                   // a run of the list is to go on
+	Abort                    // end the program at once
+	Resume                   // resume a run of the list
 )
 
 func (o Outcome) String() string {
@@ -108,7 +107,7 @@ func (o Options) automatic() bool { return o.Glyphs == "" || o.Glyphs == "auto" 
 // asciiOnly reports whether the environment rules out everything but ASCII: the
 // terminal is Linux's console, whose font lacks most glyphs, or the first of
 // LC_ALL, LC_CTYPE and LANG that is set (POSIX, 8.2) names a locale without
-// UTF-8. Where none is set, as in many containers, nothing is ruled out.
+// UTF-8. If none is set, as in many containers, nothing is ruled out.
 func asciiOnly(env func(string) string) bool {
 	if env("TERM") == "linux" {
 		return true

@@ -8,7 +8,7 @@ import (
 	"espalier/ui/state"
 )
 
-// A layerOrder is what the layers are sorted by.
+// A layerOrder is the order of the layers.
 type layerOrder int
 
 const (

@@ -23,7 +23,7 @@ func (p *scalesPane) drawActivations(g *grid.Grid, r grid.Rect, q pipeline.Scale
 		most = slices.Max(q.ActivationHistogram)
 	}
 	if most == 0 {
-		centred(g, r, theme.Muted, "No activations were counted.")
+		centred(g, r, theme.Muted, "There is no histogram of activations.")
 		return
 	}
 	area := chart.Axes(g, r, chart.NewAxis(a.Min, a.Max, false), chart.NewAxis(0.5, float64(max(most, 2)), true), nil, powersOfTen(most))

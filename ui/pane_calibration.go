@@ -21,8 +21,8 @@ func (*calibrationPane) name() string { return "Calibration" }
 
 func (*calibrationPane) about() string {
 	return "Top-1 of the int8 network against the number of images its activation ranges were " +
-		"observed on: a curve for each observer, upright strokes from the worst to the best draw, " +
-		"and fp32 as reference. Sizes that were not measured have no point; enter measures one."
+		"observed on: one curve for each observer, vertical strokes from the worst to the best draw, " +
+		"and fp32 for reference. A size without a point was not measured; enter measures the selected one."
 }
 
 // tableWidth is what the table of the selected size takes beside the chart.
@@ -39,7 +39,7 @@ func (p *calibrationPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool
 	if len(s.run.Sizes()) == 0 {
 		text := "The calibration sizes appear when the run starts."
 		if s.run.Info.Experiment != "" {
-			text = "This experiment sweeps over no calibration sizes."
+			text = "This experiment has no sweep over calibration sizes."
 		}
 		centred(g, inside, theme.Muted, text)
 		return
@@ -76,7 +76,7 @@ func (p *calibrationPane) expectation(s *scene, width int) []string {
 		plural.Count(len(sizes), "size"), sizeLabel(sizes[0]), sizeLabel(sizes[len(sizes)-1])), width)
 }
 
-// offer says what enter would do, or has begun.
+// offer says what enter would do, or what is being measured.
 func (p *calibrationPane) offer(s *scene) string {
 	size, observer := s.selectedSize(), s.selectedObserver()
 	cost, known := s.run.Cost(size)

@@ -22,11 +22,11 @@ type layersPane struct {
 func (*layersPane) name() string { return "Layers" }
 
 func (*layersPane) about() string {
-	return "Share of each layer's weights that are zero. ┆ is what the round asks of the layer, " +
-		"or of all global candidates together; Δ the change by this round in points; kept the " +
-		"weights that are not zero; dead the output channels that have none left. loss is the layer's " +
+	return "The share of each layer's weights that are zero. ┆ is the round's target for the layer, " +
+		"or for all global candidates together. Δ is the change by this round in points; kept the number of " +
+		"weights that are not zero; dead the number of output channels that have none left. loss is the layer's " +
 		"sensitivity: the rise in loss on validation images without the smaller half of this " +
-		"layer's weights; t measures it, and the run does not change."
+		"layer's weights. t measures it; the run does not change."
 }
 
 // layerColumns says which columns a width has room for.
@@ -37,9 +37,9 @@ type layerColumns struct {
 	rise              bool
 }
 
-// columns gives each column its width; what is useful least goes first.
-// Sensitivities have one where some are known, before all others where layers
-// are sorted by them.
+// columns gives each column its width. The least useful column is dropped
+// first. Sensitivities have a column if some are known; it comes first if
+// layers are sorted by them.
 func (p *layersPane) columns(width, rounds int, scanned bool) layerColumns {
 	const marker, value = 1, 6
 	c := layerColumns{name: 7}
@@ -104,7 +104,7 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	c := p.columns(inside.W, s.run.RoundCount(), scanned)
 	shown := p.shown(layers)
 	if len(shown) == 0 {
-		centred(g, inside, theme.Muted, "No layer passes /"+p.filter.text+"; esc clears the filter.")
+		centred(g, inside, theme.Muted, "No layer matches /"+p.filter.text+"; esc clears the filter.")
 		return
 	}
 	head := p.heading(s, g, inside, c, len(shown))
@@ -128,12 +128,12 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	}
 }
 
-// unmeasured tells what there is to know of sensitivities where layers are to be
-// sorted by them and none are known, or while they are measured.
+// unmeasured returns a sentence if layers are sorted by sensitivity and none is
+// known, or while they are measured.
 func (p *layersPane) unmeasured(s *scene, scanned bool) string {
 	switch {
 	case s.run.Answering.Stage == pipeline.StageSensitivity:
-		return fmt.Sprintf("Testing the layers: %d of %d.", s.run.Answering.Done, s.run.Answering.Total)
+		return fmt.Sprintf("Measuring the layers: %d of %d.", s.run.Answering.Done, s.run.Answering.Total)
 	case scanned || p.order != bySensitivity:
 		return ""
 	case s.run.Status.Over() && !s.cursorOn:
@@ -141,12 +141,12 @@ func (p *layersPane) unmeasured(s *scene, scanned bool) string {
 	case s.cursorOn:
 		return fmt.Sprintf("No sensitivities up to step %.0f.", s.cursor)
 	case !s.steerable():
-		return "Not known yet."
+		return "Not measured yet."
 	}
 	if seconds, ok := s.run.ScanCost(); ok {
-		return "Not known yet: t tests them, about " + duration(seconds)
+		return "Not measured yet: t measures them, in about " + duration(seconds)
 	}
-	return "Not known yet: t tests them"
+	return "Not measured yet: t measures them"
 }
 
 // test asks for the sensitivity of every layer, and sorts by it.
@@ -155,7 +155,7 @@ func (p *layersPane) test(s *scene) {
 	s.send(pipeline.Command{Do: pipeline.Scan})
 }
 
-// heading names the columns where there is a row to spare.
+// heading names the columns if there is a row to spare.
 func (p *layersPane) heading(s *scene, g *grid.Grid, r grid.Rect, c layerColumns, layers int) bool {
 	if r.H == layers || r.H < 12 { // rather a layer than its heading
 		return false

@@ -11,7 +11,7 @@ import (
 	"espalier/ui/theme"
 )
 
-// logPane shows what was said during the run.
+// logPane shows the run's log.
 type logPane struct {
 	back   int       // how many lines the selected line is above the newest; 0 follows
 	held   bool      // stays at its line even at the newest
@@ -28,9 +28,9 @@ var levels = []string{"info", "warn", "error"}
 func (*logPane) name() string { return "Log" }
 
 func (*logPane) about() string {
-	return "What happened, newest at the bottom. ! marks what needs a look. enter on a line about a " +
-		"layer opens the layer's scales. / shows only lines that match a regular expression, or, " +
-		"after an exclamation mark, those that do not; ! leaves out what needs no look, then all but errors."
+	return "What happened, newest at the bottom. ! marks a warning, ✗ an error. enter on a line about a " +
+		"layer opens the layer's scales. / shows only lines that match a regular expression or, " +
+		"after an exclamation mark, lines that do not. The key ! shows only warnings and errors, then only errors."
 }
 
 func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
@@ -55,9 +55,9 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	inside := box(g, r, focused, left, right)
 	p.body = inside
 	if len(lines) == 0 {
-		text := "Nothing was said yet."
+		text := "The log is empty."
 		if p.filter.text != "" || p.least > 0 {
-			text = "No line passes; esc shows all of them."
+			text = "No line matches; esc shows all lines."
 		}
 		centred(g, inside, theme.Muted, text)
 		return
@@ -75,7 +75,7 @@ func (p *logPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	}
 }
 
-// passes tells whether a line is shown.
+// passes reports whether a line is shown.
 func (p *logPane) passes(l state.Line) bool {
 	return p.filter.passes(l.Text) && slices.Index(levels, l.Level) >= p.least
 }

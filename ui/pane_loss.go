@@ -30,9 +30,9 @@ type lossPane struct {
 func (*lossPane) name() string { return "Loss" }
 
 func (*lossPane) about() string {
-	return "Cross-entropy of every training batch, smoothed (ema), the raw values dim behind it, " +
+	return "The cross-entropy of every training batch, smoothed (ema), with the raw values dim behind it, " +
 		"and the validation loss after every epoch. R1, R2 … mark where pruning rounds begin. " +
-		"Zoomed in far enough, the past is read again from the journal, step by step. " +
+		"If you zoom in far enough, every single step is read from the journal. " +
 		"× stands for a loss that is not a number, ▲ for an infinite one, ◆ for a note."
 }
 
@@ -62,7 +62,7 @@ func (p *lossPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	p.curves(s, g, inside, lo, hi)
 }
 
-// settings tells how the chart is drawn, for the title's right end: all of it,
+// settings says how the chart is drawn, for the title's right end: all of it,
 // and shorter texts for narrow panes, what is in view the longest.
 func (p *lossPane) settings(s *scene) []string {
 	var parts []string

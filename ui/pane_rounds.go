@@ -18,10 +18,10 @@ type roundsPane struct {
 func (*roundsPane) name() string { return "Rounds" }
 
 func (*roundsPane) about() string {
-	return "One row for every pruning round: the sparsity asked of the candidates, that of all weights " +
-		"of convolutions and linear layers, top-1 on the test split, and the difference to the dense " +
-		"network in points; with room for it also top-1 after pruning and after fine-tuning on the split " +
-		"that the gate looks at. The last row is the int8 network, compared with fp32."
+	return "One row for every pruning round: the candidates' target sparsity, the sparsity of all weights " +
+		"of convolutions and linear layers, top-1 on the test split, and its difference to the dense " +
+		"network in points. If there is room, also top-1 after pruning and after fine-tuning on the split " +
+		"that the gate uses. The last row is the int8 network, compared with fp32."
 }
 
 // gateColumns is what the accuracies on the gate's split take.
@@ -138,7 +138,7 @@ func gateCells(s *scene, round state.Round) []piece {
 	return cells
 }
 
-// doing tells what the round in progress does and how much of that is done.
+// doing says what the round in progress does and how much of that is done.
 func (p *roundsPane) doing(s *scene) string {
 	r := s.run
 	switch {

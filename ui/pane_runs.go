@@ -30,10 +30,10 @@ type runsPane struct {
 func (*runsPane) name() string { return "Runs" }
 
 func (*runsPane) about() string {
-	return "The runs beside this one, the newest first: enter opens one in all panes, and R replays one " +
-		"that is over. v marks runs and c compares this run with the marked ones: their losses and " +
-		"calibration curves over this run's, and a table of what differs in results and settings. " +
-		"● is the run that is shown, ◆ one that is marked."
+	return "The runs in the same folder, the newest first. enter opens a run in all panes, and R replays a run " +
+		"that is over. v marks runs, and c compares this run with the marked ones: their losses and " +
+		"calibration curves drawn over this run's, and a table of results and of settings that differ. " +
+		"● is the run that is shown, ◆ a marked run."
 }
 
 // reached takes over the list that was read.
@@ -134,7 +134,7 @@ func (p *runsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		p.comparison.draw(g, inside, p.first)
 		beyond(g, r, p.first, inside.H, p.comparison.lines())
 	case !p.known:
-		centred(g, inside, theme.Muted, "There is no folder of runs here.")
+		centred(g, inside, theme.Muted, "There is no folder of runs.")
 	case p.err != nil:
 		centred(g, inside, theme.Warn, wrap(p.err.Error(), max(inside.W-4, 10))...)
 	case len(p.listings) == 0 && p.read.IsZero():
@@ -142,7 +142,7 @@ func (p *runsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	case len(p.listings) == 0:
 		centred(g, inside, theme.Muted, "There are no runs yet.")
 	case len(p.shown()) == 0:
-		centred(g, inside, theme.Muted, "No run passes /"+p.filter.text+"; esc clears the filter.")
+		centred(g, inside, theme.Muted, "No run matches /"+p.filter.text+"; esc clears the filter.")
 	default:
 		p.list(s, g, inside, focused)
 		beyond(g, r, p.first, p.body.H, len(p.shown()))

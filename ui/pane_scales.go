@@ -35,12 +35,12 @@ func (*scalesPane) name() string { return "Scales" }
 
 func (*scalesPane) about() string {
 	return "The int8 scale of every output channel's weights, as powers of two, that the layer has " +
-		"or would get from its present weights. Channels above three times the median scale stand " +
-		"out. SNR is the signal-to-noise ratio of the layer's int8 weights, per-tensor is what one scale " +
-		"for all channels would cost, best clip the share of each channel's range that would raise the " +
-		"SNR. c tries a share; the run does not change. Below, " +
+		"or would get from its present weights. Channels with more than three times the median scale are " +
+		"outliers. SNR is the signal-to-noise ratio of the layer's int8 weights; per-tensor is what one scale " +
+		"for all channels would cost; best clip is the share of each channel's range that gives the highest " +
+		"SNR. c tries a share; the run does not change. Below are " +
 		"histograms of the channel's and of the layer's weights, without zeros; enter shows the " +
-		"channel's in full. , shows the layer's activations instead: their histogram, range, scale and " +
+		"channel's alone. The comma shows the layer's activations instead: their histogram, range, scale and " +
 		"zero point."
 }
 
@@ -69,7 +69,7 @@ func (p *scalesPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	case !known && !s.steerable():
 		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.")
 	case !known:
-		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.", "r computes those it would get now.")
+		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.", "r computes the scales that it would get now.")
 	case p.part == allActivations:
 		p.drawActivations(g, inside, scales)
 	case len(scales.Channels) == 0:
@@ -121,7 +121,7 @@ func (p *scalesPane) drawWeights(s *scene, g *grid.Grid, r grid.Rect, q pipeline
 		w.fact("  ", theme.Muted, note)
 	}
 	if foot.H >= 4 {
-		histogram(foot.H-2, fmt.Sprintf("ch %d", s.channel), c.Histogram, c.MaxAbs, "weights but zeros")
+		histogram(foot.H-2, fmt.Sprintf("ch %d", s.channel), c.Histogram, c.MaxAbs, "without zeros")
 	}
 	histogram(foot.H-1, "layer", withoutZeros(s, q), q.WeightMax, origin(q))
 }
@@ -239,7 +239,7 @@ func column(g *grid.Grid, x int, r grid.Rect, share float64, style grid.Style) {
 	}
 }
 
-// origin tells which weights scales are of.
+// origin says which weights scales are of.
 func origin(q pipeline.Scales) string {
 	if q.Round == 0 {
 		return fmt.Sprintf("at step %d", q.GlobalStep)

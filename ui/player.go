@@ -191,13 +191,13 @@ func (p *player) faster(factor float64) {
 	p.speed = min(max(p.speed*factor, slowest), fastest)
 }
 
-// done tells whether there is nothing more to tell.
+// done reports whether there is nothing more to tell.
 func (p *player) done() bool {
 	_, ended, _ := p.status()
 	return ended
 }
 
-// status tells whether the replay moves, and its speed in words.
+// status reports whether the replay moves, and its speed in words.
 func (p *player) status() (playing, ended bool, speed string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -65,7 +65,7 @@ func (a *App) askClip() {
 	if q, ok := a.scales.scales(&a.scene); ok && q.BestClip > 0 && q.BestClip < 1 {
 		best = fmt.Sprintf("%.2f", q.BestClip)
 	}
-	a.ask("clip weights to: ", "a share of their range, 0.05 to 1 · changes nothing in the run · esc cancels", best, func(text string) (tea.Cmd, error) {
+	a.ask("clip weights to: ", "a share of their range, 0.05 to 1 · the run does not change · esc cancels", best, func(text string) (tea.Cmd, error) {
 		share, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 		c := pipeline.Command{Do: pipeline.Inspect, Layer: layer.Name, Clip: share}
 		if err != nil || share == 0 {

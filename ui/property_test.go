@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/finite"
 	"espalier/ui/internal/sample"
 	"espalier/ui/theme"
 )
@@ -133,7 +134,7 @@ func TestInAnyStateNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 // signOf is how keys are shown that have a sign of their own.
 var signOf = map[string]string{"left": "←", "right": "→", "down": "↓", "up": "↑", "-": "−", "pgdown": "pgdn", "shift+left": "shift+←", "shift+right": "shift+→"}
 
-// anywhere tells whether a key does something at another time: the help of the
+// anywhere reports whether a key does something at another time: the help of the
 // whole screen shows keys that wait for a state, such as a pause.
 func anywhere(a *App, key string) bool {
 	return slices.ContainsFunc(a.table, func(b binding) bool { return b.in == nil && slices.Contains(b.keys, key) })
@@ -168,10 +169,10 @@ func wild(t *rapid.T, events []pipeline.Event) []pipeline.Event {
 			v := odd.Draw(t, "value")
 			switch b := e.Body.(type) {
 			case pipeline.StepDone:
-				b.Loss, b.LearningRate, b.Overall, b.Remaining = v, v, v, v
+				b.Loss, b.LearningRate, b.Overall, b.Remaining = finite.OrNull(v), v, v, v
 				e.Body = b
 			case pipeline.EpochDone:
-				b.ValLoss, b.TrainLoss, b.ValTop1 = v, v, v
+				b.ValLoss, b.TrainLoss, b.ValTop1 = finite.OrNull(v), finite.OrNull(v), v
 				e.Body = b
 			case pipeline.CalibrationPoint:
 				b.Top1, b.Float, b.CalibrateSeconds = v, v, v

@@ -9,7 +9,7 @@ func (a *App) replay() tea.Cmd {
 	if a.shown.player != nil {
 		return a.endReplay()
 	}
-	a.say("space pauses, h and l go by single events, < and > change the speed, R ends the replay")
+	a.say("space pauses, h and l step by one event, < and > change the speed, R ends the replay")
 	return a.show(a.replayed(true))
 }
 

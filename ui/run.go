@@ -28,7 +28,7 @@ import (
 	"espalier/compress/pipeline"
 )
 
-// Run shows a run until the user leaves and tells how they left. The terminal is
+// Run shows a run until the user leaves and says how they left. The terminal is
 // restored whatever happens.
 //
 // When ctx ends, or the terminal is hung up, Run returns Detach: the run may go

@@ -16,7 +16,7 @@ import (
 	"espalier/ui/internal/sample"
 )
 
-// A recorder keeps what is written to the terminal and tells when a text came.
+// A recorder keeps what is written to the terminal and says when a text came.
 type recorder struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -63,7 +63,7 @@ func (a *App) list() tea.Cmd {
 	})
 }
 
-// runsShown tells whether the list of runs is on the screen.
+// runsShown reports whether the list of runs is on the screen.
 func (a *App) runsShown() bool {
 	l := a.layout()
 	return slices.ContainsFunc(l.panes, func(p place) bool { return p.pane == paneRuns })
@@ -92,7 +92,7 @@ func (a *App) compare() tea.Cmd {
 	others := a.runs.chosen(a.scene.run.Info.Name)
 	switch {
 	case len(others) == 0:
-		a.say("v marks the runs to compare this one with")
+		a.say("mark the runs to compare with first: v marks")
 		return nil
 	case len(others) >= mostCompared:
 		a.say(fmt.Sprintf("at most %d runs can be compared with this one: v unmarks", mostCompared-1))

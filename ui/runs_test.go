@@ -81,7 +81,7 @@ func TestTheListIsReadWhenItIsLookedAt(t *testing.T) {
 	}
 }
 
-// The round in progress tells how far its training is, also while and after an
+// The round in progress says how far its training is, also while and after an
 // epoch is evaluated.
 func TestTheShareOfTraining(t *testing.T) {
 	r := &state.Run{}

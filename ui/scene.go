@@ -55,7 +55,7 @@ type pane interface {
 	data(s *scene) table
 }
 
-// steerable tells whether the run can be asked for something.
+// steerable reports whether the run can be asked for something.
 func (s *scene) steerable() bool { return !s.run.Status.Over() && s.player == nil }
 
 // asOf returns the global step that panes show: the cursor's, or the newest.

@@ -23,7 +23,7 @@ func TestSensitivityIsAskedForAndShown(t *testing.T) {
 		src := during(4, 75)
 		a := newTestApp(t, src, size[0], size[1])
 		press(a, "2", "s", "s", "s", "s", "s")
-		if view := a.View(); !strings.Contains(view, "Not known yet: t tests them, about 5s") || strings.Contains(view, " +0.") {
+		if view := a.View(); !strings.Contains(view, "Not measured yet: t measures them, in about 5s") || strings.Contains(view, " +0.") {
 			t.Errorf("%v: nothing is known, and it is not said:\n%s", size, view)
 		}
 		press(a, "t")
@@ -81,7 +81,7 @@ func TestWhatIsSaidWhereNoSensitivityIsKnown(t *testing.T) {
 	a.scene.run.Apply(pipeline.Event{Seq: a.scene.run.Seq + 1, Body: pipeline.Progress{Stage: pipeline.StageSensitivity, Done: 3, Total: 22, Unit: "layers", Asked: true}})
 	a.stale = true
 	a.Update(nil)
-	for _, want := range []string{"Testing the layers: 3 of 22.", "sensitivity    3/22 layers"} {
+	for _, want := range []string{"Measuring the layers: 3 of 22.", "sensitivity    3/22 layers"} {
 		if !strings.Contains(a.View(), want) {
 			t.Errorf("while it is measured the screen lacks %q:\n%s", want, a.View())
 		}

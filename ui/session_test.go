@@ -15,7 +15,7 @@ import (
 	"espalier/compress/pipeline"
 )
 
-// A tty stands for a terminal without being one: it tells when a text is
+// A tty stands for a terminal without being one: it says when a text is
 // written, and counts.
 type tty struct {
 	mu     sync.Mutex

@@ -76,7 +76,7 @@ func (a *App) widen(by int) {
 	}
 }
 
-// columns tells whether the screen has columns to widen.
+// columns reports whether the screen has columns to widen.
 func columns(a *App) bool {
 	_, ok := a.seamOf(seamColumn)
 	return ok

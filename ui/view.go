@@ -56,7 +56,7 @@ func (v *view) dead() bool {
 	return v.orphan == v.run.Seq
 }
 
-// held tells whether the run is paused or about to be.
+// held reports whether the run is paused or about to be.
 func (v *view) held() bool {
 	return v.run.Status == pipeline.StandingPaused || v.run.Status == pipeline.StandingPausing
 }
@@ -120,7 +120,7 @@ func (a *App) opened(msg openedMsg) tea.Cmd {
 	return a.show(msg.view)
 }
 
-// resumable tells whether a run can go on: it has not come to its end, and
+// resumable reports whether a run can go on: it has not come to its end, and
 // nobody computes it.
 func resumable(l pipeline.Listing) bool {
 	return l.Err == nil && l.Status != pipeline.StatusDone && l.Status != pipeline.StatusLive
@@ -132,7 +132,7 @@ func (a *App) resume(l pipeline.Listing) tea.Cmd {
 	command := "espalier run --resume " + l.Folder.Name()
 	switch {
 	case a.options.Resume == nil:
-		a.say("another program may let it go on: " + command)
+		a.say("this screen cannot resume it; in another terminal: " + command)
 		return nil
 	case !a.options.Attached && !a.home.run.Status.Over():
 		a.say("a run is in progress here; in another terminal: " + command)

@@ -14,7 +14,7 @@ type viewport struct {
 // leastSteps is the closest view.
 const leastSteps = 4
 
-// all tells whether every step is in view.
+// all reports whether every step is in view.
 func (v *viewport) all() bool { return !v.pinned && v.width == 0 }
 
 // steps returns the view of a run whose steps reach from first to last. While it

@@ -31,9 +31,9 @@ func Tasks() []string { return []string{Training, Float, Integer, Sparse, Epochs
 // inference.
 const Batch = 128
 
-// SparsityTarget is the sparsity of the sparse network's layers, except the
+// sparsityTarget is the sparsity of the sparse network's layers, except the
 // first convolution and the classifier.
-const SparsityTarget = 0.92
+const sparsityTarget = 0.92
 
 // Options say what to measure.
 type Options struct {
@@ -138,7 +138,7 @@ func (o Options) complete() (Options, error) {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	if o.Time <= 0 {
-		return o, fmt.Errorf("measuring for %v: want more than no time", o.Time)
+		return o, fmt.Errorf("measuring for %v: want a positive time", o.Time)
 	}
 	possible := Tasks()
 	if o.Network == nil {
@@ -149,7 +149,7 @@ func (o Options) complete() (Options, error) {
 	}
 	for _, task := range o.Tasks {
 		if !slices.Contains(Tasks(), task) {
-			return o, fmt.Errorf("there is no task %q to measure: choose among %s", task, strings.Join(Tasks(), ", "))
+			return o, fmt.Errorf("there is no task %q: choose from %s", task, strings.Join(Tasks(), ", "))
 		}
 		if !slices.Contains(possible, task) {
 			return o, fmt.Errorf("%s cannot be measured on a quantized network: measure %s, or another file", task, strings.Join(possible, ", "))

@@ -70,7 +70,7 @@ func TestRun(t *testing.T) {
 		}
 		pruned := float64(o.Network.Weights()-3*16*9-64*10) / float64(o.Network.Weights())
 		if row.Task == Sparse {
-			near(t, row, "sparsity", row.Sparsity, SparsityTarget*pruned)
+			near(t, row, "sparsity", row.Sparsity, sparsityTarget*pruned)
 			if !(row.TimesDense > 0) {
 				t.Errorf("%d images: %g times dense", row.Batch, row.TimesDense)
 			}

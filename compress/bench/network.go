@@ -22,7 +22,7 @@ func (b *bench) networks() error {
 	}
 	if b.wants(Sparse) {
 		b.pruned = b.Network.Clone()
-		if err := prune.Global(prune.Candidates(b.pruned), SparsityTarget); err != nil {
+		if err := prune.Global(prune.Candidates(b.pruned), sparsityTarget); err != nil {
 			return err
 		}
 	}

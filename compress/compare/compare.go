@@ -57,7 +57,7 @@ func Run(ctx context.Context, a, b Network, batches Batches, limit float64) (Res
 			at++
 		})
 		if err == nil && at < len(seen) {
-			err = fmt.Errorf("the first network has %s and the second has not; compare two of the same architecture", seen[at].Point)
+			err = fmt.Errorf("the first network has %s and the second does not; compare networks of the same architecture", seen[at].Point)
 		}
 		return err
 	})
@@ -81,7 +81,7 @@ func meet(seen []quantize.Activation, at int, y quantize.Activation) error {
 	if at < len(seen) && seen[at].Point == y.Point && len(seen[at].Values) == len(y.Values) && seen[at].C == y.C {
 		return nil
 	}
-	return fmt.Errorf("the second network has %s [%d][%d][%d], and the first has none at that place; compare two of the same architecture", y.Point, y.C, y.H, y.W)
+	return fmt.Errorf("the second network has %s [%d][%d][%d], and the first does not have it there; compare networks of the same architecture", y.Point, y.C, y.H, y.W)
 }
 
 // String draws the result as a table.

@@ -39,7 +39,7 @@ func (r Result) Images() string {
 // String puts the result into a line.
 func (r Result) String() string {
 	loss := "not finite"
-	if finite.Is(float64(r.Loss)) {
+	if finite.Is(r.Loss) {
 		loss = fmt.Sprintf("%.4f", r.Loss)
 	}
 	text := fmt.Sprintf("top-1 %.2f %%, %d right of %s; loss %s, sparsity %.2f %%",

@@ -38,10 +38,10 @@ func (f *File) Against(ctx context.Context, e *model.Engine, d *dataset.Data, pa
 	}
 	classes := f.network().Classes()
 	if reference.Columns != classes {
-		return none, fmt.Errorf("%s has %d logits for each image, and %s gives %d: compare with the same network's", path, reference.Columns, f.Path, classes)
+		return none, fmt.Errorf("%s has %d logits for each image, and %s gives %d: give logits of the same network", path, reference.Columns, f.Path, classes)
 	}
 	if n := d.Test.Len(); reference.Rows > n {
-		return none, fmt.Errorf("%s has logits of %d images, and there are %d test images: raise --limit, or give fewer logits", path, reference.Rows, n)
+		return none, fmt.Errorf("%s has logits of %d images, and there are %d test images: raise --limit or give fewer logits", path, reference.Rows, n)
 	}
 	if i := finite.First(reference.Values); i >= 0 {
 		return none, fmt.Errorf("%s has %v for image %d: want finite logits", path, reference.Values[i], i/classes)

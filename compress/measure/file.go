@@ -172,7 +172,7 @@ func OpenGraph(path, key string) (*model.Graph, []string, error) {
 // MustBeInteger returns an error if the network is in floating point.
 func (f *File) MustBeInteger() error {
 	if f.Integer == nil {
-		return fmt.Errorf("%s is not quantized; make an int8 network of it with: espalier quantize %s", f.Path, f.Path)
+		return fmt.Errorf("%s is not quantized; quantize it first: espalier quantize %s", f.Path, f.Path)
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func TestAttach(t *testing.T) {
 	if r.Folder.Live() {
 		t.Error("the run is live after its end")
 	}
-	if _, err := Dial(r.Folder); !errors.Is(err, ErrNotLive) {
+	if _, err := Dial(r.Folder); !errors.Is(err, errNotLive) {
 		t.Errorf("%v", err)
 	}
 	listing := r.Folder.Listing()
@@ -98,7 +98,7 @@ func TestStaleSocket(t *testing.T) {
 	if err := os.WriteFile(f.socket(), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Dial(f); !errors.Is(err, ErrNotLive) {
+	if _, err := Dial(f); !errors.Is(err, errNotLive) {
 		t.Errorf("%v", err)
 	}
 	var got []Command
@@ -192,7 +192,7 @@ func TestAttachedWhileResumed(t *testing.T) {
 	}
 	<-ended
 	r.Close()
-	if err := replay.Send(Command{Do: Pause}); !errors.Is(err, ErrNotLive) {
+	if err := replay.Send(Command{Do: Pause}); !errors.Is(err, errNotLive) {
 		t.Errorf("nobody computes it: %v", err)
 	}
 	<-replay.Lost()

@@ -16,16 +16,16 @@ import (
 	"espalier/model/weights"
 )
 
-// cached returns where a dense network with these settings is kept: under a
-// hash of all that decides its weights, and how it did on the way to them. The
-// file's name lacks its ending: see cacheSteps and cacheWeights.
+// cached returns the path at which a dense network with these settings is kept,
+// without its ending (see cacheSteps and cacheWeights). The name is a hash of
+// everything that the weights depend on.
 func (r *runner) cached() (string, error) {
 	if r.parts.Cache == "" {
 		return "", nil
 	}
 	dense := configs.Experiment{Seed: r.e.Seed, Data: r.e.Data, Model: r.e.Model, Dense: r.e.Dense, Engine: r.e.Engine}
-	// These decide where images and weights come from; what they are is
-	// hashed below. Threads decide nothing.
+	// These say where images and weights come from; their content is hashed
+	// below. Results do not depend on threads.
 	dense.Data.Path, dense.Model.Weights = "", ""
 	dense.Engine.Threads, dense.Engine.Kernel = 0, r.engine.Kernels.Name
 	settings, err := dense.YAML()
@@ -38,12 +38,12 @@ func (r *runner) cached() (string, error) {
 	return filepath.Join(r.parts.Cache, "dense-"+hex.EncodeToString(h.Sum(nil))[:16]), nil
 }
 
-// A dense network is kept in two files. The journal of a run that takes it gets
-// the events of its training, too, so that it tells the same as that of a run
-// that trains.
+// A dense network is kept in two files: its weights and the events of its
+// training. A run that takes it from the cache journals these events as well,
+// so that its journal equals that of a run that trains.
 const (
 	cacheWeights = ".safetensors"
-	cacheSteps   = ".steps.jsonl.gz" // StepDone and EpochDone, as a journal has them
+	cacheSteps   = ".steps.jsonl.gz" // StepDone and EpochDone, one a line as in a journal
 )
 
 // cache keeps the dense network that was just trained, and the events of its
@@ -52,7 +52,7 @@ func (r *runner) cache(path string) error {
 	if err := os.MkdirAll(r.parts.Cache, 0o755); err != nil {
 		return err
 	}
-	// The weights come last: with them, the steps are complete.
+	// The weights come last: if they are there, the steps are complete.
 	if err := atomicfile.Write(path+cacheSteps, r.writeSteps); err != nil {
 		return err
 	}
@@ -90,11 +90,11 @@ func ofTraining(body Body) (Body, bool) {
 	default:
 		return nil, false
 	}
-	return Canonical(body)
+	return canonical(body)
 }
 
-// takeCached makes the network the cached one and publishes the events of its
-// training. An error comes before the first of them.
+// takeCached loads the cached network and publishes the events of its training.
+// After an error, no event was published.
 func (r *runner) takeCached(path string, epochs float64) error {
 	n, _, err := weights.Load(path + cacheWeights)
 	if err != nil {
@@ -120,7 +120,8 @@ func (r *runner) takeCached(path string, epochs float64) error {
 	return nil
 }
 
-// readCachedSteps reads the events of a training of so many steps.
+// readCachedSteps reads the events of a training and checks that it has so many
+// steps.
 func readCachedSteps(path string, steps int) ([]Body, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -136,14 +137,14 @@ func readCachedSteps(path string, steps int) ([]Body, error) {
 	_, err = scan(unpacked, start, func(e Event, _, _ int64) error {
 		if step, ok := e.Body.(StepDone); ok {
 			if done++; step.Step != done || step.GlobalStep != done {
-				return fmt.Errorf("step %d where %d is due", step.Step, done)
+				return fmt.Errorf("step %d where %d is expected", step.Step, done)
 			}
 		}
 		events = append(events, e.Body)
 		return nil
 	})
 	if err == nil && done != steps {
-		err = fmt.Errorf("%d steps where %d were taken", done, steps)
+		err = fmt.Errorf("%d steps where %d are expected", done, steps)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 )
 
-// Canonical returns the part of an event that is the same in every run of one
-// experiment on one instruction set, and whether it has one: names, times,
-// rates and threads are left out, and with them everything that people or
-// interruptions caused.
-func Canonical(body Body) (Body, bool) {
+// canonical returns the part of an event that is the same in every run of one
+// experiment on one instruction set, and whether it has one. Names, times,
+// rates and threads are left out, and everything that people or interruptions
+// caused.
+func canonical(body Body) (Body, bool) {
 	switch b := body.(type) {
 	case RunStarted:
 		b.Name, b.Version, b.Threads = "", "", 0
@@ -48,14 +48,14 @@ func Canonical(body Body) (Body, bool) {
 
 // JournalHash returns the SHA-256, in hexadecimal, of the canonical part of a
 // run's journal, one JSON object a line. Equal hashes mean equal losses,
-// accuracies, scales and weights at every step, those of a dense network that
-// was taken from the cache among them. The run's end is left out: the run itself
-// computes the hash before it.
+// accuracies, scales and weights at every step, also for a dense network from
+// the cache. The run's last event is left out, since the run computes the hash
+// before it.
 func JournalHash(folder Folder) (string, error) {
 	h := sha256.New()
 	lines := json.NewEncoder(h)
 	err := ReadJournal(folder.Journal(), func(e Event) error {
-		body, ok := Canonical(e.Body)
+		body, ok := canonical(e.Body)
 		if _, end := e.Body.(RunDone); !ok || end {
 			return nil
 		}

@@ -74,8 +74,8 @@ func (c chart) place(x float64) float64 {
 	return x
 }
 
-// bounds returns the range of all series, y widened so that noise does not fill
-// the chart.
+// bounds returns the range of all series. y is widened so that noise does not
+// fill the chart.
 func (c chart) bounds() (x0, x1, y0, y1 float64) {
 	x0, y0 = math.Inf(1), math.Inf(1)
 	x1, y1 = math.Inf(-1), math.Inf(-1)
@@ -134,7 +134,8 @@ func (c chart) text() string {
 	return fmt.Sprintf("%s\n%s against %s:  %s", drawn, c.y, c.x, strings.Join(names, "   "))
 }
 
-// at interpolates a series at a place on the axis, and is NaN outside of it.
+// at interpolates a series at a place on the axis. Outside the series it returns
+// NaN.
 func (c chart) at(s series, x float64) float64 {
 	const tolerance = 1e-9
 	for i := 1; i < len(s.x); i++ {

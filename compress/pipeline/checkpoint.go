@@ -13,13 +13,13 @@ import (
 	"espalier/model/weights"
 )
 
-// stepCheckpoints are written in turn, so that one whole checkpoint remains
-// whatever happens while the other is written. The newer of the two counts.
-// They are removed when the run is done; the checkpoints of the dense network
-// and of the rounds are kept for good.
+// stepCheckpoints are written in turn, so that one whole checkpoint always
+// remains while the other is written. A run goes on from the newer one. They
+// are removed when the run is done; the checkpoints of the dense network and of
+// the rounds are kept.
 var stepCheckpoints = [2]string{"checkpoints/step-a.safetensors", "checkpoints/step-b.safetensors"}
 
-// A stepState is the metadata of a checkpoint inside a stage of training.
+// A stepState is the metadata of a checkpoint within a stage of training.
 type stepState struct {
 	stage       string
 	round, step int
@@ -36,7 +36,7 @@ func (s stepState) metadata() map[string]string {
 		"stage": s.stage, "round": fmt.Sprint(s.round), "step": fmt.Sprint(s.step), "steps": fmt.Sprint(s.steps),
 		"seq": fmt.Sprint(s.seq), "seconds": fmt.Sprint(s.seconds), "averaged": fmt.Sprint(s.averaged),
 		"epoch_correct": fmt.Sprint(s.tally.Correct), "epoch_total": fmt.Sprint(s.tally.Total),
-		// The sum goes on from its exact bits.
+		// Stored bit by bit, so that the sum goes on exactly.
 		"epoch_loss": strconv.FormatFloat(s.tally.LossSum, 'x', -1, 64),
 	}
 }
@@ -59,7 +59,7 @@ func parseStepState(m map[string]string) (stepState, error) {
 		return s, err
 	}
 	if s.stage != StageDense && s.stage != StageFineTune || s.round < 0 || s.step < 0 || s.steps < s.step || s.seq < 1 {
-		return s, fmt.Errorf("it says that it is of step %d of %d in stage %q of round %d, at event %d", s.step, s.steps, s.stage, s.round, s.seq)
+		return s, fmt.Errorf("it claims step %d of %d in stage %q of round %d, at event %d", s.step, s.steps, s.stage, s.round, s.seq)
 	}
 	return s, nil
 }
@@ -74,7 +74,8 @@ const (
 // saveStep writes the state of the training in progress: weights, running
 // statistics, masks, momentum, average and position. The journal goes to the disk
 // first, so that it is never behind its checkpoint. Weights that are not finite
-// are not saved: the run goes on from the checkpoint before and meets them again.
+// are not saved: a resumed run starts from the checkpoint before and diverges
+// again.
 func (r *runner) saveStep() error {
 	t := r.training
 	if _, _, found := notFinite(r.net.Tensors()); found {
@@ -108,7 +109,7 @@ func (r *runner) saveStep() error {
 	return r.write(func() error { return weights.Write(r.folder.Path(s.file), tensors, meta) })
 }
 
-// removeSteps removes the checkpoints that no resume needs any more.
+// removeSteps removes the step checkpoints.
 func removeSteps(folder Folder) error {
 	var errs []error
 	for _, file := range stepCheckpoints {

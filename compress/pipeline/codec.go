@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-
-	"espalier/internal/finite"
 )
 
 // Schema is the version of the journal's format. A reader refuses newer ones.
@@ -108,17 +106,11 @@ func decodeBody(kind string, data []byte) (Body, error) {
 
 func decodeAs[B Body](data []byte) (Body, error) {
 	var body B
-	decode := func(data []byte) error { return json.Unmarshal(data, &body) }
-	if own, ok := any(&body).(json.Unmarshaler); ok {
-		decode = own.UnmarshalJSON // json would look through the data twice
-	}
-	if err := decode(data); err != nil {
-		return nil, err
-	}
-	return body, nil
+	err := json.Unmarshal(data, &body)
+	return body, err
 }
 
-// Unknown is an event of a kind that a later version of this program wrote.
+// Unknown is an event whose kind only later versions of this program know.
 type Unknown struct {
 	Name string
 	Data json.RawMessage
@@ -129,113 +121,3 @@ func (u Unknown) Kind() string { return u.Name }
 
 // MarshalJSON writes the data as it was read.
 func (u Unknown) MarshalJSON() ([]byte, error) { return u.Data, nil }
-
-// What follows can carry a loss that is not finite. Its JSON forms shadow it with
-// a finite.OrNull.
-
-// MarshalJSON writes a loss that is not finite as null.
-func (e StepDone) MarshalJSON() ([]byte, error) {
-	type plain StepDone
-	return json.Marshal(struct {
-		plain
-		Loss finite.OrNull `json:"loss"`
-	}{plain(e), finite.OrNull(e.Loss)})
-}
-
-// UnmarshalJSON reads null as NaN.
-func (e *StepDone) UnmarshalJSON(data []byte) error {
-	type plain StepDone
-	v := struct {
-		*plain
-		Loss finite.OrNull `json:"loss"`
-	}{plain: (*plain)(e)}
-	err := json.Unmarshal(data, &v)
-	e.Loss = float64(v.Loss)
-	return err
-}
-
-// MarshalJSON writes losses that are not finite as null.
-func (e EpochDone) MarshalJSON() ([]byte, error) {
-	type plain EpochDone
-	return json.Marshal(struct {
-		plain
-		TrainLoss finite.OrNull `json:"train_loss"`
-		ValLoss   finite.OrNull `json:"val_loss"`
-	}{plain(e), finite.OrNull(e.TrainLoss), finite.OrNull(e.ValLoss)})
-}
-
-// UnmarshalJSON reads null as NaN.
-func (e *EpochDone) UnmarshalJSON(data []byte) error {
-	type plain EpochDone
-	v := struct {
-		*plain
-		TrainLoss finite.OrNull `json:"train_loss"`
-		ValLoss   finite.OrNull `json:"val_loss"`
-	}{plain: (*plain)(e)}
-	err := json.Unmarshal(data, &v)
-	e.TrainLoss, e.ValLoss = float64(v.TrainLoss), float64(v.ValLoss)
-	return err
-}
-
-// MarshalJSON writes a loss that is not finite as null.
-func (e Evaluated) MarshalJSON() ([]byte, error) {
-	type plain Evaluated
-	return json.Marshal(struct {
-		plain
-		Loss finite.OrNull `json:"loss"`
-	}{plain(e), finite.OrNull(e.Loss)})
-}
-
-// UnmarshalJSON reads null as NaN.
-func (e *Evaluated) UnmarshalJSON(data []byte) error {
-	type plain Evaluated
-	v := struct {
-		*plain
-		Loss finite.OrNull `json:"loss"`
-	}{plain: (*plain)(e)}
-	err := json.Unmarshal(data, &v)
-	e.Loss = float64(v.Loss)
-	return err
-}
-
-// MarshalJSON writes a loss that is not finite as null.
-func (e Sensitivity) MarshalJSON() ([]byte, error) {
-	type plain Sensitivity
-	return json.Marshal(struct {
-		plain
-		Loss finite.OrNull `json:"loss"`
-	}{plain(e), finite.OrNull(e.Loss)})
-}
-
-// UnmarshalJSON reads null as NaN.
-func (e *Sensitivity) UnmarshalJSON(data []byte) error {
-	type plain Sensitivity
-	v := struct {
-		*plain
-		Loss finite.OrNull `json:"loss"`
-	}{plain: (*plain)(e)}
-	err := json.Unmarshal(data, &v)
-	e.Loss = float64(v.Loss)
-	return err
-}
-
-// MarshalJSON writes a loss that is not finite as null.
-func (l LayerSensitivity) MarshalJSON() ([]byte, error) {
-	type plain LayerSensitivity
-	return json.Marshal(struct {
-		plain
-		Loss finite.OrNull `json:"loss"`
-	}{plain(l), finite.OrNull(l.Loss)})
-}
-
-// UnmarshalJSON reads null as NaN.
-func (l *LayerSensitivity) UnmarshalJSON(data []byte) error {
-	type plain LayerSensitivity
-	v := struct {
-		*plain
-		Loss finite.OrNull `json:"loss"`
-	}{plain: (*plain)(l)}
-	err := json.Unmarshal(data, &v)
-	l.Loss = float64(v.Loss)
-	return err
-}

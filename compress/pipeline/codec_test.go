@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"espalier/internal/allocation"
+	"espalier/internal/finite"
 )
 
 // bodies has one of each kind, every field different from zero.
@@ -71,12 +71,13 @@ func TestEventsSurviveJSON(t *testing.T) {
 }
 
 func TestLossesThatAreNotFiniteBecomeNull(t *testing.T) {
-	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+	none := finite.OrNull(math.NaN())
+	for _, bad := range []finite.OrNull{none, finite.OrNull(math.Inf(1)), finite.OrNull(math.Inf(-1))} {
 		for _, test := range []struct{ have, want Body }{
-			{StepDone{Step: 3, Loss: bad}, StepDone{Step: 3, Loss: math.NaN()}},
-			{EpochDone{Epoch: 3, TrainLoss: bad, ValLoss: bad}, EpochDone{Epoch: 3, TrainLoss: math.NaN(), ValLoss: math.NaN()}},
-			{Evaluated{What: "dense", Loss: bad}, Evaluated{What: "dense", Loss: math.NaN()}},
-			{Sensitivity{Images: 3, Loss: bad, Layers: []LayerSensitivity{{"fc", bad, 0.1}}}, Sensitivity{Images: 3, Loss: math.NaN(), Layers: []LayerSensitivity{{"fc", math.NaN(), 0.1}}}},
+			{StepDone{Step: 3, Loss: bad}, StepDone{Step: 3, Loss: none}},
+			{EpochDone{Epoch: 3, TrainLoss: bad, ValLoss: bad}, EpochDone{Epoch: 3, TrainLoss: none, ValLoss: none}},
+			{Evaluated{What: "dense", Loss: bad}, Evaluated{What: "dense", Loss: none}},
+			{Sensitivity{Images: 3, Loss: bad, Layers: []LayerSensitivity{{"fc", bad, 0.1}}}, Sensitivity{Images: 3, Loss: none, Layers: []LayerSensitivity{{"fc", none, 0.1}}}},
 		} {
 			line, err := json.Marshal(Event{Seq: 1, Body: test.have})
 			if err != nil {
@@ -89,7 +90,7 @@ func TestLossesThatAreNotFiniteBecomeNull(t *testing.T) {
 			if err := json.Unmarshal(line, &e); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, e.Body, cmpopts.EquateNaNs()); diff != "" {
+			if diff := cmp.Diff(test.want, e.Body, cmp.Comparer(func(a, b finite.OrNull) bool { return a == b || a != a && b != b })); diff != "" {
 				t.Error(diff)
 			}
 		}
@@ -111,13 +112,13 @@ func TestUnknownKindIsKept(t *testing.T) {
 func TestCommandsAreChecked(t *testing.T) {
 	good := []string{`{"do":"pause"}`, `{"do":"sensitivity"}`, `{"do":"calibrate","images":5}`, `{"do":"calibrate","images":5,"observer":"histogram"}`, `{"do":"inspect","layer":"fc"}`, `{"do":"inspect","layer":"fc","clip":0.05}`, `{"do":"inspect","layer":"fc","clip":1}`, `{"do":"note","text":"hm"}`}
 	for _, line := range good {
-		if _, err := ParseCommand([]byte(line)); err != nil {
+		if _, err := parseCommand([]byte(line)); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
 	bad := []string{``, `{}`, `[]`, `{"do":"dance"}`, `{"do":"calibrate"}`, `{"do":"calibrate","images":1,"observer":"eye"}`, `{"do":"inspect"}`, `{"do":"inspect","layer":"fc","clip":0.04}`, `{"do":"inspect","layer":"fc","clip":1.01}`, `{"do":"inspect","layer":"fc","clip":-0.5}`, `{"do":"note"}`, `{"do":5}`}
 	for _, line := range bad {
-		if c, err := ParseCommand([]byte(line)); err == nil {
+		if c, err := parseCommand([]byte(line)); err == nil {
 			t.Errorf("%s: accepted as %+v", line, c)
 		}
 	}
@@ -131,7 +132,7 @@ func FuzzParseCommand(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var c Command
 		var err error
-		allocation.Limit(t, len(line), 16, 64<<10, func() { c, err = ParseCommand(line) })
+		allocation.Limit(t, len(line), 16, 64<<10, func() { c, err = parseCommand(line) })
 		if err != nil {
 			return
 		}
@@ -139,7 +140,7 @@ func FuzzParseCommand(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d, err := ParseCommand(again); err != nil || d != c {
+		if d, err := parseCommand(again); err != nil || d != c {
 			t.Errorf("%+v becomes %+v, %v", c, d, err)
 		}
 	})

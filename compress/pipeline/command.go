@@ -10,9 +10,9 @@ import (
 	"espalier/configs"
 )
 
-// A Command asks the running experiment for something. Commands are read
-// between two steps, so that one takes effect after exactly the step in
-// progress.
+// A Command asks the running experiment for something. The engine reads
+// commands between two steps, so a command takes effect after exactly the step
+// in progress.
 type Command struct {
 	// Do is pause, resume, step, pause-at, skip-round, stop-after, stop-now,
 	// calibrate, inspect, sensitivity, note, accept, retry or back.
@@ -20,11 +20,11 @@ type Command struct {
 	Images   int    `json:"images,omitempty"`   // Calibrate: the size
 	Observer string `json:"observer,omitempty"` // Calibrate: empty for the experiment's
 	Layer    string `json:"layer,omitempty"`    // Inspect
-	// Clip asks Inspect what the scales would be if every channel's range of
-	// weights were cut to this share of its largest magnitude, 0.05 to 1; 0 means
-	// 1. It is a look: the run keeps its scales.
+	// Clip is for Inspect: the scales if every channel's weight range were cut to
+	// this share of its largest magnitude, 0.05 to 1; 0 means 1. The run keeps
+	// its own scales.
 	Clip   float64 `json:"clip,omitempty"`
-	AtStep int     `json:"at_step,omitempty"` // PauseAt: a global step; 0 takes the order back
+	AtStep int     `json:"at_step,omitempty"` // PauseAt: a global step; 0 cancels
 	Text   string  `json:"text,omitempty"`    // Remark
 	Round  int     `json:"round,omitempty"`   // Accept, Retry, Back: 0 for the round in progress
 	Source string  `json:"source,omitempty"`  // who asks: "keyboard", "socket", "signal"
@@ -43,7 +43,7 @@ const (
 	StopNow   Action = "stop-now"    // checkpoint at this step and stop
 	Calibrate Action = "calibrate"   // measure int8 accuracy at Images calibration images now
 	Inspect   Action = "inspect"     // compute the scales that Layer would get now
-	Scan      Action = "sensitivity" // measure what the network loses with each layer now
+	Scan      Action = "sensitivity" // measure each layer's sensitivity now
 	Remark    Action = "note"        // attach Text to this step
 
 	// These overrule the gate's decision about a round.
@@ -63,13 +63,13 @@ type Source interface {
 	Since(after int64, max int) []Event
 	// Changed is signalled (capacity 1) when there may be new events.
 	Changed() <-chan struct{}
-	// Send asks the run for something. It reports an error when the source
-	// takes no commands, as a finished run, or its queue is full.
+	// Send asks the run for something. It returns an error if the source takes
+	// no commands, such as a finished run, or if the queue is full.
 	Send(Command) error
 }
 
-// ParseCommand reads a command's JSON form and checks it.
-func ParseCommand(line []byte) (Command, error) {
+// parseCommand reads a command's JSON form and checks it.
+func parseCommand(line []byte) (Command, error) {
 	var c Command
 	if err := json.Unmarshal(line, &c); err != nil {
 		return Command{}, fmt.Errorf("not a command: %w", err)
@@ -77,7 +77,7 @@ func ParseCommand(line []byte) (Command, error) {
 	return c, c.Check()
 }
 
-// Check says what is wrong with a command, whatever the run's state is.
+// Check returns an error if a command is wrong in any state of the run.
 func (c Command) Check() error {
 	switch c.Do {
 	case Pause, Resume, Step, SkipRound, StopAfter, StopNow, Scan:
@@ -87,7 +87,7 @@ func (c Command) Check() error {
 		}
 	case PauseAt:
 		if c.AtStep < 0 {
-			return fmt.Errorf("pause at step %d: want a step from 1 on, or 0 to take the order back", c.AtStep)
+			return fmt.Errorf("pause at step %d: want a step from 1 on, or 0 to cancel", c.AtStep)
 		}
 	case Calibrate:
 		if c.Images < 1 {

@@ -12,27 +12,27 @@ type control struct {
 	paused    bool
 	pausedBy  string
 	since     time.Time       // of the pause
-	stepping  string          // who asked for a single step, until it is done
-	target    int             // steps that are done then
-	pauseAt   Command         // with the step to pause after; AtStep 0 for none
+	stepping  string          // who asked for the single step in progress; empty for none
+	target    int             // the number of steps after which it is done
+	pauseAt   Command         // pause after its AtStep; 0 for none
 	skip      bool            // end the training in progress
 	stopAfter bool            // end the run with the round in progress
 	reason    string          // why the run was stopped
-	asking    bool            // a command's own measurement is running
-	answered  int             // images of it that are done, before those in progress
-	answer    int             // images that it takes
+	asking    bool            // a measurement that a command asked for is running
+	answered  int             // images it has finished, without the part in progress
+	answer    int             // images it needs in all
 	verdicts  map[int]Command // on rounds, by their numbers
 }
 
 // errSkipped ends a stage of training early.
 var errSkipped = fmt.Errorf("skipped")
 
-// diskPatience is the time between two looks at a disk that was full.
+// diskPatience is the time between two attempts to write to a full disk.
 const diskPatience = time.Second
 
-// breathe is called between two steps, and between two batches where there are
-// no steps. It does what commands ask for, waits while the run is paused, and
-// saves a checkpoint when one is due. An error ends the stage.
+// breathe is called between two steps, or between two batches in stages without
+// steps. It obeys commands, waits while the run is paused, and saves a
+// checkpoint when one is due. An error ends the stage.
 func (r *runner) breathe() error {
 	if r.ctx.Err() != nil {
 		return r.stopNow(r.stopper())
@@ -89,7 +89,7 @@ func (r *runner) breathe() error {
 	}
 }
 
-// obey does what a command asks for, or journals why not.
+// obey carries out a command, or journals why it is refused.
 func (r *runner) obey(command Command) error {
 	if command.Source == "" {
 		command.Source = "keyboard"
@@ -139,7 +139,7 @@ func (r *runner) obey(command Command) error {
 	return nil
 }
 
-// refusal says why a command makes no sense at this moment, or nothing.
+// refusal returns why a command is refused at this moment, or "".
 func (r *runner) refusal(command Command) string {
 	if err := command.Check(); err != nil {
 		return err.Error()
@@ -196,8 +196,8 @@ func (r *runner) refusal(command Command) string {
 	return ""
 }
 
-// ask runs a measurement that a command wants. Further commands wait for its
-// end; what fails in it does not fail the run.
+// ask runs a measurement that a command asked for. Further commands wait until
+// it ends. Its failure does not fail the run.
 func (r *runner) ask(measure func() error) error {
 	r.control.asking = true
 	defer func() { r.control.asking = false }()
@@ -227,13 +227,13 @@ func (r *runner) goOn(source string) {
 	r.hub.Publish(Resumed{GlobalStep: r.steps, Source: source, Seconds: pause.Seconds()})
 }
 
-// A StopCause is the cause with which a run's context is cancelled by something
-// else than a signal, in words for "stopped by …".
+// A StopCause is a cause for cancelling a run's context other than a signal. It
+// completes the sentence "stopped by …".
 type StopCause string
 
 func (c StopCause) Error() string { return string(c) }
 
-// stopper names what cancelled the run's context.
+// stopper returns what cancelled the run's context.
 func (r *runner) stopper() string {
 	var cause StopCause
 	if errors.As(context.Cause(r.ctx), &cause) {
@@ -256,8 +256,9 @@ func (r *runner) stopNow(source string) error {
 	return errStoppedNow
 }
 
-// waitForDisk pauses until a write that failed for want of space succeeds. Any
-// other failure ends the run. A run that somebody had paused stays so.
+// waitForDisk pauses until a write that failed because the disk was full
+// succeeds. Any other failure ends the run. A run that somebody had paused
+// stays paused.
 func (r *runner) waitForDisk(err error, again func() error) error {
 	if !diskFull(err) {
 		return err

@@ -6,7 +6,7 @@ import (
 	"espalier/configs"
 )
 
-// A course is how the learning rate runs over the steps of a training.
+// A course is the learning rate at every step of a training.
 type course struct {
 	settings   configs.Training
 	steps      int
@@ -23,10 +23,10 @@ func newCourse(settings configs.Training, steps, perEpoch int) course {
 	return c
 }
 
-// rate returns the learning rate of a step counted from 0. A warm-up of w steps
-// rises evenly, so that the step after it is the first with the whole rate:
-// PyTorch's LinearLR with start_factor 1/(w+1). A cosine falls from there
-// towards 0 after the last step.
+// rate returns the learning rate of a step counted from 0. Over a warm-up of w
+// steps it rises linearly, and the step after it is the first with the full
+// rate: PyTorch's LinearLR with start_factor 1/(w+1). A cosine falls from there
+// to 0, which it would reach one step after the last.
 func (c course) rate(step int) float64 {
 	rate := c.settings.LearningRate
 	if step < c.warmup {

@@ -12,7 +12,7 @@ import (
 	"espalier/dataset"
 )
 
-// dataOptions says which images the experiment wants.
+// dataOptions returns the options that open the experiment's images.
 func (r *runner) dataOptions() dataset.Options {
 	d := r.e.Data
 	height, width := d.Size.Pixels()
@@ -23,7 +23,7 @@ func (r *runner) dataOptions() dataset.Options {
 	}
 }
 
-// fits returns an error where the network has no use for the data.
+// fits returns an error if the data do not fit the network.
 func (r *runner) fits(d *dataset.Data) error {
 	in := r.net.Input().Shape
 	if err := d.Fits(dataset.Shape{H: in.H, W: in.W, C: in.C}, r.net.Classes()); err != nil {
@@ -76,11 +76,11 @@ func (r *runner) readData() error {
 	return nil
 }
 
-// sameImages refuses images that are not those that an interrupted run began
-// with. If they are, and lie elsewhere, it keeps the place.
+// sameImages returns an error if the images are not those that the run began
+// with. If they are and lie elsewhere now, the run keeps the new path.
 func (r *runner) sameImages(hash, source string) error {
 	if before := r.hub.State().Data; before != nil && before.Hash != "" && before.Hash != hash {
-		return fmt.Errorf("read the data: the images in %s are not those that the run began with, from %s: name the place of the same ones with --data", source, before.Source)
+		return fmt.Errorf("read the data: the images in %s are not those that the run began with, from %s: name the folder of the same images with --data", source, before.Source)
 	}
 	if !r.moved {
 		return nil
@@ -118,8 +118,8 @@ func expectedTrain(e configs.Experiment) int {
 	return max(n, 1)
 }
 
-// expectedImages returns how many training and test images a whole data set has,
-// before it is read; of one that is anybody's, a guess.
+// expectedImages returns how many training and test images a data set has,
+// before it is read. For the user's own images it is a guess.
 func expectedImages(set string) (train, test int) {
 	switch set {
 	case configs.CIFAR10, configs.CIFAR100:
@@ -132,7 +132,7 @@ func expectedImages(set string) (train, test int) {
 	return 10000, 2000
 }
 
-// capSizes replaces the sizes beyond n by n itself.
+// capSizes replaces the sizes above n by n.
 func capSizes(sizes []int, n int) []int {
 	var capped []int
 	for _, size := range sizes {

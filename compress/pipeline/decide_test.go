@@ -34,7 +34,7 @@ func TestARoundThatFails(t *testing.T) {
 	}
 	state := r.Hub.State()
 	var report bytes.Buffer
-	Markdown(&report, &state, nil, "", nil)
+	markdown(&report, &state, nil, "", nil)
 	if text := report.String(); !strings.Contains(text, "it is trained for 0.25 more epochs") || !strings.Contains(text, "and on with 15 % of the weights") {
 		t.Errorf("the report says\n%s", text)
 	}

@@ -14,11 +14,11 @@ import (
 	"espalier/model/weights"
 )
 
-// denseCheckpoint is the dense network's place in the run folder.
+// denseCheckpoint is the dense network's path in the run folder.
 const denseCheckpoint = "checkpoints/dense.safetensors"
 
-// source returns the network that the experiment begins with, and that says how
-// images are normalised if the experiment does.
+// source returns the network that the experiment begins with. If the experiment
+// sets mean and std, they replace the network's.
 func (r *runner) source() (*model.Graph, error) {
 	n, err := r.weights()
 	if err != nil || r.e.Model.Std == "" {
@@ -67,8 +67,8 @@ func (r *runner) weights() (*model.Graph, error) {
 	}
 }
 
-// loaded reads a network from a file. The experiment's normalisation wins over
-// the file's, which need not be readable then.
+// loaded reads a network from a file. If the experiment sets the normalisation,
+// it replaces the file's, which need not be readable then.
 func (r *runner) loaded(path string) (*model.Graph, error) {
 	if strings.EqualFold(filepath.Ext(path), ".onnx") {
 		return r.loadedONNX(path)
@@ -109,7 +109,8 @@ func (r *runner) loadedONNX(path string) (*model.Graph, error) {
 	return file.Float, nil
 }
 
-// denseStage brings the dense network to its best and measures it.
+// denseStage trains the dense network, if the experiment asks for it, and measures
+// it.
 func (r *runner) denseStage() error {
 	r.eval = model.NewEvaluator(r.net, r.engine, evaluationBatch)
 	if r.past.dense {
@@ -162,8 +163,8 @@ func (r *runner) stopped(reason string) error {
 	return errStopped
 }
 
-// trainDense trains the dense network, or takes an earlier run's that was
-// trained with the same settings.
+// trainDense trains the dense network, or takes it from the cache if an earlier
+// run trained it with the same settings.
 func (r *runner) trainDense() error {
 	epochs := r.e.Dense.Epochs[0]
 	if epochs == 0 {
@@ -209,7 +210,7 @@ func adopt(n, from *model.Graph) {
 	n.Mean, n.Std = from.Mean, from.Std
 }
 
-// metadata describes how a checkpoint came about.
+// metadata describes where a checkpoint comes from.
 func (r *runner) metadata(extra map[string]string) map[string]string {
 	m := map[string]string{
 		weights.MetaDataset: r.e.Data.Set, "experiment": r.e.Name, "seed": fmt.Sprint(r.e.Seed), "run": r.folder.Name(),

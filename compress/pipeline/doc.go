@@ -1,13 +1,13 @@
-// Package pipeline runs an experiment: it brings a dense network to its best,
-// prunes and fine-tunes it round by round, quantizes the result and sweeps over
+// Package pipeline runs an experiment: it trains a dense network, prunes and
+// fine-tunes it round by round, quantizes the result and sweeps over
 // calibration sizes.
 //
 // A Runner works in one goroutine. What happens becomes an Event: a number, a
 // time and a typed Body. Every event passes through one Hub, which writes it to
-// the run's journal, folds it into a State and keeps it for whoever watches; a
-// screen, the line printer and the JSON printer are all readers of a Source and
-// never hold the Runner up. What people want becomes a Command on the Hub's
-// queue, which the Runner reads between two steps.
+// the run's journal, folds it into a State and keeps it for readers. The
+// screen, the line printer and the JSON printer read a Source and never block
+// the Runner. A key becomes a Command on the Hub's queue, which the Runner
+// reads between two steps.
 //
 // A run is a Folder:
 //
@@ -24,6 +24,6 @@
 //	crash.txt         the stack of a panic, where there was one
 //
 // Everything that a run shows can be rebuilt from its folder. Two runs of one
-// experiment with one seed have equal journals but for times, rates and names;
-// Canonical leaves those out.
+// experiment with one seed have equal journals except for times, rates and
+// names; canonical leaves those out.
 package pipeline

@@ -6,7 +6,7 @@ import (
 	"espalier/configs"
 )
 
-// work is a kind of computing whose time is proportional to images.
+// work is a kind of computation whose time is proportional to the number of images.
 type work int
 
 const (
@@ -17,8 +17,8 @@ const (
 	works
 )
 
-// cost is the time for one image relative to training on it. It weighs the
-// parts of a run before their speeds are known.
+// cost is the time for one image relative to training on it. It stands in for
+// speeds that have not been measured yet.
 var cost = [works]float64{trainWork: 1, inferWork: 0.2, observeWork: 0.5, int8Work: 0.15}
 
 // An estimate says how much of a run is done and how long the rest takes.
@@ -57,7 +57,7 @@ func newEstimate(e configs.Experiment) *estimate {
 	return s
 }
 
-// add notes that images were worked on in so many seconds.
+// add notes that images took so many seconds.
 func (s *estimate) add(w work, images int, seconds float64) {
 	s.done[w] += float64(images)
 	s.total[w] = max(s.total[w], s.done[w])
@@ -65,7 +65,7 @@ func (s *estimate) add(w work, images int, seconds float64) {
 	s.measured[w] += float64(images)
 }
 
-// skip notes that images will not be worked on, or were by an earlier process.
+// skip notes images that are left out, or that an earlier process worked on.
 func (s *estimate) skip(w work, images float64) {
 	s.done[w] = min(s.total[w], s.done[w]+images)
 }
@@ -84,7 +84,7 @@ func (s *estimate) overall() float64 {
 }
 
 // remaining returns the seconds that the rest takes at the speeds measured so
-// far, and 0 while none is.
+// far, and 0 before the first measurement.
 func (s *estimate) remaining() float64 {
 	// One unit of cost takes this long, for the kinds not measured yet.
 	var units, seconds float64

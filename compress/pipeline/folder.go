@@ -34,8 +34,8 @@ func (f Folder) socket() string     { return f.Path("control.sock") }
 func (f Folder) lock() string       { return f.Path("engine.lock") }
 
 // createFolder makes a run's folder under root and writes the resolved
-// experiment into it. An empty name becomes the experiment's with the time, as
-// quick-20261122-140219.
+// experiment into it. An empty name becomes the experiment's with the time,
+// such as quick-20261122-140219.
 func createFolder(root, name string, e configs.Experiment, now time.Time) (Folder, error) {
 	document, err := e.YAML()
 	if err != nil {
@@ -62,7 +62,7 @@ func (f Folder) writeExperiment(document []byte) error {
 	})
 }
 
-// makeFolder makes a folder that did not exist.
+// makeFolder makes a folder and fails if it exists.
 func makeFolder(root, name, experiment string, now time.Time) (string, error) {
 	chosen := name
 	if name == "" {
@@ -77,7 +77,7 @@ func makeFolder(root, name, experiment string, now time.Time) (string, error) {
 		case !errors.Is(err, os.ErrExist):
 			return "", fmt.Errorf("make run folder: %w; choose another place with --run-dir", err)
 		case name != "":
-			return "", fmt.Errorf("there is a run %s already: choose another name, or go on with it by --resume", path)
+			return "", fmt.Errorf("there is a run %s already: choose another name, or resume it with --resume", path)
 		}
 		chosen = fmt.Sprintf("%s-%s-%d", experiment, now.Format("20060102-150405"), n)
 	}
@@ -103,7 +103,7 @@ func (f Folder) LoadExperiment() (configs.Experiment, error) {
 	return e, nil
 }
 
-// The states of a run that its folder shows.
+// The states of a run, as far as its folder shows them.
 const (
 	StatusLive    = "live"
 	StatusDone    = "done"
@@ -139,8 +139,8 @@ func ListRuns(root string) ([]Listing, error) {
 	return all, err
 }
 
-// LiveRuns returns the runs under root that a process is computing, by their
-// names. No journal is read, however long.
+// LiveRuns returns the runs under root that a process is computing, sorted by
+// name. It reads no whole journal.
 func LiveRuns(root string) ([]Folder, error) {
 	folders, err := runsUnder(root)
 	return slices.DeleteFunc(folders, func(f Folder) bool { return f.Status() != StatusLive }), err
@@ -168,8 +168,8 @@ func runsUnder(root string) ([]Folder, error) {
 // Listing folds a run's journal and says what state the run is in.
 func (f Folder) Listing() Listing { return Listing{Folder: f}.Refresh() }
 
-// Refresh returns the listing as it is now. Of the journal it reads what came
-// since, or all of it where the run went back to an earlier event meanwhile.
+// Refresh returns the listing as it is now. It reads only what was added to the
+// journal, or all of it if the run went back to an earlier event.
 func (l Listing) Refresh() Listing {
 	// In this order: a run that ends in between is done, not dead.
 	live, unseen := locked(l.Folder)
@@ -184,7 +184,7 @@ func (l Listing) Refresh() Listing {
 	return l
 }
 
-// Status says what state the run is in. Of the journal it reads the last line:
+// Status returns the run's state. Of the journal it reads only the last line:
 // nothing comes after a run's end, unless the run goes on.
 func (f Folder) Status() string {
 	live, unseen := locked(f)
@@ -197,8 +197,8 @@ func (f Folder) Status() string {
 	return status(done, live, unseen)
 }
 
-// status says what state a run is in that came to an end, or nil, and is
-// computed by a process, as far as can be seen.
+// status returns a run's state, from how it ended (nil if it did not) and
+// whether a process computes it.
 func status(done *RunDone, live bool, unseen error) string {
 	switch {
 	case done != nil:

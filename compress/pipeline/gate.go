@@ -6,10 +6,10 @@ import (
 	"espalier/compress/prune"
 )
 
-// chooseGate returns the gate that fits the dense network that was measured,
-// and a sentence where that is not the experiment's. A least top-1 that the
-// dense network is not well above would end the run in its first rounds, and say
-// nothing about pruning: the experiment's FallbackDrop takes its place.
+// chooseGate returns the gate for the dense network as measured, and a sentence
+// if it differs from the experiment's. If the dense network is hardly above the
+// least top-1, that limit would end the run in its first rounds and say nothing
+// about pruning. The experiment's FallbackDrop then takes its place.
 func (r *runner) chooseGate() (gate prune.Gate, why string) {
 	gate = r.gate
 	limit, asked := r.e.Gate.FallbackDrop, gate.MinTop1

@@ -37,7 +37,7 @@ func TestAGateOutOfReachIsReplaced(t *testing.T) {
 		t.Errorf("gate %q, asked for %q", state.Gate(), state.Started.Gate)
 	}
 	var report bytes.Buffer
-	Markdown(&report, &state, nil, "", nil)
+	markdown(&report, &state, nil, "", nil)
 	if text := report.String(); !strings.Contains(text, "## Decisions\n\n- "+decided[0].Text) || !strings.Contains(text, "Gate: drop ≤ 90.00 points on test.") {
 		t.Errorf("the report says\n%s", text)
 	}

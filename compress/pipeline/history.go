@@ -21,8 +21,8 @@ const (
 	markEvery = 512
 )
 
-// A history is a journal file as its readers see it: the newest events in
-// memory, the rest on disk.
+// A history gives readers a journal's events: the newest from memory, older
+// ones from disk.
 type history struct {
 	file *os.File
 
@@ -57,8 +57,8 @@ func (h *history) add(e Event, begin, end int64) {
 	}
 }
 
-// landed notes that the event seq is in the file from begin to end. The caller
-// holds mu.
+// landed notes that event seq is in the file at offsets begin to end. The
+// caller holds mu.
 func (h *history) landed(seq, begin, end int64) {
 	if (seq-1)%markEvery == 0 {
 		h.marks = append(h.marks, mark{seq, begin})
@@ -85,8 +85,8 @@ func (h *history) Since(after int64, limit int) []Event {
 	from, size := h.marks[after/markEvery], h.size
 	h.mu.Unlock()
 	var events []Event
-	// An error would mean that lines which were whole before are damaged now;
-	// the reader then gets what comes before them.
+	// An error means that lines were damaged after they were written; the
+	// reader gets the events before them.
 	scan(io.NewSectionReader(h.file, from.offset, size-from.offset), from, func(e Event, _, _ int64) error {
 		if e.Seq > after {
 			events = append(events, e)
@@ -102,10 +102,10 @@ func (h *history) Since(after int64, limit int) []Event {
 // errStop ends a scan early.
 var errStop = errors.New("stop")
 
-// scan reads events from a journal, the next byte of which is where from says
-// that its event begins. It calls see with each event and its line's begin and
-// end, and returns the end of the last whole line. A torn last line, as a crash leaves it, is ignored;
-// anything else that is no event is an error that names the offset.
+// scan reads events from a journal whose next byte begins the event that from names. It
+// calls see with each event and the offsets of its line, and returns the end of the last
+// whole line. A torn last line, as a crash leaves it, is ignored. Any other damaged line
+// is an error with its offset.
 func scan(r io.Reader, from mark, see func(e Event, begin, end int64) error) (int64, error) {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	next, offset := from.seq, from.offset
@@ -125,7 +125,7 @@ func scan(r io.Reader, from mark, see func(e Event, begin, end int64) error) (in
 			return offset, fmt.Errorf("journal at offset %d: not an event: %w", offset, err)
 		}
 		if e.Seq != next {
-			return offset, fmt.Errorf("journal at offset %d: event %d where %d is due", offset, e.Seq, next)
+			return offset, fmt.Errorf("journal at offset %d: event %d where %d is expected", offset, e.Seq, next)
 		}
 		next++
 		end := offset + int64(len(line)) + 1

@@ -22,8 +22,8 @@ type Hub struct {
 // commandQueue is how many commands can wait for the step in progress to end.
 const commandQueue = 64
 
-// newHub returns a hub over a journal, its state folded from what the journal
-// holds already.
+// newHub returns a hub over a journal. Its state is folded from the events
+// already there.
 func newHub(j *Journal) *Hub {
 	h := &Hub{journal: j, commands: make(chan Command, commandQueue), readers: make(map[*Watcher]struct{})}
 	h.own = h.Watch()
@@ -49,7 +49,8 @@ func (h *Hub) refold() {
 	h.mu.Unlock()
 }
 
-// Publish makes something an event: journalled, folded and announced.
+// Publish makes an event of a body: it journals it, folds it into the state and
+// signals readers.
 func (h *Hub) Publish(body Body) Event {
 	e := h.journal.Append(body)
 	h.mu.Lock()
@@ -87,8 +88,8 @@ func (h *Hub) Seq() int64 {
 	return h.state.Seq
 }
 
-// Rewind removes the events after seq, as when a run goes on from a checkpoint.
-// It must happen before anybody watches.
+// Rewind removes the events after seq, for a run that goes on from a
+// checkpoint. Call it before anybody reads.
 func (h *Hub) Rewind(seq int64) (int, error) {
 	removed, err := h.journal.Rewind(seq)
 	if err == nil {
@@ -105,7 +106,7 @@ func (h *Hub) Since(after int64, max int) []Event { return h.journal.Since(after
 func (h *Hub) Changed() <-chan struct{} { return h.own.Changed() }
 
 var (
-	errQueueFull = errors.New("the run has not taken the last commands yet: wait for the step in progress")
+	errQueueFull = errors.New("the run has not obeyed the last commands yet: wait until the step in progress ends")
 	errOver      = errors.New("the run is over and takes no commands")
 )
 
@@ -124,7 +125,7 @@ func (h *Hub) Send(c Command) error {
 	}
 }
 
-// Close ends the taking of commands and closes the journal.
+// Close refuses further commands and closes the journal.
 func (h *Hub) Close() error {
 	h.mu.Lock()
 	h.closed = true
@@ -132,13 +133,13 @@ func (h *Hub) Close() error {
 	return h.journal.Close()
 }
 
-// A Watcher is one more reader of a Hub, with a signal of its own.
+// A Watcher is another reader of a Hub, with its own signal.
 type Watcher struct {
 	hub     *Hub
 	changed chan struct{}
 }
 
-// Watch adds a reader. Close it when it is not needed any more.
+// Watch adds a reader, which must be closed.
 func (h *Hub) Watch() *Watcher {
 	w := &Watcher{hub: h, changed: make(chan struct{}, 1)}
 	h.mu.Lock()

@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// inspectImages is how many calibration images ranges are observed on for
-	// a look at the scales.
+	// inspectImages is the number of calibration images on which ranges are
+	// observed when somebody inspects scales.
 	inspectImages = quantize.CalibrationBatch
 	histogramBins = 64
 	channelBins   = 16
 )
 
-// inspect publishes the scales that one layer would get now, or would get if the
-// ranges of its weights were clipped. The run itself goes on as it was.
+// inspect publishes the scales that one layer would get now, with its weight
+// ranges clipped if asked. The run itself does not change.
 func (r *runner) inspect(c Command) error {
 	return r.scales(func(l *model.Node) bool { return l.Name == c.Layer }, cmp.Or(c.Clip, 1), true)
 }
 
-// allScales publishes the scales that every layer would get now. A network that
-// has none, as after a round that diverged, gets a warning.
+// allScales publishes the scales that every layer would get now. If they cannot
+// be computed, as after a round that diverged, it publishes a warning.
 func (r *runner) allScales() error {
 	err := r.scales(func(*model.Node) bool { return true }, 1, false)
 	if errors.Is(err, errNoScales) {
@@ -69,7 +69,7 @@ func (r *runner) scales(wanted func(*model.Node) bool, clip float64, asked bool)
 	return nil
 }
 
-// An activation is what a layer puts out, summed up.
+// An activation sums up a layer's output.
 type activation struct {
 	min, max  float32
 	histogram []int // in equal bins from min to max
@@ -138,8 +138,8 @@ func layerScales(l *model.Node, recipe quantize.Recipe, clip float64, a activati
 			if w == 0 {
 				c.Zero++
 			}
-			// Saturated: the code is farther from the weight than rounding puts
-			// it.
+			// Saturated: the code is farther from the weight than rounding can
+			// explain.
 			if (codes[i] == 127 || codes[i] == recipe.SmallestWeight) && math.Abs(w/float64(scale)-float64(codes[i])) > 0.5 {
 				c.Clipped++
 			}

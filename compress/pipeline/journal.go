@@ -13,8 +13,8 @@ import (
 // by line without a buffer, so that a killed process loses at most the line it
 // was writing.
 //
-// When the disk is full the events wait in memory in their order; Flush tries
-// again. What stands in the file is always a prefix of the journal.
+// When the disk is full, events wait in memory in their order and Flush tries
+// again. The file always holds a prefix of the journal.
 type Journal struct {
 	history
 	pending []pendingLine // not written yet
@@ -49,8 +49,8 @@ func OpenJournal(path string) (*Journal, error) {
 	return j, nil
 }
 
-// Append numbers and dates an event and writes it. The event counts as
-// happened even where writing it fails; Flush tells and tries again.
+// Append gives an event its number and time and writes it. If writing fails,
+// the event waits in memory; Flush returns the error and tries again.
 func (j *Journal) Append(body Body) Event {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -65,8 +65,8 @@ func (j *Journal) Append(body Body) Event {
 	return e
 }
 
-// Flush writes what could not be written before and returns why some still
-// cannot.
+// Flush writes the events that wait in memory and returns why some could not be
+// written.
 func (j *Journal) Flush() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -84,8 +84,8 @@ func (j *Journal) flush() error {
 	for len(j.pending) > 0 {
 		p := j.pending[0]
 		if _, err := j.writeAt(p.line, j.size); err != nil {
-			// Half a line may stand there; it is cut off, or overwritten by
-			// the next attempt at the same offset.
+			// Half a line may have been written. It is cut off, or overwritten
+			// by the next attempt at the same offset.
 			err = errors.Join(err, j.file.Truncate(j.size))
 			j.failure = fmt.Errorf("write journal: %w", err)
 			return j.failure
@@ -109,7 +109,7 @@ func (j *Journal) Sync() error {
 	return nil
 }
 
-// Rewind removes all events after seq and returns how many they were.
+// Rewind removes all events after seq and returns their number.
 func (j *Journal) Rewind(seq int64) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

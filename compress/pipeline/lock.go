@@ -8,10 +8,10 @@ import (
 )
 
 // errLocked is returned while another process computes a run.
-var errLocked = errors.New("the run is being computed by another process: look on with attach, or wait for its end")
+var errLocked = errors.New("another process computes the run: watch it with attach, or wait until it ends")
 
-// A runLock is the right to compute a run. The system frees it when the process
-// ends, however it ends.
+// A runLock is held by the process that computes a run. The system frees it
+// when the process ends, for whatever reason.
 type runLock struct{ file *os.File }
 
 // acquireLock takes a run's lock or returns an error that wraps errLocked.
@@ -20,7 +20,8 @@ func acquireLock(f Folder) (*runLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock run %s: %w", f.Name(), err)
 	}
-	// Who looks whether the run is live shares the lock for a moment.
+	// A process that checks whether the run is live holds a shared lock for a
+	// moment.
 	for try := 0; ; try++ {
 		err = lockFile(file, true)
 		if !errors.Is(err, errLocked) || try == 5 {
@@ -35,19 +36,19 @@ func acquireLock(f Folder) (*runLock, error) {
 	return &runLock{file}, nil
 }
 
-// Release frees the lock.
-func (l *runLock) Release() error { return l.file.Close() }
+// release frees the lock.
+func (l *runLock) release() error { return l.file.Close() }
 
-// locked reports whether a process holds a run's lock. It takes no more than the
-// right to read, so that it also tells of other users' runs and of those on a
-// file system that is read-only.
+// locked reports whether a process holds a run's lock. It only needs read
+// permission, so that it works for other users' runs and on a read-only file
+// system.
 func locked(f Folder) (bool, error) {
 	file, err := os.Open(f.lock())
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("whether a process computes the run cannot be seen: %w", err)
+		return false, fmt.Errorf("cannot tell whether a process computes the run: %w", err)
 	}
 	defer file.Close()
 	err = lockFile(file, false)
@@ -55,7 +56,7 @@ func locked(f Folder) (bool, error) {
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("whether a process computes the run cannot be seen: lock %s: %w", f.lock(), err)
+		return false, fmt.Errorf("cannot tell whether a process computes the run: lock %s: %w", f.lock(), err)
 	}
 	return false, nil
 }

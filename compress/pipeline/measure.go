@@ -8,6 +8,7 @@ import (
 
 	"espalier/compress/quantize"
 	"espalier/dataset"
+	"espalier/internal/finite"
 	"espalier/internal/plural"
 	"espalier/model"
 )
@@ -15,7 +16,7 @@ import (
 // progressEvery is the number of batches between two Progress events.
 const progressEvery = 8
 
-// tally evaluates a split with the network that computes logits.
+// tally evaluates a split with the given function for logits.
 func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind work) (model.Tally, error) {
 	loader := r.data.NewLoader(split, dataset.LoaderOptions{Batch: evaluationBatch})
 	classes := r.net.Classes()
@@ -41,7 +42,7 @@ func (r *runner) tally(logits func(dst, x []float32), split *dataset.Split, kind
 	return t, nil
 }
 
-// progress tells how far the stage's images are done.
+// progress publishes how many of the stage's images are done.
 func (r *runner) progress(done, total int) {
 	p := Progress{
 		Stage: r.stage, Round: r.round, Done: done, Total: total, Unit: "images",
@@ -54,9 +55,9 @@ func (r *runner) progress(done, total int) {
 	r.hub.Publish(p)
 }
 
-// evaluate measures the present network in fp32. A network with a weight or a
-// statistic that is not finite is not run: what kernels make of NaN differs. All
-// its answers count as not finite.
+// evaluate measures the present network in fp32. A network with a weight or
+// statistic that is not finite is not run, since kernels differ in what they
+// make of NaN. All its images count as not finite.
 func (r *runner) evaluate(what string, part dataset.Part) (Evaluated, error) {
 	split, err := r.data.Part(part)
 	if err != nil {
@@ -72,13 +73,13 @@ func (r *runner) evaluate(what string, part dataset.Part) (Evaluated, error) {
 	}
 	e := Evaluated{
 		What: what, Round: r.round, Split: string(part), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
-		NotFinite: t.NotFinite, Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
+		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: time.Since(began).Seconds(),
 	}
 	r.hub.Publish(e)
 	return e, nil
 }
 
-// noAnswer says that a network's logits are not finite, or nothing.
+// noAnswer returns a sentence if a network's logits are not finite, or "".
 func noAnswer(e Evaluated) string {
 	if e.NotFinite == 0 {
 		return ""
@@ -86,8 +87,8 @@ func noAnswer(e Evaluated) string {
 	return fmt.Sprintf("the logits of the %s network are not finite for %d of %s of %s", e.What, e.NotFinite, plural.Count(e.Total, "image"), e.Split)
 }
 
-// watchPart is the split that rounds are followed on: validation where there is
-// one, so that the test split is looked at as seldom as can be.
+// watchPart is the split on which rounds are followed: validation if there is
+// one, so that the test split is used as little as possible.
 func (r *runner) watchPart() dataset.Part {
 	if r.data.Validation.Len() > 0 {
 		return dataset.Validation

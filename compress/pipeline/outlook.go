@@ -16,8 +16,8 @@ import (
 // training, after one that is not timed.
 const timedSteps, timedBatch = 3, 64
 
-// lookAhead times training and evaluation on a copy of the network and tells how
-// long the parts of the run will take, unless it has told so before.
+// lookAhead times training and evaluation on a copy of the network and publishes
+// how long the parts of the run will take, once for each run.
 func (r *runner) lookAhead() error {
 	if r.hub.State().Outlook != nil || r.past.dense {
 		return nil
@@ -59,9 +59,9 @@ func (r *runner) trainings() []OutlookPart {
 	return parts
 }
 
-// outlook adds up the parts of the run from the seconds that one image takes in
-// training and in inference. What was not timed, observing and the integer
-// network, is weighed as in an estimate.
+// outlook computes the time of each part of the run from the seconds that one
+// image takes in training and in inference. Observing and the integer network
+// are not timed: their cost is that of an estimate.
 func (r *runner) outlook(train, infer float64) Outlook {
 	images, validation, test := float64(r.data.Train.Len()), float64(r.data.Validation.Len()), float64(r.data.Test.Len())
 	parts := r.trainings()
@@ -100,7 +100,7 @@ func (r *runner) timeSpeed() (train, infer float64, err error) {
 	eval := model.NewEvaluator(n, r.engine, count)
 	logits := make([]float32, count*eval.Classes())
 	infer = timed(func() { eval.Logits(logits, x[:count*size]) }) / float64(count)
-	runtime.GC() // gives back what was planned here before the run's own trainer is
+	runtime.GC() // frees this memory before the run's own trainer takes its own
 	return train, infer, nil
 }
 
@@ -110,7 +110,7 @@ func timed(do func()) float64 {
 	return time.Since(began).Seconds()
 }
 
-// String tells the outlook in one line.
+// String returns the outlook in one line.
 func (o Outlook) String() string {
 	var parts []string
 	for _, p := range o.Parts {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestOutlook: before its first step a run tells how long each part takes. It is
+// TestOutlook: before its first step a run says how long each part takes. It is
 // told once, and says where a dense network comes from the cache.
 func TestOutlook(t *testing.T) {
 	parts := tinyParts()

@@ -72,7 +72,7 @@ func TestAnotherUsersRun(t *testing.T) {
 		if len(replay.Since(0, 10)) != 1 {
 			t.Error("its events cannot be read")
 		}
-		if err := replay.Send(Command{Do: Pause}); !errors.Is(err, ErrNotOwner) {
+		if err := replay.Send(Command{Do: Pause}); !errors.Is(err, errNotOwner) {
 			t.Errorf("steering it: %v", err)
 		}
 		if _, err := Continue(r.Folder); !errors.Is(err, os.ErrPermission) {

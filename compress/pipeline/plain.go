@@ -6,15 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"espalier/internal/finite"
 	"espalier/internal/plural"
 )
 
-// heartbeat is the longest that the line printer is silent while work goes on.
+// heartbeat is the longest time without a line while work goes on.
 const heartbeat = 15 * time.Second
 
 // PrintPlain writes a run as lines for people: one for each round, epoch,
@@ -32,8 +32,8 @@ func PrintJSON(ctx context.Context, w io.Writer, s Source) error {
 	return follow(ctx, s, func(e Event) error { return lines.Encode(e) })
 }
 
-// follow hands over the events of a source until its run is over, and again
-// from the first where the run went back.
+// follow hands over a source's events until its run is over. If the run goes
+// back to an earlier event, it starts again from the first.
 func follow(ctx context.Context, s Source, see func(Event) error) error {
 	var after int64
 	back := 0
@@ -71,7 +71,7 @@ type plainPrinter struct {
 func (p *plainPrinter) print(e Event) error {
 	text := line(e.Body)
 	if text == "" {
-		// A clock that was set back must not silence the printer.
+		// The printer must not fall silent if the clock is set back.
 		if since := e.Time.Sub(p.last); 0 <= since && since < heartbeat {
 			return nil
 		}
@@ -84,7 +84,7 @@ func (p *plainPrinter) print(e Event) error {
 	return err
 }
 
-// beat is the line of an event that is only printed now and then.
+// beat returns the line of an event that is printed only as a heartbeat.
 func beat(body Body) string {
 	switch b := body.(type) {
 	case StepDone:
@@ -95,7 +95,7 @@ func beat(body Body) string {
 	return ""
 }
 
-// line is the line of an event that is always printed, or nothing.
+// line returns the line of an event that is always printed, or "".
 func line(body Body) string {
 	switch b := body.(type) {
 	case RunStarted:
@@ -194,8 +194,8 @@ func line(body Body) string {
 	return ""
 }
 
-// weightNoise tells how exact a layer's int8 weights are, and the best that
-// clipping their ranges could make of them.
+// weightNoise returns the SNR of a layer's int8 weights, and the best SNR that
+// clipping their ranges could give.
 func weightNoise(s Scales) string {
 	if s.BestClip == 0 {
 		return ""
@@ -215,7 +215,7 @@ func rises(s Sensitivity) string {
 	var all []string
 	for _, l := range layers {
 		rise := "not finite"
-		if d := l.Loss - s.Loss; !math.IsNaN(d) {
+		if d := l.Loss - s.Loss; finite.Is(d) {
 			rise = strings.ReplaceAll(fmt.Sprintf("%+.3f", d), "-", "−")
 		}
 		all = append(all, l.Name+" "+rise)
@@ -226,7 +226,8 @@ func rises(s Sensitivity) string {
 // megabytes writes a size as "262 MB".
 func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
 
-// reached is a top-1 that is 0 where the run did not come so far.
+// reached formats a top-1, or a dash for 0, which means that the run did not get so
+// far.
 func reached(top1 float64) string {
 	if top1 == 0 {
 		return "–"
@@ -241,14 +242,14 @@ func stageName(stage string, round int) string {
 	return fmt.Sprintf("round %d  %s", round, stage)
 }
 
-func loss(v float64) string {
-	if math.IsNaN(v) {
+func loss(v finite.OrNull) string {
+	if !finite.Is(v) {
 		return "not finite"
 	}
 	return fmt.Sprintf("%.4f", v)
 }
 
-// rest says how far the whole run is.
+// rest returns how far the whole run is.
 func rest(overall, remaining float64) string {
 	text := fmt.Sprintf("%.0f %% of the run", 100*overall)
 	if remaining > 0 {

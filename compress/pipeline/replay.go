@@ -12,15 +12,15 @@ import (
 // pollEvery is how often a live run's journal is looked at for more.
 const pollEvery = 50 * time.Millisecond
 
-// A Replay is a run as its folder tells it: a Source of a finished run, or of
-// one that another process is computing. The journal is read as its events are
-// asked for, so that the first ones come at once however long it is.
+// A Replay is a Source that reads a run's folder: a finished run, or one that
+// another process computes. It reads the journal as events are asked for, so
+// the first ones come at once even from a long journal.
 type Replay struct {
 	history
 	folder  Folder
 	follow  bool
 	total   int64 // bytes of the journal when it was last read; guarded by mu, as those below and what history knows
-	failure error // why not, where that was not for the lack of a whole line
+	failure error // why the journal could not be read to its end
 	rewound int
 	changed chan struct{}
 	lost    chan struct{}
@@ -30,8 +30,8 @@ type Replay struct {
 
 // OpenReplay opens a run's journal. With follow set it looks for new events
 // until Close, and commands go to the process that computes the run, if one
-// does. An error means that there is no journal, or that it cannot be read from
-// its beginning; what comes to light later, Err tells.
+// does. An error means that there is no journal or that its first event cannot
+// be read. Err returns later errors.
 func OpenReplay(folder Folder, follow bool) (*Replay, error) {
 	file, err := os.Open(folder.Journal())
 	if err != nil {
@@ -52,8 +52,8 @@ func OpenReplay(folder Folder, follow bool) (*Replay, error) {
 	return r, nil
 }
 
-// Since returns at most limit events with Seq > after, oldest first, and less
-// than that only where the journal has no more. It reads what was not read yet.
+// Since returns at most limit events with Seq > after, oldest first, and fewer
+// only if the journal has no more. It reads the journal as far as needed.
 func (r *Replay) Since(after int64, limit int) []Event {
 	after = max(after, 0)
 	r.mu.Lock()
@@ -61,15 +61,15 @@ func (r *Replay) Since(after int64, limit int) []Event {
 		if r.rewound != went {
 			r.mu.Unlock()
 			r.signal()
-			return nil // after is of the time before
+			return nil // after counts events from before the rewind
 		}
 	}
 	r.mu.Unlock()
 	return r.history.Since(after, limit)
 }
 
-// more reads at most n events beyond the known part and reports whether it is
-// worth while to go on. The caller holds mu.
+// more reads at most n events beyond the known part and reports whether there
+// may be more. The caller holds mu.
 func (r *Replay) more(n int64) bool {
 	info, err := r.file.Stat()
 	if err != nil {
@@ -94,8 +94,8 @@ func (r *Replay) more(n int64) bool {
 	})
 	switch {
 	case err != nil && r.size == from.offset && !r.still():
-		// It went back and has grown beyond that place already: what is known is
-		// of the time before, and is read again.
+		// The run went back and its journal has already grown beyond this
+		// offset: what is known is out of date and is read again.
 		r.forget()
 		return true
 	case err != nil:
@@ -130,21 +130,21 @@ func (r *Replay) Share() float64 {
 	return float64(r.size) / float64(max(r.total, 1))
 }
 
-// behind reports whether the journal, of a size, has more than was read of it.
+// behind reports whether a journal of this size has more than was read.
 func (r *Replay) behind(size int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return size != r.total || r.failure != nil
 }
 
-// forget makes the journal one of which nothing is known. The caller holds mu.
+// forget drops everything that was read. The caller holds mu.
 func (r *Replay) forget() {
 	r.rewound++
 	r.tail, r.last, r.size, r.saved, r.marks = nil, 0, 0, 0, nil
 }
 
-// poll announces new events. A journal that could not be read, as while its owner
-// goes back to a checkpoint, is read again.
+// poll signals new events. A journal that could not be read, for example while
+// its owner rewinds it, is tried again.
 func (r *Replay) poll() {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
@@ -166,7 +166,7 @@ func (r *Replay) poll() {
 		if r.behind(size) {
 			r.signal()
 		}
-		// Looked at seldom, and only after the last events were written.
+		// Checked seldom, and only once the journal has stopped growing.
 		if lost != nil && silent%lookEvery == lookEvery-1 && !r.folder.Live() {
 			close(lost)
 			lost = nil
@@ -174,8 +174,8 @@ func (r *Replay) poll() {
 	}
 }
 
-// lookEvery is how many silent looks at the journal lie between two looks at
-// the process: a second.
+// lookEvery is how many polls without new events pass between two checks of the
+// process: a second.
 const lookEvery = int(time.Second / pollEvery)
 
 func (r *Replay) signal() {
@@ -233,9 +233,9 @@ func ReadState(folder Folder) (State, error) {
 	return s, nil
 }
 
-// readOn folds what a run's journal has from an offset on into the state of what
-// lies before it, and returns that with the offset of its end. A journal that
-// does not go on there is an error.
+// readOn folds a run's journal from an offset on into s, the state before that
+// offset. It returns the new state and the offset of the journal's end. It fails
+// if no event begins at the offset.
 func readOn(folder Folder, s State, from int64) (State, int64, error) {
 	fail := func(err error) (State, int64, error) {
 		return State{}, 0, fmt.Errorf("run %s: %w", folder.Name(), err)

@@ -38,7 +38,7 @@ type Result struct {
 }
 
 // WriteReport writes a run's result and report, with charts, into its folder
-// and returns the files' names. It works on unfinished runs too.
+// and returns the files' names. The run need not be over.
 func WriteReport(folder Folder) ([]string, error) {
 	state, err := ReadState(folder)
 	if err != nil {
@@ -101,13 +101,13 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 		images = append(images, c.file)
 	}
 	var text bytes.Buffer
-	Markdown(&text, s, settings, hash, images)
+	markdown(&text, s, settings, hash, images)
 	return files, write("report.md", text.Bytes())
 }
 
-// Markdown writes a run's tables, charts and settings. Images are the names of
-// the charts' pictures, beside the text charts.
-func Markdown(w io.Writer, s *State, settings []byte, hash string, images []string) {
+// markdown writes a run's tables, charts and settings. Images are the names of
+// the charts' pictures, which are shown beside the text charts.
+func markdown(w io.Writer, s *State, settings []byte, hash string, images []string) {
 	heading(w, s)
 	decisions(w, s)
 	roundTable(w, s)

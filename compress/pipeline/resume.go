@@ -12,8 +12,8 @@ import (
 	"espalier/model/weights"
 )
 
-// A past is what an interrupted run has behind it, up to the newest point from
-// which its files allow to go on. The zero past is a run's beginning.
+// A past is what a run has behind it when it resumes: the newest point from
+// which its files allow it to go on. The zero past is the run's beginning.
 type past struct {
 	seq    int64       // of the journal there
 	file   string      // the checkpoint, empty at the beginning
@@ -44,7 +44,8 @@ func findPast(folder Folder) (past, error) {
 	}
 	steps, warnings := readSteps(folder, last)
 	for _, p := range slices.Backward(ends) {
-		// A step checkpoint counts when it is of the stage after this end.
+		// A step checkpoint is used if it belongs to the stage that follows this
+		// end.
 		for _, s := range steps {
 			if s.step.seq <= p.seq || p.over || s.step.round != 0 && s.step.round != p.rounds+1 {
 				continue
@@ -73,18 +74,18 @@ func findPast(folder Folder) (past, error) {
 	return past{warnings: warnings}, nil
 }
 
-// load reads the network that a stage ended with, and only that one.
+// load reads the network that a stage ended with and checks its hash.
 func (p past) load(folder Folder) (*model.Graph, error) {
 	n, _, err := weights.Load(folder.Path(p.file))
 	if err == nil && p.hash != "" && weights.Hash(weights.FromNetwork(n)) != p.hash {
-		return nil, errors.New("its tensors are not those that the journal tells of; the file is damaged, or another's")
+		return nil, errors.New("its tensors are not those in the journal; the file is damaged or from another run")
 	}
 	return n, err
 }
 
-// stageEnds returns the points at which the journal has the dense stage or a
-// round complete, the run's beginning first, the remarks made on the way and the
-// verdicts given, and the number of the last event.
+// stageEnds returns the points at which the dense stage or a round ended, the
+// run's beginning first; all notes; all verdicts; and the number of the last
+// event.
 func stageEnds(folder Folder) (ends []past, notes, verdicts []Event, last int64, err error) {
 	var now, accepted past
 	err = ReadJournal(folder.Journal(), func(e Event) error {
@@ -132,8 +133,9 @@ func notesAfter(notes []Event, seq int64) []Note {
 	return after
 }
 
-// readSteps reads the step checkpoints, the newest first, and says which
-// cannot be used: damaged ones, and those of events that the journal has lost.
+// readSteps reads the step checkpoints, the newest first. It also returns a
+// warning for each that cannot be used: it is damaged, or the journal has lost
+// its events.
 func readSteps(folder Folder, last int64) (all []past, warnings []string) {
 	for i, file := range stepCheckpoints {
 		p, err := readStep(folder.Path(file))
@@ -201,13 +203,13 @@ func readStep(path string) (past, error) {
 	return p, nil
 }
 
-// continued publishes that an interrupted run continues, and where.
+// continued publishes that the run continues, and from which step.
 func (r *runner) continued() error {
 	state := r.hub.State()
-	// Another instruction set rounds differently, so the result would be
+	// Another instruction set rounds differently: the result would equal
 	// neither machine's.
 	if have, want := r.engine.Kernels.Name, state.Started.Kernel; want != "" && have != want {
-		return fmt.Errorf("the run was begun with the kernel %s and would go on with %s, which rounds differently: set engine.kernel in %s to have that all the same", want, have, r.folder.Experiment())
+		return fmt.Errorf("the run was begun with the kernel %s and would go on with %s, which rounds differently: set engine.kernel in %s to go on all the same", want, have, r.folder.Experiment())
 	}
 	p := &r.past
 	r.steps, r.before, r.saves = state.GlobalStep, state.Seconds, p.saves
@@ -235,15 +237,15 @@ func (r *runner) continued() error {
 	return nil
 }
 
-// restore gives a stage of training its momentum and position back when it is
-// the one that was interrupted.
+// restore gives a training its momentum, average and position back if it is the
+// stage that was interrupted.
 func (r *runner) restore(t *training) error {
 	s := r.past.step
 	if s == nil {
 		return nil
 	}
 	if s.step > t.steps {
-		return fmt.Errorf("%s is at step %d of %d: the epochs in %s, or the images, have become fewer since", r.past.file, s.step, t.steps, r.folder.Experiment())
+		return fmt.Errorf("%s is at step %d of %d: the epochs in %s or the images were reduced since", r.past.file, s.step, t.steps, r.folder.Experiment())
 	}
 	for _, v := range t.trainer.Velocity() {
 		copy(v.Data, r.past.velocity[v.Name])
@@ -263,7 +265,7 @@ func (r *runner) restore(t *training) error {
 	return nil
 }
 
-// estimateRest notes the work that lies behind a run that goes on.
+// estimateRest notes the work that a resumed run has done before.
 func (r *runner) estimateRest(state *State) {
 	train := float64(expectedTrain(r.e))
 	if r.past.dense {

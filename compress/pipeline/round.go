@@ -72,8 +72,9 @@ func (r *runner) oneRound(t try) (RoundDone, error) {
 	return row, nil
 }
 
-// prepareRound makes the network smaller and opens its fine-tuning, or restores a
-// round that was interrupted in it. The function it returns closes the stage.
+// prepareRound makes the network smaller and opens the stage fine-tune, or
+// restores a round that was interrupted there. The function it returns closes the
+// stage.
 func (r *runner) prepareRound(t try) (*training, func(), error) {
 	epochs := t.FineTune.Epochs[0]
 	if r.past.step != nil {
@@ -150,7 +151,7 @@ func (r *runner) measureRound(row *RoundDone) error {
 		}
 	}
 	if _, _, found := notFinite(r.net.Tensors()); found {
-		row.Checkpoint = "" // which nothing could read
+		row.Checkpoint = "" // it would hold weights that are not finite
 		return nil
 	}
 	row.Hash = weights.Hash(weights.FromNetwork(r.net))
@@ -161,14 +162,14 @@ func (r *runner) measureRound(row *RoundDone) error {
 	if err != nil {
 		return err
 	}
-	// The next round begins with the zeros of this one, as it does when it
-	// begins from the file.
+	// The next round begins with this round's zeros, as it would if it read the
+	// file.
 	prune.Hold(r.net)
 	return r.allScales()
 }
 
 // sparsity publishes the zeros of every layer and returns their share of all
-// weights. A layer in which whole channels are gone gets a warning.
+// weights. It warns of layers with channels that are all zero.
 func (r *runner) sparsity(round int, target float64) float64 {
 	m := prune.Measure(r.net)
 	s := Sparsity{Round: round, Target: target, Sparsity: m.Share(), Zero: m.Zero, Total: m.Total}
@@ -212,7 +213,7 @@ func (r *runner) goBack(t try, a Action) error {
 	return nil
 }
 
-// deadText tells how many of a layer's output channels are all zero.
+// deadText says how many of a layer's output channels are all zero.
 func deadText(dead, channels int) string {
 	if dead == 1 {
 		return fmt.Sprintf("1 of its %s is all zero", plural.Count(channels, "output channel"))

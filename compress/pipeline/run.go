@@ -13,8 +13,9 @@ import (
 	"espalier/model"
 )
 
-// A Run is a run's folder, opened to compute it: nobody else can meanwhile.
-// Its Hub is there for screens and printers from the beginning; Do computes.
+// A Run is a run's folder, opened to compute it. No other process can compute
+// it until Close. Screens and printers may use Hub from the beginning; Do
+// computes.
 type Run struct {
 	Folder     Folder
 	Experiment configs.Experiment
@@ -23,24 +24,24 @@ type Run struct {
 	lock   *runLock
 	server *server
 	resume bool
-	moved  bool // the images lie elsewhere than the folder's experiment says
+	moved  bool // the images lie at another path than the folder's experiment says
 	past   past
 	cut    bool
 }
 
-// Parts are what a run needs from outside of its experiment.
+// Parts are what a run needs besides its experiment.
 type Parts struct {
 	Version string // of the program, for the record
 	// Embedded returns the weights that the program carries for a data set and
-	// an architecture, or an error that says that there are none.
+	// an architecture, or an error if there are none.
 	Embedded func(set string, network model.Spec) (*model.Graph, error)
 	// Cache is the folder where trained dense networks are kept for later runs
 	// with the same settings. Empty keeps none.
 	Cache string
 	// Open reads the data; nil is dataset.Open.
 	Open func(dataset.Options) (*dataset.Data, error)
-	// CheckpointEvery is the most training that an interruption can cost; 0 is
-	// a minute.
+	// CheckpointEvery is the time between checkpoints, and so the most training
+	// that a crash can cost; 0 is a minute.
 	CheckpointEvery time.Duration
 }
 
@@ -60,8 +61,8 @@ func Create(root, name string, e configs.Experiment) (*Run, error) {
 	return openRun(folder, e, false)
 }
 
-// MoveData lets a run that goes on read its images elsewhere than it began with.
-// Do refuses images that are others, and else keeps the new place.
+// MoveData sets another path for the images of a run that goes on. Do fails if
+// they are not the same images; otherwise it stores the path.
 func (r *Run) MoveData(path string) error {
 	e := r.Experiment
 	e.Data.Path = path
@@ -75,8 +76,8 @@ func (r *Run) MoveData(path string) error {
 	return nil
 }
 
-// Continue opens a run that was interrupted or stopped, to go on with it. The
-// journal is taken back to the checkpoint that Do begins from.
+// Continue opens a run that ended before it was done, to go on with it. It
+// rewinds the journal to the checkpoint that Do begins from.
 func Continue(folder Folder) (*Run, error) {
 	e, err := folder.LoadExperiment()
 	if err != nil {
@@ -121,7 +122,7 @@ func openRun(folder Folder, e configs.Experiment, resume bool) (*Run, error) {
 	}
 	journal, err := OpenJournal(folder.Journal())
 	if err != nil {
-		lock.Release()
+		lock.release()
 		return nil, err
 	}
 	r := &Run{Folder: folder, Experiment: e, Hub: newHub(journal), lock: lock, resume: resume}
@@ -132,13 +133,13 @@ func openRun(folder Folder, e configs.Experiment, resume bool) (*Run, error) {
 	return r, nil
 }
 
-// Close ends the run's hold on its folder. Do must have returned.
+// Close releases the folder. Do must have returned.
 func (r *Run) Close() error {
 	var err error
 	if r.server != nil {
 		err = r.server.Close()
 	}
-	return errors.Join(err, r.Hub.Close(), r.lock.Release())
+	return errors.Join(err, r.Hub.Close(), r.lock.release())
 }
 
 // Do computes the run to its end and returns its last event's content. When ctx
@@ -165,8 +166,8 @@ func (r *Run) Do(ctx context.Context, p Parts) (RunDone, error) {
 	return done, err
 }
 
-// Interrupted reports, when Do has returned, whether the run was stopped where it
-// stood, by a signal or a command, rather than at the end of a round.
+// Interrupted reports, once Do has returned, whether a signal or a command
+// stopped the run at once rather than at the end of a round.
 func (r *Run) Interrupted() bool { return r.cut }
 
 // guard turns a panic into an error and keeps its stack in the run folder.

@@ -40,7 +40,7 @@ type runner struct {
 	recipe  quantize.Recipe
 	gate    prune.Gate
 	ladder  *ladder // from the first round on
-	past    past    // what an interrupted run has behind it
+	past    past    // what a resumed run has behind it
 
 	control  control
 	estimate *estimate
@@ -73,7 +73,7 @@ func newRunner(ctx context.Context, run *Run, p Parts) *runner {
 var (
 	// errStopped ends a run that somebody asked to stop.
 	errStopped = errors.New("stopped")
-	// errStoppedNow is one that was not to finish its round either.
+	// errStoppedNow ends a run that was asked not to finish its round.
 	errStoppedNow = fmt.Errorf("%w now", errStopped)
 )
 
@@ -100,7 +100,7 @@ func (r *runner) run() error {
 		if r.net, err = r.source(); err != nil {
 			return r.refuse(err)
 		}
-		// Said before pictures are decoded, which may take minutes.
+		// Published before pictures are decoded, which may take minutes.
 		if err := r.fits(&dataset.Data{Name: r.e.Data.Set, Shape: shape, Classes: classes}); err != nil {
 			return r.refuse(err)
 		}
@@ -137,7 +137,7 @@ func (r *runner) become(n *model.Graph) {
 	r.eval = model.NewEvaluator(n, r.engine, evaluationBatch)
 }
 
-// open publishes the run's first event, or that an interrupted run goes on.
+// open publishes the run's first event, or that a resumed run goes on.
 func (r *runner) open() error {
 	r.estimate = newEstimate(r.e)
 	if r.resume {
@@ -150,8 +150,8 @@ func (r *runner) open() error {
 	return nil
 }
 
-// refuse reports an experiment that cannot begin, so that the journal of a run
-// always opens alike.
+// refuse publishes RunStarted for an experiment that cannot begin, so that
+// every journal begins with it.
 func (r *runner) refuse(err error) error {
 	if r.net == nil {
 		r.net = r.stand()
@@ -162,8 +162,8 @@ func (r *runner) refuse(err error) error {
 	return err
 }
 
-// spec is the network that the experiment names, for the data's images and
-// classes; for those of CIFAR-10 where the data could not be looked at.
+// spec is the network that the experiment names, for the data's image size and
+// classes, or for CIFAR-10's if the data could not be read.
 func (r *runner) spec() model.Spec {
 	m, in := r.e.Model, cmp.Or(r.shape, dataset.Shape{H: 32, W: 32, C: 3})
 	return model.Spec{
@@ -172,7 +172,8 @@ func (r *runner) spec() model.Spec {
 	}
 }
 
-// stand returns a network to begin the journal with, where none could be made.
+// stand returns a stand-in network for the journal's first event if the
+// experiment's could not be made.
 func (r *runner) stand() *model.Graph {
 	if n, err := r.spec().Build(); err == nil {
 		return n
@@ -184,7 +185,7 @@ func (r *runner) stand() *model.Graph {
 	return n
 }
 
-// started describes the run to whoever watches it.
+// started returns the run's first event.
 func (r *runner) started() RunStarted {
 	s := RunStarted{
 		Schema: Schema, Version: r.parts.Version, Name: r.folder.Name(), Experiment: r.e.Name,

@@ -15,6 +15,7 @@ import (
 
 	"espalier/configs"
 	"espalier/dataset"
+	"espalier/internal/finite"
 	"espalier/model/weights"
 )
 
@@ -217,7 +218,7 @@ func TestSameSeedSameJournal(t *testing.T) {
 func firstDifference(a, b []Event) string {
 	canonical := func(events []Event) (all []Body) {
 		for _, e := range events {
-			if c, ok := Canonical(e.Body); ok {
+			if c, ok := canonical(e.Body); ok {
 				all = append(all, c)
 			}
 		}
@@ -269,7 +270,7 @@ func TestDivergedRoundKeepsTheRoundBefore(t *testing.T) {
 	}
 	// A network that is not finite has no answers; the journal has the loss as null.
 	measured := of[Evaluated](events)
-	if last := measured[len(measured)-2]; last.What != "fine-tuned" || last.Top1 != 0 || last.NotFinite != last.Total || !math.IsNaN(last.Loss) {
+	if last := measured[len(measured)-2]; last.What != "fine-tuned" || last.Top1 != 0 || last.NotFinite != last.Total || finite.Is(last.Loss) {
 		t.Errorf("%+v", last)
 	}
 	q := of[Quantized](events)

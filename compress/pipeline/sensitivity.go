@@ -5,14 +5,15 @@ import (
 
 	"espalier/compress/prune"
 	"espalier/dataset"
+	"espalier/internal/finite"
 	"espalier/model"
 )
 
 const (
-	// SensitivityImages is how many images of the split, the first ones, a layer's
-	// sensitivity is measured on, or all where there are fewer.
+	// SensitivityImages is the number of images that sensitivity is measured on:
+	// the first ones of the split, or all if it has fewer.
 	SensitivityImages = 512
-	// sensitivityShare is how much of a layer is taken away for it.
+	// sensitivityShare is the share of a layer's remaining weights that is zeroed.
 	sensitivityShare = 0.5
 )
 
@@ -23,13 +24,13 @@ const (
 // Efficient Neural Networks", figure 6) and Li et al. 2017
 // ("Pruning Filters for Efficient ConvNets", section 3.2, there with filters).
 //
-// It works on a copy of the network, so that the run goes on bit for bit as it
-// would have, whatever ends the scan.
+// It works on a copy of the network, so that the run goes on bit for bit as
+// without it.
 func (r *runner) sensitivity() error {
 	began := time.Now()
 	net := r.net.Clone()
 	layers := net.Layers()
-	// All errors but the end of the run come before the first Progress.
+	// After the first Progress the only error is the end of the run.
 	smallest := make([][]int, len(layers))
 	for i, l := range layers {
 		var err error
@@ -50,7 +51,7 @@ func (r *runner) sensitivity() error {
 	if err != nil {
 		return err
 	}
-	s.Loss, s.Top1 = whole.Loss(), whole.Top1()
+	s.Loss, s.Top1 = finite.OrNull(whole.Loss()), whole.Top1()
 	for i, l := range layers {
 		r.scanned(i, len(layers))
 		own := r.net.Node(l.Name).Weight
@@ -62,7 +63,7 @@ func (r *runner) sensitivity() error {
 			return err
 		}
 		copy(l.Weight, own)
-		s.Layers = append(s.Layers, LayerSensitivity{Name: l.Name, Loss: t.Loss(), Top1: t.Top1()})
+		s.Layers = append(s.Layers, LayerSensitivity{Name: l.Name, Loss: finite.OrNull(t.Loss()), Top1: t.Top1()})
 	}
 	r.scanned(len(layers), len(layers))
 	s.Seconds = time.Since(began).Seconds()
@@ -70,7 +71,7 @@ func (r *runner) sensitivity() error {
 	return nil
 }
 
-// scanned tells how many layers of a scan are done.
+// scanned publishes how many layers of a scan are done.
 func (r *runner) scanned(done, total int) {
 	r.hub.Publish(Progress{
 		Stage: StageSensitivity, Round: r.round, Done: done, Total: total, Unit: "layers", Asked: true,

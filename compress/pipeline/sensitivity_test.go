@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"espalier/dataset"
+	"espalier/internal/finite"
 	"espalier/model"
 	"espalier/model/kernel"
 	"espalier/model/weights"
@@ -165,7 +166,7 @@ func TestSensitivityIsWhatItSays(t *testing.T) {
 	}
 	engine := model.NewEngine(set, 1, model.Auto)
 	defer engine.Close()
-	measure := func(n *model.Graph) (loss, top1 float64) {
+	measure := func(n *model.Graph) (loss finite.OrNull, top1 float64) {
 		c := *data
 		c.Mean, c.Std = n.Mean, n.Std
 		eval := model.NewEvaluator(n, engine, c.Validation.Len())
@@ -176,7 +177,7 @@ func TestSensitivityIsWhatItSays(t *testing.T) {
 			eval.Logits(logits, x)
 			tally.Add(logits, labels, eval.Classes())
 		}
-		return tally.Loss(), tally.Top1()
+		return finite.OrNull(tally.Loss()), tally.Top1()
 	}
 	want := scans[0]
 	want.Layers = nil

@@ -16,18 +16,18 @@ import (
 const (
 	// maxCommand bounds a command's line on the socket.
 	maxCommand = 64 << 10
-	// socketPatience bounds a connection's silence within a command, and a
-	// client's wait for the answer.
+	// socketPatience is how long a server waits for the rest of a command, and
+	// a client for the answer.
 	socketPatience = 10 * time.Second
 	// maxClients bounds the connections at a time.
 	maxClients = 32
 )
 
 var (
-	// ErrNotLive says that no process takes commands for a run.
-	ErrNotLive = errors.New("the run is not being computed")
-	// ErrNotOwner says that another user's process computes a run.
-	ErrNotOwner = errors.New("only the user whose process computes the run can steer it")
+	// errNotLive means that no process takes commands for a run.
+	errNotLive = errors.New("the run is not being computed")
+	// errNotOwner means that another user's process computes a run.
+	errNotOwner = errors.New("only the user whose process computes the run can steer it")
 )
 
 // reply answers a command on the socket.
@@ -37,7 +37,8 @@ type reply struct {
 
 // A server takes commands for a run from other processes: one JSON object a
 // line over a Unix socket in the run folder that only its owner can open, each
-// answered by {} or {"error":…}. Events are not sent; clients read the journal.
+// answered with {} or {"error":…}. Events are not sent; clients read the
+// journal.
 type server struct {
 	path     string
 	listener net.Listener
@@ -49,9 +50,9 @@ type server struct {
 	ended   sync.WaitGroup
 }
 
-// serve opens the socket and hands the commands that arrive to send. The
-// caller holds the run's lock; a socket that is there already is a dead
-// process's.
+// serve opens the socket and hands the commands that arrive to send. The caller
+// holds the run's lock, so a socket that is already there belongs to a dead
+// process.
 func serve(f Folder, send func(Command) error) (*server, error) {
 	if err := os.Remove(f.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the stale control socket: %w", err)
@@ -65,7 +66,7 @@ func serve(f Folder, send func(Command) error) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open control socket: %w", err)
 	}
-	// The listener would unlink the name it was given, which is gone by then.
+	// The listener would unlink the temporary name, which is gone by then.
 	listener.(*net.UnixListener).SetUnlinkOnClose(false)
 	if err := os.Chmod(f.socket(), 0o600); err != nil {
 		listener.Close()
@@ -76,9 +77,9 @@ func serve(f Folder, send func(Command) error) (*server, error) {
 	return s, nil
 }
 
-// shortPath returns a name for a socket that fits into the system's limit of
-// about 100 bytes, by way of a temporary link to its folder where needed, and
-// a function that removes the link.
+// shortPath returns a name for a socket within the system's limit of about 100
+// bytes, and a function to call when it is no longer needed. If the path is too
+// long, the name goes through a temporary link to the folder.
 func shortPath(path string) (string, func(), error) {
 	if len(path) < 100 {
 		return path, func() {}, nil
@@ -123,14 +124,15 @@ func (s *server) accept() {
 	}
 }
 
-// serve answers one client's commands until it goes or breaks the rules.
+// serve answers one client's commands until it disconnects or sends something
+// wrong.
 func (s *server) serve(conn io.ReadWriter) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(make([]byte, 0, 4096), maxCommand)
 	answer := json.NewEncoder(conn)
 	for lines.Scan() {
 		var r reply
-		c, err := ParseCommand(lines.Bytes())
+		c, err := parseCommand(lines.Bytes())
 		if err == nil {
 			c.Source = "socket"
 			err = s.send(c)
@@ -167,8 +169,8 @@ type Remote struct {
 	lines *bufio.Scanner
 }
 
-// Dial connects to a live run. The error wraps ErrNotLive when nobody listens,
-// and ErrNotOwner where this user may not.
+// Dial connects to a live run. The error wraps errNotLive when nobody listens,
+// and errNotOwner where this user may not.
 func Dial(f Folder) (*Remote, error) {
 	path, done, err := shortPath(f.socket())
 	if err != nil {
@@ -177,10 +179,10 @@ func Dial(f Folder) (*Remote, error) {
 	defer done()
 	conn, err := net.DialTimeout("unix", path, socketPatience)
 	if errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("%w (%w)", ErrNotOwner, err)
+		return nil, fmt.Errorf("%w (%w)", errNotOwner, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w (%w)", ErrNotLive, err)
+		return nil, fmt.Errorf("%w (%w)", errNotLive, err)
 	}
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(make([]byte, 0, 4096), maxCommand)
@@ -202,7 +204,7 @@ func (r *Remote) Send(c Command) error {
 		return fmt.Errorf("send command: %w", err)
 	}
 	if !r.lines.Scan() {
-		return fmt.Errorf("send command: %w", errors.Join(ErrNotLive, r.lines.Err()))
+		return fmt.Errorf("send command: %w", errors.Join(errNotLive, r.lines.Err()))
 	}
 	var answer reply
 	if err := json.Unmarshal(r.lines.Bytes(), &answer); err != nil {

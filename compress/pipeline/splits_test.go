@@ -150,7 +150,7 @@ func TestTestImagesMoveNothing(t *testing.T) {
 			m.scales = append(m.scales, fmt.Sprint(s.Layer, s.Activation, s.Channels[0]))
 		}
 		for _, e := range of[Evaluated](events) {
-			m.measured = append(m.measured, e.Loss)
+			m.measured = append(m.measured, float64(e.Loss))
 		}
 		return m
 	}
@@ -194,7 +194,7 @@ func fileTensors(t *testing.T, f Folder, name string) string {
 }
 
 // TestEveryEpochHasAnOrderOfItsOwn trains with a learning rate that moves
-// nothing, so that a step's loss tells which images it took. Two seeds, the dense
+// nothing, so that a step's loss says which images it took. Two seeds, the dense
 // network and two rounds, two epochs each: twelve orders, no two alike.
 func TestEveryEpochHasAnOrderOfItsOwn(t *testing.T) {
 	n, err := model.ResNet(model.Arch{Depth: 8, Shortcut: model.Projection, Classes: 10})
@@ -218,7 +218,7 @@ func TestEveryEpochHasAnOrderOfItsOwn(t *testing.T) {
 				orders = append(orders, nil)
 			}
 			last := len(orders) - 1
-			orders[last] = append(orders[last], s.Loss)
+			orders[last] = append(orders[last], float64(s.Loss))
 		}
 	}
 	if len(orders) != 12 {

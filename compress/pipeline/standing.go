@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A Standing is how a run stands, in the words that every screen, list and line
-// has for it.
+// A Standing is a run's state in the one word that screens, lists and lines
+// have for it.
 type Standing int
 
 const (
@@ -31,14 +31,14 @@ var standings = []string{
 	"done", "gate failed", "diverged", "stopped", "failed",
 }
 
-// SilentAfter is how long a run that is not paused may be silent before it is
-// called so.
+// SilentAfter is how long no event may come from a running run before it is
+// called silent.
 const SilentAfter = 30 * time.Second
 
 func (s Standing) String() string { return standings[s] }
 
-// Over reports whether the run came to an end. A dead one did not: it goes on with
-// --resume.
+// Over reports whether the run came to an end. A dead run did not: --resume
+// continues it.
 func (s Standing) Over() bool { return s >= StandingDone }
 
 // MarshalText writes the word.
@@ -54,7 +54,8 @@ func (s *Standing) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Standing returns how the run ended. Journals of earlier versions tell less.
+// Standing returns how the run ended. Journals of earlier versions have only
+// Status.
 func (d RunDone) Standing() Standing {
 	if d.Ended != StandingStarting {
 		return d.Ended
@@ -68,7 +69,7 @@ func (d RunDone) Standing() Standing {
 	return StandingFailed
 }
 
-// Standing returns how a listed run stands at a time.
+// Standing returns the run's state at a time.
 func (l Listing) Standing(now time.Time) Standing {
 	s := &l.State
 	switch {

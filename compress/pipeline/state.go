@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A State is what a run's events add up to: enough for a summary, a report and
-// for going on after an interruption. It does not hold every step.
+// A State is what a run's events add up to: enough for a summary, for the
+// report and for resuming. It does not hold every step.
 type State struct {
 	Seq     int64
 	Begun   time.Time // of the first event
@@ -118,8 +118,8 @@ func (s *State) Apply(e Event) {
 	}
 }
 
-// Dataset names the images as they must be named beside every accuracy:
-// "cifar10 (JPEG copy)".
+// Dataset returns the name that the images must have beside every accuracy,
+// such as "cifar10 (JPEG copy)".
 func (s *State) Dataset() string {
 	if s.Data != nil && s.Data.Note != "" {
 		return fmt.Sprintf("%s (%s)", s.Data.Dataset, s.Data.Note)
@@ -127,7 +127,7 @@ func (s *State) Dataset() string {
 	return s.Started.Dataset
 }
 
-// Gate returns the gate that rounds are held to, in words.
+// Gate returns the gate of the rounds in words.
 func (s *State) Gate() string {
 	for _, d := range slices.Backward(s.Decisions) {
 		if d.Gate != "" {
@@ -158,7 +158,8 @@ func (s *State) Passed() *RoundDone {
 	return nil
 }
 
-// clone copies what Apply appends to; what pointers lead to is never changed.
+// clone copies the slices that Apply appends to. Values behind pointers are never
+// changed.
 func (s *State) clone() State {
 	c := *s
 	c.Evaluations = slices.Clone(s.Evaluations)

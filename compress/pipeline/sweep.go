@@ -6,6 +6,7 @@ import (
 
 	"espalier/compress/quantize"
 	"espalier/dataset"
+	"espalier/internal/finite"
 )
 
 // quantization makes the final int8 network from the last round that passed and
@@ -64,7 +65,7 @@ func (r *runner) integer(c *quantize.Calibration, float float64) error {
 	}
 	e := Evaluated{
 		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
-		NotFinite: t.NotFinite, Loss: t.Loss(), Seconds: time.Since(began).Seconds(),
+		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: time.Since(began).Seconds(),
 	}
 	r.hub.Publish(e)
 	if bad := noAnswer(e); bad != "" {
@@ -103,7 +104,7 @@ func (r *runner) sweep(float float64) error {
 	return nil
 }
 
-// saidSaved announces a file of the run folder.
+// saidSaved publishes that a file was written to the run folder.
 func (r *runner) saidSaved(what, path string) {
 	var size int64
 	if info, err := os.Stat(r.folder.Path(path)); err == nil {

@@ -23,8 +23,8 @@ func lockFile(f *os.File, exclusive bool) error {
 	return err
 }
 
-// diskFull reports whether writing failed for want of space, which may come
-// back.
+// diskFull reports whether writing failed because the disk is full, which may
+// pass.
 func diskFull(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }

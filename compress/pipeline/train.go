@@ -15,9 +15,9 @@ import (
 )
 
 // A training is one stage of SGD: the dense network's, or a round's
-// fine-tuning. Step is its position; together with the weights, the masks and
-// the momentum it is all that continuing takes, and the average of weights
-// where there is one: batches follow from (seed, stage, epoch, index).
+// fine-tuning. Step is its position. To continue, that, the weights, the masks,
+// the momentum and the average of weights, if any, are enough: batches follow
+// from (seed, stage, epoch, index).
 type training struct {
 	stage    string
 	round    int
@@ -39,18 +39,18 @@ type training struct {
 }
 
 // A diverged ends a stage of training in which something is no longer finite.
-// After a loss that is not, the weights are those before the step.
+// If that is the loss, the weights are those before the step.
 type diverged struct{ reason string }
 
 func (d *diverged) Error() string { return d.reason }
 
-// lowerRate returns the *diverged of a stage of training.
+// lowerRate returns a *diverged that asks for a lower learning rate.
 func lowerRate(format string, values ...any) error {
 	return &diverged{fmt.Sprintf(format, values...) + ": lower the learning rate"}
 }
 
-// notFinite names the first tensor that holds NaN or infinity, with such a
-// value; found is false where all are finite.
+// notFinite returns the name of the first tensor that holds NaN or infinity,
+// and that value. found is false if all are finite.
 func notFinite(tensors []model.Tensor) (name string, value float32, found bool) {
 	for _, t := range tensors {
 		if i := finite.First(t.Data); i >= 0 {
@@ -60,7 +60,7 @@ func notFinite(tensors []model.Tensor) (name string, value float32, found bool) 
 	return "", 0, false
 }
 
-// watch returns a *diverged where one of the tensors is not finite after a step.
+// watch returns a *diverged if one of the tensors is not finite after a step.
 func watch(tensors []model.Tensor, step int) error {
 	if name, value, found := notFinite(tensors); found {
 		return lowerRate("%s became %v at step %d", name, value, step)
@@ -115,11 +115,11 @@ func (r *runner) perEpoch(settings configs.Training) int {
 	return (r.data.Train.Len() + settings.Batch - 1) / settings.Batch
 }
 
-// epochs returns how many epochs so many of the stage's steps are.
+// epochs converts steps of the stage to epochs.
 func (t *training) epochs(steps int) float64 { return float64(steps) / float64(t.perEpoch) }
 
-// stepsOf returns the steps in a number of epochs that need not be whole. Any
-// epochs at all are at least one step.
+// stepsOf converts epochs, which need not be whole, to steps: at least one if
+// epochs is above 0.
 func stepsOf(epochs float64, perEpoch int) int {
 	if epochs <= 0 {
 		return 0
@@ -127,13 +127,13 @@ func stepsOf(epochs float64, perEpoch int) int {
 	return max(1, int(math.Round(epochs*float64(perEpoch))))
 }
 
-// train takes the steps that remain. It returns errSkipped when it was ended
-// early, and a *diverged when a loss, a weight or a running statistic is not
-// finite; the network can be measured after both. Where weights are averaged, the
+// train takes the steps that remain. It returns errSkipped if a command ended it
+// early, and a *diverged if a loss, a weight or a running statistic is not
+// finite. The network can be measured after both. If weights are averaged, the
 // network is then the average.
 //
-// Losses and statistics are looked at after every step, weights at the end of
-// every epoch: a loss tells of them one step later.
+// Losses and statistics are checked after every step, weights at the end of
+// every epoch, since a bad weight shows in the loss one step later.
 func (r *runner) train(t *training) error {
 	err := r.takeSteps(t)
 	var lost *diverged
@@ -159,7 +159,7 @@ func (r *runner) takeSteps(t *training) error {
 			return nil
 		}
 		if t.step == t.steps {
-			return r.saveStep() // evaluation follows; an interruption there costs no training
+			return r.saveStep() // evaluation follows; an interruption there then costs no training
 		}
 		if err := r.breathe(); err != nil {
 			if err == errSkipped && t.tally.Total > 0 {
@@ -191,7 +191,7 @@ func (r *runner) takeStep(t *training) error {
 	r.estimate.add(trainWork, n, seconds)
 	r.hub.Publish(StepDone{
 		Stage: t.stage, Round: t.round, Epoch: epoch + 1, Epochs: t.epochs(t.steps), Step: t.step, Steps: t.steps,
-		GlobalStep: r.steps, Loss: loss, LearningRate: rate, ImagesPerSec: float64(n) / max(seconds, 1e-9),
+		GlobalStep: r.steps, Loss: finite.OrNull(loss), LearningRate: rate, ImagesPerSec: float64(n) / max(seconds, 1e-9),
 		Overall: r.estimate.overall(), Remaining: r.estimate.remaining(),
 	})
 	if !finite.Is(loss) {
@@ -220,11 +220,11 @@ func (t *training) reload(eval *model.Evaluator) {
 	t.average.Swap()
 }
 
-// endEpoch measures the validation split and sums up the epoch.
+// endEpoch measures the validation split and publishes the epoch's summary.
 func (r *runner) endEpoch(t *training) error {
 	e := EpochDone{
 		Stage: t.stage, Round: t.round, Epoch: (t.step + t.perEpoch - 1) / t.perEpoch, Epochs: t.epochs(t.steps),
-		TrainLoss: t.tally.Loss(), TrainTop1: t.tally.Top1(), GlobalStep: r.steps,
+		TrainLoss: finite.OrNull(t.tally.Loss()), TrainTop1: t.tally.Top1(), GlobalStep: r.steps,
 	}
 	if r.data.Validation.Len() > 0 {
 		t.reload(r.eval)
@@ -232,7 +232,7 @@ func (r *runner) endEpoch(t *training) error {
 		if err != nil {
 			return err
 		}
-		e.ValLoss, e.ValTop1, e.ValCount = tally.Loss(), tally.Top1(), tally.Total
+		e.ValLoss, e.ValTop1, e.ValCount = finite.OrNull(tally.Loss()), tally.Top1(), tally.Total
 	}
 	e.Seconds = time.Since(t.began).Seconds()
 	r.hub.Publish(e)

@@ -94,7 +94,7 @@ func TestAWholeRunIsAsPyTorch(t *testing.T) {
 		t.Fatalf("%d steps, PyTorch took %d", len(steps), len(torch.Steps))
 	}
 	for i, want := range torch.Steps {
-		if have := steps[i]; !(math.Abs(have.Loss-want.Loss) <= 1e-5) || !(math.Abs(have.LearningRate-want.Rate) <= 1e-15) {
+		if have := steps[i]; !(math.Abs(float64(have.Loss)-want.Loss) <= 1e-5) || !(math.Abs(have.LearningRate-want.Rate) <= 1e-15) {
 			t.Errorf("step %d: loss %.9g at rate %g, PyTorch has %.9g at %g", i+1, have.Loss, have.LearningRate, want.Loss, want.Rate)
 		}
 	}
@@ -108,7 +108,7 @@ func TestAWholeRunIsAsPyTorch(t *testing.T) {
 			bound = 1e-3 // a value between two codes may take the other
 		}
 		have := measured[i]
-		if have.What != want.What || have.Split != want.Split || have.Correct != want.Correct || !(math.Abs(have.Loss-want.Loss) <= bound) {
+		if have.What != want.What || have.Split != want.Split || have.Correct != want.Correct || !(math.Abs(float64(have.Loss)-want.Loss) <= bound) {
 			t.Errorf("%s on %s: %d right, loss %.9g; PyTorch has %s on %s: %d, %.9g", have.What, have.Split, have.Correct, have.Loss, want.What, want.Split, want.Correct, want.Loss)
 		}
 	}

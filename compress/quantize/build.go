@@ -96,7 +96,7 @@ func (b *builder) layer(n *Node, from *model.Node) {
 	b.finite(n.Name, "weight", from.Weight)
 	b.finite(n.Name, "bias", n.Bias)
 	if fan := from.Fan(); fan > MaxFan && b.err == nil {
-		b.err = fmt.Errorf("quantizing %s: each output sums over %d weights, and integers hold sums over %d; make the layer smaller", n.Name, fan, MaxFan)
+		b.err = fmt.Errorf("quantizing %s: each output sums over %d weights, but int32 holds sums over at most %d; make the layer smaller", n.Name, fan, MaxFan)
 	}
 	n.Weight, n.Scale = b.recipe.Weights(from.Weight, from.Out())
 }

@@ -148,7 +148,7 @@ func graphOf(tensors []weights.Tensor, metadata map[string]string) (*model.Graph
 	for _, n := range g.Nodes {
 		_, dropout := n.Op.(model.Dropout)
 		if dropout || !g.Fused() {
-			return nil, fmt.Errorf("the network's description has %s, which a quantized network does not have: the file is damaged", model.OpName(n.Op))
+			return nil, fmt.Errorf("the network's description has %s, which a quantized network cannot have: the file is damaged", model.OpName(n.Op))
 		}
 	}
 	g.Mean, g.Std, err = weights.Normalisation(metadata, g.Input().Shape.C)
@@ -234,7 +234,7 @@ func (f tensorFile) layer(n *Node) error {
 		n.Weight[i] = int8(b)
 	}
 	if fan := n.Fan(); fan > MaxFan {
-		return fmt.Errorf("tensor %s: each output sums over %d weights, and integers hold sums over %d", name, fan, MaxFan)
+		return fmt.Errorf("tensor %s: each output sums over %d weights, but int32 holds sums over at most %d", name, fan, MaxFan)
 	}
 	var err error
 	if n.Scale, err = f.scales(n.Name+".weight_scale", n.Shape.C); err != nil {
@@ -291,7 +291,7 @@ func (f tensorFile) scales(name string, n int) ([]float32, error) {
 	values, err := f.floats(name, n)
 	for i, v := range values {
 		if v <= 0 {
-			return nil, fmt.Errorf("tensor %s: element %d is %g, and a scale is positive; the file is damaged", name, i, v)
+			return nil, fmt.Errorf("tensor %s: element %d is %g, and a scale must be positive; the file is damaged", name, i, v)
 		}
 	}
 	return values, err

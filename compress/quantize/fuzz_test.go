@@ -66,7 +66,7 @@ func FuzzFromTensors(f *testing.F) {
 				t.Errorf("layer %s has %d weights, %d scales and %d biases", l.Name, len(l.Weight), len(l.Scale), len(l.Bias))
 			}
 			for k, s := range l.Scale {
-				if !(s > 0) || !finite.Is(float64(s)) || !finite.Is(float64(l.Bias[k])) {
+				if !(s > 0) || !finite.Is(s) || !finite.Is(l.Bias[k]) {
 					t.Errorf("layer %s, channel %d: scale %g, bias %g", l.Name, k, s, l.Bias[k])
 				}
 			}

@@ -214,7 +214,7 @@ func TestCalibrateRefuses(t *testing.T) {
 	}
 	n.Node("layer2.0.conv1").Weight[7] = float32(math.NaN())
 	err := calibrate(MinMax, 2)
-	if err == nil || !strings.Contains(err.Error(), "activation layer2.0.conv1, images 0 to 1: there is a NaN") {
+	if err == nil || !strings.Contains(err.Error(), "activation layer2.0.conv1, images 0 to 1: a value is NaN") {
 		t.Errorf("a NaN among the weights: %v", err)
 	}
 }
@@ -240,7 +240,7 @@ func TestDegenerateNetworks(t *testing.T) {
 			odd := slices.Clone(x)
 			odd[5], odd[6], odd[7] = float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))
 			for i, v := range logits(t, q, kernel.All()[0], 1, odd) {
-				if !finite.Is(float64(v)) {
+				if !finite.Is(v) {
 					t.Fatalf("%s: logit %d is %g", r.Name, i, v)
 				}
 			}

@@ -94,12 +94,12 @@ func extent(k *kernel.Set, values iter.Seq[[]float32]) (Range, error) {
 	for row := range values {
 		lo, hi, nan := k.Extent(row)
 		if nan {
-			return Range{}, fmt.Errorf("there is a NaN among the values")
+			return Range{}, fmt.Errorf("a value is NaN")
 		}
 		all.Observe(nil, Range{lo, hi})
 	}
 	if r := all.all; r.Max-r.Min > 3e38 { // also true of infinities
-		return Range{}, fmt.Errorf("values from %g to %g have no scale", r.Min, r.Max)
+		return Range{}, fmt.Errorf("the range from %g to %g is too large for a scale", r.Min, r.Max)
 	}
 	return all.all, nil
 }

@@ -1,18 +1,17 @@
-// Package allocation measures what parsers allocate, for the tests that hold
-// them to a limit.
+// Package allocation measures what parsers allocate, for tests that limit it.
 package allocation
 
 import "runtime"
 
-// A Test is what Limit needs of a *testing.T.
+// A Test is the part of *testing.T that Limit needs.
 type Test interface {
 	Helper()
 	Errorf(format string, values ...any)
 }
 
-// Limit calls parse, which reads n bytes that somebody else wrote, and fails
-// the test when all that it allocates, freed or not, is more than perByte bytes
-// for each of them and base beside. Nothing else may run meanwhile.
+// Limit calls parse, which reads n untrusted bytes. It fails the test if parse
+// allocates more than perByte bytes for each of them plus base, freed or not.
+// Nothing else may run meanwhile.
 func Limit(t Test, n int, perByte, base uint64, parse func()) {
 	t.Helper()
 	var before, after runtime.MemStats

@@ -1,6 +1,6 @@
-// Package atomicfile writes files that are whole: a reader finds the old
-// content or the new, never a part, whatever happens to the process, the disk
-// or the power in between.
+// Package atomicfile writes files atomically: a reader finds the old content or
+// the new one, never a part, even if the process is killed, the disk fills up
+// or the power fails.
 package atomicfile
 
 import (
@@ -12,10 +12,10 @@ import (
 	"regexp"
 )
 
-// Write lets write fill a temporary file beside path, brings it to the disk,
-// renames it to path and brings the folder to the disk. Where it fails nothing
-// is left behind, and what was at path is still there. A process that is killed
-// inside it leaves a file whose name IsTemporary tells.
+// Write calls write to fill a temporary file beside path, syncs it, renames it
+// to path and syncs the folder. If it fails, it leaves nothing behind, and path
+// is unchanged. A process that is killed in Write leaves a file that
+// IsTemporary recognises.
 func Write(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
@@ -44,6 +44,6 @@ func Write(path string, write func(io.Writer) error) (err error) {
 
 var temporary = regexp.MustCompile(`^\..+\.[0-9]+\.tmp$`)
 
-// IsTemporary reports whether a file's name, without its folder, is one that a
-// file has until it is complete.
+// IsTemporary reports whether a file's name, without its folder, is that of a
+// file that Write has not completed.
 func IsTemporary(name string) bool { return temporary.MatchString(name) }

@@ -1,5 +1,5 @@
-// Package filekind names files for what they are by how they begin, for messages
-// about files that are something else than was expected.
+// Package filekind recognises files by their first bytes, for messages about
+// files that are not what was expected.
 package filekind
 
 import (
@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// magics are how formats begin.
+// magics are the first bytes of formats.
 var magics = []struct {
 	at           int
 	begin, named string
@@ -35,8 +35,8 @@ var magics = []struct {
 	{0, "\x7fELF", "a program"},
 }
 
-// Of names a file by its first bytes; it returns nothing for what it does not
-// know. A few hundred bytes are enough.
+// Of returns what a file is, by its first bytes, or "" if it does not know. A
+// few hundred bytes are enough.
 func Of(head []byte) string {
 	if len(head) == 0 {
 		return "empty"
@@ -64,15 +64,15 @@ func Of(head []byte) string {
 	return ""
 }
 
-// isONNX recognises ONNX, which has no mark, by its first fields: the version of
-// the format, then a text or the graph.
+// isONNX recognises ONNX, which has no magic number, by its first fields: the
+// version of the format, then a text or the graph.
 func isONNX(head []byte) bool {
 	return len(head) >= 4 && head[0] == 0x08 && head[1] >= 1 && head[1] <= 32 &&
 		(head[2] == 0x12 || head[2] == 0x1a || head[2] == 0x3a || head[2] == 0x42) && !bytes.HasPrefix(head[2:], make([]byte, 4))
 }
 
-// isText reports whether bytes are printable text, a character cut at the end
-// included.
+// isText reports whether bytes are printable text. The last character may be
+// cut.
 func isText(b []byte) bool {
 	if len(b) == 0 {
 		return false

@@ -8,7 +8,7 @@ import (
 )
 
 // Is reports whether v is neither NaN nor infinite.
-func Is(v float64) bool { return v-v == 0 }
+func Is[T ~float32 | ~float64](v T) bool { return v-v == 0 }
 
 // First returns the index of the first value that is NaN or infinite, or -1.
 func First(values []float32) int {

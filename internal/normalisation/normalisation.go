@@ -1,5 +1,5 @@
-// Package normalisation reads means and standard deviations of images, and tells
-// those that make sense from those that are on another scale.
+// Package normalisation reads means and standard deviations of images, and
+// detects those on another scale.
 package normalisation
 
 import (
@@ -17,19 +17,20 @@ func Parse(text string) ([]float32, error) {
 	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,;()[]", r) }) {
 		x, err := strconv.ParseFloat(field, 32)
 		if err != nil || !finite.Is(x) {
-			return nil, fmt.Errorf("%q is no finite number", field)
+			return nil, fmt.Errorf("%q is not a finite number", field)
 		}
 		numbers = append(numbers, float32(x))
 	}
 	return numbers, nil
 }
 
-// leastStd is a little less than 1/255, with which networks for images from 0 to
-// 255 are fed.
+// leastStd is slightly below 1/255, the deviation for networks that take images
+// from 0 to 255.
 const leastStd = 0.0039
 
-// Check wants means, or with what "std" standard deviations, per colour channel
-// of images on the 0 to 1 scale. Its error says what others most likely mean.
+// Check returns an error if means (or, with what "std", standard deviations)
+// are not plausible for images on the 0 to 1 scale. The error says what they
+// most likely mean.
 func Check(what string, values []float32) error {
 	least, wanted := float32(0), "a mean is from 0 to 1"
 	if what == "std" {

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// A Type is an element type: NumPy's letter for its kind, as 'u' for unsigned,
-// 'i' for signed integers, 'f' for floating point, 'b' for booleans, and the
-// bytes of an element. Anything else, as Python objects ('O') or records ('V'),
-// is kept as a name only.
+// A Type is an element type: NumPy's letter for its kind ('u' for unsigned and
+// 'i' for signed integers, 'f' for floating point, 'b' for booleans), and the
+// bytes of an element. Other types, such as Python objects ('O') or records
+// ('V'), are only names.
 type Type struct {
 	Kind byte
 	Size int
-	Big  bool // whether the most significant byte comes first
+	Big  bool // the most significant byte comes first
 }
 
 // ParseType reads a name such as "u1", "<f4" or "int64".
@@ -62,7 +62,7 @@ type Array struct {
 	Type  Type
 	Shape []int
 	// Data holds the elements, row-major or, with Columns, column-major
-	// ("Fortran order"). It is nil for elements that are no numbers.
+	// ("Fortran order"). It is nil if the elements are not numbers.
 	Data    []byte
 	Columns bool
 }
@@ -83,7 +83,7 @@ func (a *Array) Len() int {
 	return n
 }
 
-// Int returns element i of Data where that is an integer or a boolean.
+// Int returns element i of Data if it is an integer or a boolean.
 func (a *Array) Int(i int) (v int64, ok bool) {
 	if a.Data == nil || (a.Type.Kind != 'u' && a.Type.Kind != 'i' && a.Type.Kind != 'b') {
 		return 0, false
@@ -104,7 +104,7 @@ func (a *Array) Int(i int) (v int64, ok bool) {
 }
 
 // Bytes returns the elements row-major with the least significant byte first.
-// It shares Data where that is so already.
+// It returns Data itself if that has this form.
 func (a *Array) Bytes() []byte {
 	out, size := a.Data, a.Type.Size
 	if a.Columns && len(a.Shape) > 1 {

@@ -1,6 +1,6 @@
-// Package numpy makes NumPy's arrays and numbers of what pickles say about them,
-// whatever the protocol and the version of NumPy. It is a part of a pickle.World:
-// what it does not know, it leaves to the rest of that.
+// Package numpy reads NumPy's arrays and numbers in pickles of any protocol and
+// any version of NumPy. It is a part of a pickle.World and leaves to that what it
+// does not know.
 package numpy
 
 import (
@@ -14,13 +14,13 @@ import (
 // maxDims is NumPy's own limit.
 const maxDims = 32
 
-// A function is one that pickles of arrays call.
+// A function is one of those that pickles of arrays call.
 type function string
 
 func (f function) String() string { return "NumPy's " + string(f) }
 
 // functions maps names in a file to what they stand for. NumPy 2 renamed its
-// core; bytes in protocols 0 to 2 are text that a call encodes.
+// core. In protocols 0 to 2, bytes are text that a function call encodes.
 var functions = map[string]function{
 	"numpy.core.multiarray _reconstruct":  "reconstruct",
 	"numpy._core.multiarray _reconstruct": "reconstruct",
@@ -39,8 +39,8 @@ var functions = map[string]function{
 
 // A World makes arrays.
 type World struct {
-	// Budget is how many bytes calls may copy, all together: calls can be
-	// repeated at little cost.
+	// Budget is the number of bytes that all calls together may copy, since a
+	// file can repeat calls at little cost.
 	Budget int
 }
 
@@ -50,8 +50,8 @@ func (w *World) Global(module, name string) (any, bool) {
 	return f, ok
 }
 
-// Call does what NumPy does to build an array. Known is false where function is
-// not one of Global's or the arguments make nothing that is known.
+// Call builds an array as NumPy does. known is false if function is not one of
+// Global's or the arguments are of another kind.
 func (w *World) Call(f any, args pickle.Tuple) (value any, known bool, err error) {
 	name, _ := f.(function)
 	switch {
@@ -78,7 +78,8 @@ func (w *World) Call(f any, args pickle.Tuple) (value any, known bool, err error
 	return nil, false, nil
 }
 
-// bytes makes bytes of bytes, of text in Latin-1, or of nothing.
+// bytes returns the bytes in a bytes argument, in a text in Latin-1, or no bytes
+// for no argument.
 func (w *World) bytes(args pickle.Tuple) (value any, known bool, err error) {
 	if len(args) == 0 {
 		return []byte{}, true, nil
@@ -88,7 +89,7 @@ func (w *World) bytes(args pickle.Tuple) (value any, known bool, err error) {
 		return v, true, nil
 	case string:
 		if w.Budget -= utf8.RuneCountInString(v); w.Budget < 0 {
-			return nil, true, fmt.Errorf("the calls copy more bytes than a file of this size may ask for")
+			return nil, true, fmt.Errorf("the file asks for more memory than a file of this size may")
 		}
 		out := make([]byte, 0, len(v))
 		for _, r := range v {
@@ -125,8 +126,7 @@ func (w *World) Build(object, state any) (known bool, err error) {
 	return false, nil
 }
 
-// set gives an array its elements and checks that they are as many as its shape
-// says.
+// set gives an array its elements and checks their number against its shape.
 func (a *Array) set(shape, dtype any, columns bool, content any) error {
 	dims, ok := shape.(pickle.Tuple)
 	t, isType := dtype.(*Type)
@@ -138,13 +138,13 @@ func (a *Array) set(shape, dtype any, columns bool, content any) error {
 	for i, d := range dims {
 		n, ok := d.(int64)
 		if !ok || n < 0 || n > math.MaxInt32 || count > math.MaxInt32 {
-			return fmt.Errorf("an array has a dimension that is no size; the file is damaged")
+			return fmt.Errorf("an array has an invalid dimension; the file is damaged")
 		}
 		a.Shape[i] = int(n)
 		count *= n
 	}
 	if t.Size == 0 {
-		return nil // no numbers: the elements do not matter
+		return nil // not numbers: the elements do not matter
 	}
 	data, ok := content.([]byte)
 	if !ok || count*int64(t.Size) != int64(len(data)) {

@@ -51,8 +51,8 @@ func TestRefuses(t *testing.T) {
 		{"too few parts", pickle.Tuple{one}, "1 parts"},
 		{"no type", pickle.Tuple{int64(1), one, "u1", false, []byte{1}}, "described by a tuple and a str"},
 		{"fewer bytes", pickle.Tuple{int64(1), two, u1, false, []byte{1}}, "[2] of type uint8 has 1 bytes"},
-		{"a negative size", pickle.Tuple{int64(1), pickle.Tuple{int64(-1)}, u1, false, []byte{1}}, "no size"},
-		{"sizes that overflow", pickle.Tuple{int64(1), pickle.Tuple{int64(1) << 31, int64(1) << 31, int64(1) << 31}, u1, false, []byte{}}, "no size"},
+		{"a negative size", pickle.Tuple{int64(1), pickle.Tuple{int64(-1)}, u1, false, []byte{1}}, "invalid dimension"},
+		{"sizes that overflow", pickle.Tuple{int64(1), pickle.Tuple{int64(1) << 31, int64(1) << 31, int64(1) << 31}, u1, false, []byte{}}, "invalid dimension"},
 	} {
 		known, err := w.Build(new(Array), c.state)
 		if !known || err == nil || !strings.Contains(err.Error(), c.want) {

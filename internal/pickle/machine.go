@@ -7,20 +7,20 @@ import (
 	"strconv"
 )
 
-// A World is what the names in a pickle stand for. Its errors end the run.
+// A World says what the names in a pickle stand for. Its errors end the run.
 type World interface {
 	// Global returns what module's name stands for.
 	Global(module, name string) (any, error)
-	// Call returns what calling function, a value of Global's, makes of args.
+	// Call returns the result of calling function, a value of Global, with args.
 	Call(function any, args Tuple) (any, error)
 	// Build gives object its attributes.
 	Build(object, attributes any) error
-	// Persistent returns what a persistent id stands for: in PyTorch's files a
-	// storage.
+	// Persistent returns what a persistent id stands for. In PyTorch's files it
+	// is a storage.
 	Persistent(id any) (any, error)
 }
 
-// An Error says where in a pickle something was wrong.
+// An Error says where a pickle is wrong.
 type Error struct {
 	Offset int // of the opcode
 	Err    error
@@ -36,7 +36,7 @@ func Run(in []byte, w World) (value any, length int, err error) {
 	for steps := 0; ; steps++ {
 		start := m.pos
 		if steps == maxSteps {
-			return nil, 0, &Error{start, fmt.Errorf("more than %d opcodes, and no file that is read here needs as many", maxSteps)}
+			return nil, 0, &Error{start, fmt.Errorf("more than %d opcodes: no file of weights or images needs so many", maxSteps)}
 		}
 		code, err := m.byte()
 		if err == nil && code == opStop {
@@ -230,7 +230,7 @@ func (m *machine) remember(code byte) error {
 	return err
 }
 
-// ask lets the World do what an opcode wants with what is on the stack.
+// ask executes an opcode that needs the World.
 func (m *machine) ask(code byte) error {
 	if code == opBinPersID {
 		id, err := m.pop()
@@ -259,7 +259,7 @@ func (m *machine) ask(code byte) error {
 	}
 }
 
-// call pushes what the World makes of a function and a tuple of arguments.
+// call pushes the World's result of calling a function with a tuple of arguments.
 func (m *machine) call(function, arguments any) error {
 	args, ok := arguments.(Tuple)
 	if !ok {
@@ -268,8 +268,8 @@ func (m *machine) call(function, arguments any) error {
 	return m.pushed(m.world.Call(function, args))
 }
 
-// askMore is ask for names in text, and for objects whose arguments lie above a
-// mark or come with names, which are dropped.
+// askMore is ask for opcodes with names in text, and for objects whose
+// arguments are above a mark or have names, which are dropped.
 func (m *machine) askMore(code byte) error {
 	switch code {
 	case opPersID:

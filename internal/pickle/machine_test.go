@@ -115,12 +115,12 @@ func TestRunRefuses(t *testing.T) {
 		{"stop alone", ".", "stack"},
 		{"text without end", "Vabc", "without an end"},
 		{"number without end", "I" + strings.Repeat("1", 1000) + "\n", "without an end"},
-		{"no number", "Ix\n", "no number"},
-		{"no float", "Fx\n", "no number"},
+		{"no number", "Ix\n", "not a number"},
+		{"no float", "Fx\n", "not a number"},
 		{"no quotes", "Sx\n", "quoted"},
 		{"half an escape", "S'\\x1'\n", "quoted"},
 		{"half a character", "V\\u12\n", "within a character"},
-		{"no character", "V\\U7fffffff\n", "no valid character"},
+		{"no character", "V\\U7fffffff\n", "an invalid character"},
 		{"memo without number", "gx\n", "no number"},
 		{"object of nothing", "(o", "stack"},
 		{"buffer outside", "\x97.", "opcode 0x97 is unsupported"},
@@ -221,7 +221,7 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		per := float64(after.TotalAlloc-before.TotalAlloc) / float64(n/len(c.repeat)*c.steps)
-		limit := float64(BytesPerStep)
+		limit := float64(bytesPerStep)
 		if len(c.repeat) > 255 {
 			limit += 2 * 255 // the value itself, and once more turned round
 		}

@@ -1,7 +1,7 @@
 package pickle
 
-// Opcodes under pickletools' names. Those that Run does not know are the ones
-// of extension registries and of buffers outside the file.
+// Opcodes under pickletools' names. Run does not know those for extension
+// registries and for buffers outside the file.
 const (
 	opMark           = '('
 	opStop           = '.'

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// What one value may take. A module's or a class's name is shorter than maxName
+// Limits of one value. The name of a module or class is shorter than maxName
 // bytes; PyTorch's magic number has ten bytes.
 const (
 	maxName   = 256
@@ -42,7 +42,7 @@ func (r *reader) take(n int) ([]byte, error) {
 	return b, nil
 }
 
-// sized reads bytes behind their count, which has width bytes itself.
+// sized reads a count of width bytes, and then so many bytes.
 func (r *reader) sized(width int, limit uint64) ([]byte, error) {
 	b, err := r.take(width)
 	if err != nil {
@@ -82,7 +82,7 @@ func (r *reader) lineOf(limit int) ([]byte, error) {
 	return b[:end:end], nil
 }
 
-// text pushes a string whose count of bytes has width bytes.
+// text pushes a string that follows its length, a number of width bytes.
 func (m *machine) text(width int) error {
 	b, err := m.sized(width, uint64(len(m.in)))
 	if err == nil && !utf8.Valid(b) {

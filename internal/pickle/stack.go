@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// A stack holds values and marks. What lies below a mark is out of reach until
-// the mark is gone.
+// A stack holds values and marks. Values below a mark cannot be reached until
+// the mark is removed.
 type stack struct{ values []any }
 
 type mark struct{}
@@ -31,7 +31,7 @@ func (s *stack) made(err error, value func() any) error {
 	return err
 }
 
-// popAny removes the topmost entry, a mark too; pop and top want a value.
+// popAny removes the topmost entry, also a mark; pop and top need a value.
 func (s *stack) popAny() (any, error) {
 	if len(s.values) == 0 {
 		return nil, errStack

@@ -30,7 +30,7 @@ func (m *machine) textual(code byte) error {
 	case opFloat:
 		v, err := strconv.ParseFloat(string(line), 64)
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return fmt.Errorf("%.32q is no number; the file is damaged", line)
+			return fmt.Errorf("%.32q is not a number; the file is damaged", line)
 		}
 		m.push(v)
 		return nil
@@ -51,7 +51,7 @@ func decimal(text string) (any, error) {
 	}
 	v, ok := new(big.Int).SetString(text, 10)
 	if !ok {
-		return nil, fmt.Errorf("%.32q is no number; the file is damaged", text)
+		return nil, fmt.Errorf("%.32q is not a number; the file is damaged", text)
 	}
 	return v, nil
 }
@@ -80,7 +80,7 @@ func rawUnicode(line []byte) (string, error) {
 		}
 		v, err := strconv.ParseUint(string(line[i+2:i+2+digits]), 16, 32)
 		if err != nil || v > utf8.MaxRune {
-			return "", errors.New("a string holds no valid character; the file is damaged")
+			return "", errors.New("a string holds an invalid character; the file is damaged")
 		}
 		out = utf8.AppendRune(out, rune(v))
 		i += 2 + digits
@@ -88,8 +88,8 @@ func rawUnicode(line []byte) (string, error) {
 	return string(out), nil
 }
 
-// quoted decodes a string of Python 2 as its source code would have it:
-// quotes around it, escapes in it.
+// quoted decodes a string of Python 2 as in source code: in quotes, with
+// escapes.
 func quoted(line []byte) ([]byte, error) {
 	bad := errors.New("a string is not quoted as Python quotes it; the file is damaged")
 	line = bytes.TrimSpace(line)

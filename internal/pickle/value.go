@@ -14,11 +14,11 @@ type (
 	Set   struct{ Items []any } // a frozenset too
 )
 
-// An Object stands for what a World does not make itself: it holds what the
-// file says about it, and does nothing.
+// An Object is inert: it holds what the file says about an object that a World
+// does not make itself.
 type Object struct {
-	Class any    // what was called
-	Args  Tuple  // what it was called with
+	Class any    // the class or function that was called
+	Args  Tuple  // its arguments
 	State any    // its attributes, or nil
 	Items []any  // of a kind of list
 	Pairs []Pair // of a kind of dict
@@ -46,9 +46,9 @@ func Text(v any) (string, bool) {
 	return "", false
 }
 
-// TypeName calls a value what Python calls its type, for messages. Values
-// themselves stay out of them: they may be long, or contain themselves. A type
-// of a World's own has its say as fmt.Stringer.
+// TypeName returns Python's name for a value's type, for messages. Values
+// themselves are not shown: they may be long or contain themselves. A World's
+// own types implement fmt.Stringer.
 func TypeName(v any) string {
 	switch v := v.(type) {
 	case None:

@@ -14,8 +14,8 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, nouns(noun))
 }
 
-// Amount is Count for a number that need not be whole, in three digits: 1 epoch,
-// 1.42 epochs.
+// Amount is Count for a number that need not be whole, with three digits: 1
+// epoch, 1.42 epochs.
 func Amount(x float64, noun string) string {
 	if x == 1 {
 		return "1 " + noun
@@ -23,8 +23,8 @@ func Amount(x float64, noun string) string {
 	return Number(x) + " " + nouns(noun)
 }
 
-// Number writes a number that need not be whole in three digits, or as many as stand
-// before its point: 0.5, 1.42, 140, 1234.
+// Number writes a number that need not be whole with three digits, or with all
+// digits before its point: 0.5, 1.42, 140, 1234.
 func Number(x float64) string {
 	if x == float64(int64(x)) {
 		return fmt.Sprintf("%d", int64(x))
@@ -35,7 +35,7 @@ func Number(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// Thousands writes a whole number with commas between its thousands: 270,896.
+// Thousands writes a whole number with commas: 270,896.
 func Thousands[N int | int64](n N) string {
 	digits := fmt.Sprint(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {

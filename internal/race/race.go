@@ -5,8 +5,8 @@ import "flag"
 
 // Shorten makes a package's tests short, as -short does, if they were built with
 // -race, which makes arithmetic ten to twenty times slower. It is for packages
-// whose long tests compute much and share nothing that their short ones don't.
-// TestMain calls it before it runs the tests.
+// whose long tests only compute more than their short ones. TestMain calls it
+// before it runs the tests.
 func Shorten() {
 	flag.Parse()
 	if detector {

@@ -43,8 +43,8 @@ type Activation struct {
 // Otherwise it takes the output y.
 func (a Activation) NeedsInput() bool { return a.Kind == SiLU || a.Kind == HardSwish }
 
-// zero reports whether the function keeps zeros, as those in channels that fill
-// up a block.
+// zero reports whether the function maps 0 to 0, so that the channels that fill
+// up a block stay zero.
 func (a Activation) zero() bool {
 	switch a.Kind {
 	case Clip:
@@ -66,8 +66,8 @@ func activationGo() activationFuncs {
 	return activationFuncs{forward: activateGo, grad: activationGradGo}
 }
 
-// Activate computes y = a(x) for one image, whose first c channels are real:
-// those behind become zeros.
+// Activate computes y = a(x) for one image with c channels. The channels that
+// fill up the last block become zero.
 //
 //	y, x   laid out as m; y may be x
 func (s *Set) Activate(m Map, c int, a Activation, y, x []float32) {
@@ -99,8 +99,7 @@ func (s *Set) ActivateVector(a Activation, y, x []float32) {
 	s.activation.forward(a, y[:len(x)], x)
 }
 
-// clearBehind sets the channels from c on to zero, in the block that holds c and
-// in those behind it.
+// clearBehind sets all channels from c on to zero.
 func (m Map) clearBehind(c int, x []float32) {
 	for b := c / Lanes; b < m.C/Lanes; b++ {
 		first := max(0, c-b*Lanes)

@@ -39,11 +39,12 @@ func (k *activationAsm) funcs() activationFuncs {
 	}
 }
 
-// activationCall is how many groups one call may have: some tens of microseconds.
+// activationCall is the most groups in one call, which takes some tens of
+// microseconds.
 const activationCall = 2048
 
-// runActivation calls the assembly for all whole groups of 16 floats, and returns how many
-// floats those are.
+// runActivation calls the assembly for all whole groups of 16 floats and returns the
+// number of floats in them.
 func runActivation(kernel func(activationArgs), a Activation, dst, x, v []float32) int {
 	groups := len(x) / Lanes
 	for from := 0; from < groups; from += activationCall {

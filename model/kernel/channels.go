@@ -5,8 +5,8 @@ import "fmt"
 // Operations on the channels of maps: gates, products, concatenation.
 
 // ScaleChannels multiplies every channel of one image by its gate: y = x·gate.
-// It is also the gradient of x, from dy. A gate is a depthwise convolution with
-// one tap.
+// With dy for x it is also the gradient of x. A gate is computed as a depthwise
+// convolution with one tap.
 //
 //	y, x   laid out as m; y may be x
 //	gate   [m.C]
@@ -57,9 +57,9 @@ func (s *Set) Multiply(m Map, y, a, b []float32, add bool) {
 	})
 }
 
-// CopyChannels copies n channels of one image from channel from of src to
-// channel to of dst: a part of a concatenation, or its gradient's way back.
-// Other channels and the borders stay as they are.
+// CopyChannels copies n channels of one image, starting at channel from of src
+// and channel to of dst: a part of a concatenation, or of its gradient. Other
+// channels and the borders stay as they are.
 //
 //	dst, src   laid out as d and m, which have the same height and width
 func (s *Set) CopyChannels(d Map, dst []float32, to int, m Map, src []float32, from, n int) {
@@ -91,9 +91,9 @@ func (s *Set) AddChannels(d Map, dst []float32, to int, m Map, src []float32, fr
 	})
 }
 
-// eachRun cuts n channels into runs that lie in one block on either side, and
-// calls move for every row of each: offsets of its first pixel in dst and src,
-// channels in the run, pixels in the row.
+// eachRun cuts n channels into runs that lie within one block of dst and of
+// src. It calls move for every row of each run, with the offsets of the first
+// pixel in dst and src, the number of channels and the number of pixels.
 func eachRun(d Map, to int, m Map, from, n int, move func(at, of, lanes, pixels int)) {
 	d.check()
 	m.check()

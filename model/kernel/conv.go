@@ -10,16 +10,16 @@ type Conv struct {
 	Stride  int // 1 or 2
 }
 
-// An Epilogue is what happens to a convolution's sums on their way to memory:
-// y = relu(Σ w·x + Bias + Residual).
+// An Epilogue is applied to a convolution's sums before they are stored: y =
+// relu(Σ w·x + Bias + Residual).
 type Epilogue struct {
 	Bias     []float32 // [K], or nil
 	Residual []float32 // laid out like the output, or nil; may be the output itself, which accumulates
 	ReLU     bool
-	// Max, unless 0, is an upper bound of y, as 6 behind a ReLU6. Winograd's
-	// algorithm and sparse convolution do not know it.
+	// Max, unless 0, is an upper bound of y, such as 6 for a ReLU6. Winograd's
+	// algorithm and sparse convolution cannot apply it.
 	Max float32
-	// Sums, laid out [K/16][2][16], or nil: the sums of the stored values and
-	// of their squares are added to it, per channel.
+	// Sums [K/16][2][16], unless nil, receives for each channel the sum of the
+	// stored values and of their squares, added to what it holds.
 	Sums []float32
 }

@@ -4,10 +4,10 @@ import "fmt"
 
 // A Depthwise is the geometry of a depthwise convolution: channel c of the
 // output comes from channel c of the input. In and Out are the maps in memory,
-// with Channels rounded up to a multiple of 16 and zeros in those behind.
+// with Channels rounded up to a multiple of 16 and zeros in the added channels.
 //
 // Weights are packed as [C/16][ky][kx][16], for all three operations, with zeros
-// for the channels behind.
+// for the added channels.
 type Depthwise struct {
 	In, Out  Map
 	Channels int
@@ -96,8 +96,8 @@ func (s *Set) DepthwiseWeightGrad(d Depthwise, dw, x, dy, scratch []float32) {
 	d.slides(x, scratch, func(sl slide, _ int, x []float32) { s.slide.depthwiseGrad(sl, dw, x, dy) })
 }
 
-// slides calls run for the whole convolution, or for each block of channels
-// where x must be copied.
+// slides calls run for the whole convolution, or for each block of channels if
+// x must be copied.
 func (d Depthwise) slides(x, scratch []float32, run func(s slide, block int, x []float32)) {
 	eachReach(d.In, x, scratch, d.margins(d.In, d.Out), 0, func(x []float32, v view, blocks, block int) {
 		sl := d.slide(v, blocks)
@@ -107,7 +107,7 @@ func (d Depthwise) slides(x, scratch []float32, run func(s slide, block int, x [
 	})
 }
 
-// slide returns the convolution of the first blocks, over a source that lies as
+// slide returns the convolution of the first blocks, over a source laid out as
 // v, as a slide.
 func (d Depthwise) slide(v view, blocks int) slide {
 	sl := d.Window.slide(d.Out, v)
@@ -117,8 +117,8 @@ func (d Depthwise) slide(v view, blocks int) slide {
 }
 
 // eachReach calls run once for all of x, laid out as m, if its border holds the
-// margins, and otherwise for a copy of each of its blocks with margins that hold
-// fill.
+// margins. Otherwise it calls run for a copy of each block, with margins filled
+// with fill.
 func eachReach[T any](m Map, x, scratch []T, g margins, fill T, run func(x []T, v view, blocks, block int)) {
 	if g.within(1) {
 		run(x, m.view(), m.C/Lanes, 0)
@@ -160,7 +160,7 @@ func (d Depthwise) checkWeights(packed, oihw []float32) {
 	need("oihw", oihw, d.Channels*d.Kernel*d.Kernel)
 }
 
-// String returns, as an example, "3×3/1+1 depthwise 32×16×16".
+// String returns a text such as "3×3/1+1 depthwise 32×16×16".
 func (d Depthwise) String() string {
 	return fmt.Sprintf("%v depthwise %d×%d×%d", d.Window, d.Channels, d.In.H, d.In.W)
 }

@@ -12,9 +12,9 @@ import "fmt"
 //	[C/16][K/16][ky][16 k][kx][16 c]    data gradient, stride 1: in and out swapped, taps flipped
 //	[C/16][K/16][16 k][ky][kx][16 c]    data gradient, stride 2
 //
-// with a single block of 3 channels where the input is the image. Borders are
+// with a single block of 3 channels if the input is the image. Borders are
 // multiplied like any other pixel, so that a weight of NaN or Inf reaches every
-// output, border or not.
+// output, also at the border.
 
 // directFuncs are the convolutions of one instruction set. Arguments have been
 // checked.
@@ -64,8 +64,8 @@ func (s *Set) ConvDataGrad(c Conv, dx, dy, wT []float32, add bool) {
 		s.direct.dataGrad(c, dx, dy, wT, add)
 		return
 	}
-	// With stride 1 every input pixel meets the taps in reverse order: a
-	// convolution of dy with the transposed and flipped weights.
+	// With stride 1 this is a convolution of dy with the transposed and flipped
+	// weights.
 	var e Epilogue
 	if add {
 		e.Residual = dx
@@ -85,20 +85,20 @@ func (s *Set) ConvWeightGrad(c Conv, dw, x, dy []float32) {
 	s.direct.weightGrad(c, dw, x, dy)
 }
 
-// checkUnbounded panics if e has an upper bound, which neither Winograd's
-// algorithm nor sparse convolution knows.
+// checkUnbounded panics if e has an upper bound, which Winograd's algorithm and
+// sparse convolution cannot apply.
 func (e Epilogue) checkUnbounded() {
 	if e.Max != 0 {
 		panic("kernel: this convolution knows no upper bound; use ConvForward or GeneralForward")
 	}
 }
 
-// String returns, as an example, "3×3/2 16×32×32→32×16×16".
+// String returns a text such as "3×3/2 16×32×32→32×16×16".
 func (c Conv) String() string {
 	return fmt.Sprintf("%d×%d/%d %v→%v", c.Kernel, c.Kernel, c.Stride, c.In, c.Out)
 }
 
-// ofImage tells whether the input is the image rather than a Map.
+// ofImage reports whether the input is the image rather than a Map.
 func (c Conv) ofImage() bool { return c.In.C == 3 }
 
 // check panics if c is not a geometry that the kernels know.
@@ -118,8 +118,8 @@ func need[T any](name string, s []T, n int) {
 	}
 }
 
-// A source is how a convolution finds its input in memory: Map and image, 3×3
-// and 1×1, differ in these numbers only. Distances are in floats.
+// A source says where a convolution finds its input in memory. Map and image,
+// 3×3 and 1×1, differ only in these numbers. Distances are in floats.
 type source struct {
 	blocks, channels  int // blocks of channels, and channels in each
 	pixel, row, plane int // distances between pixels, rows and blocks

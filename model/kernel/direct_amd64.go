@@ -19,7 +19,7 @@ type directAsm struct {
 	rows, width  int        // tile of outputs of a forward convolution
 	pixels       int        // tile of dy in the gradients, a row high
 	gradChannels int        // input channels whose gradients of 3×3 weights fit the registers; of 1×1 weights: lanes
-	slide        slideFuncs // for maps that are no whole number of tiles
+	slide        slideFuncs // for maps that do not divide into whole tiles
 }
 
 func directAVX512() directFuncs {
@@ -152,9 +152,9 @@ func (d *directAsm) dataGrad(c Conv, dx, dy, wT []float32, add bool) {
 	}
 }
 
-// cached is how much of the input and of dy, in floats, weightGrad goes through
-// at a time: all kernel rows and channels pass while it is in the first-level
-// cache, which has 32 KiB or more.
+// cached is the number of floats of the input and of dy that weightGrad works
+// on at a time. They stay in the first-level cache, of at least 32 KiB, for all
+// kernel rows and channels.
 const cached = 6 << 10
 
 // weightGrad calls the assembly once per pair of blocks, group of rows and kernel
@@ -196,8 +196,8 @@ func (d *directAsm) weightGrad(c Conv, dw, x, dy []float32) {
 	}
 }
 
-// call runs op. A function value would do in place of the switch but for the
-// arguments, which would then move to the heap.
+// call runs op. With a function value in place of the switch, the arguments
+// would move to the heap.
 func (d *directAsm) call(op directOp, a *directArgs) {
 	if d.avx512 {
 		switch op {

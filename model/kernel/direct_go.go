@@ -63,7 +63,7 @@ func convDataGrad(c Conv, dx, dy, wT []float32, add bool) {
 	}
 }
 
-// convWeightGrad takes each weight's sum along one row of the map at a time.
+// convWeightGrad adds to each weight's sum one row of the map at a time.
 func convWeightGrad(c Conv, dw, x, dy []float32) {
 	src := c.source()
 	step := c.Stride * src.pixel
@@ -114,7 +114,7 @@ func addEight(acc *[8]float32, a []float32, aStep int, b []float32, bStep int) {
 	*acc = [8]float32{s0, s1, s2, s3, s4, s5, s6, s7}
 }
 
-// An epilogue is an Epilogue at work on one block of output channels.
+// An epilogue is the part of an Epilogue for one block of output channels.
 type epilogue struct {
 	bias          [Lanes]float32
 	residual      []float32

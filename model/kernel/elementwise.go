@@ -3,13 +3,13 @@ package kernel
 import "fmt"
 
 // Elementwise operations: batch norm's passes over a map, the average pool,
-// sums of vectors and the optimizer's update. All are bound by memory, so every
-// product and every sum is rounded on its own and never fused, which costs
-// nothing and makes all Sets return the same bits.
+// sums of vectors and the optimizer's update. All are bound by memory, so it
+// costs nothing to round every product and every sum separately, without fusing
+// them. All Sets return the same bits.
 //
-// Sums over a map follow one order everywhere: even pixels of a row go into one
-// partial sum, odd ones into another, rows from top to bottom; in the end the
-// two are added.
+// Sums over a map always follow the same order: even pixels of a row go into
+// one partial sum, odd ones into another, rows from top to bottom. At the end
+// the two are added.
 
 // elementwiseFuncs are the inner functions of elementwise operations. Arguments
 // have been checked.
@@ -41,9 +41,8 @@ func elementwiseGo() elementwiseFuncs {
 	}
 }
 
-// NormApply computes a = relu(y·scale + shift + residual) for one image: what
-// batch norm, the residual sum and the ReLU behind them come to. As PyTorch's,
-// the ReLU keeps NaN.
+// NormApply computes a = relu(y·scale + shift + residual) for one image: batch
+// norm, residual sum and ReLU in one pass. As in PyTorch, the ReLU keeps NaN.
 //
 //	a, y, residual   laid out as m; residual may be nil, a may be y or residual
 //	scale, shift     [C]
@@ -69,9 +68,9 @@ func (s *Set) NormSums(m Map, y, sums []float32) {
 }
 
 // NormBackwardSums is the first pass of batch norm's gradient over one image.
-// Unless a is nil, g first becomes the gradient behind the ReLU whose output
-// was a: zero, except where a > 0. Then Σ g and Σ g·(y − mean) per channel are
-// added to sums.
+// If a is not nil, it is a ReLU's output, and g is first taken through the
+// ReLU: it becomes zero except where a > 0. Then Σ g and Σ g·(y − mean) per
+// channel are added to sums.
 //
 //	g, a, y   laid out as m
 //	mean      [C]
@@ -110,7 +109,7 @@ func (s *Set) NormBackward(m Map, dy, g, y, c0, c1, c2 []float32) {
 	s.elementwise.normBackward(m, dy, g, y, c0, c1, c2)
 }
 
-// AddInto computes dst += src for one image, leaving dst's border alone.
+// AddInto computes dst += src for one image. It does not touch dst's border.
 func (s *Set) AddInto(m Map, dst, src []float32) {
 	m.check()
 	need("dst", dst, m.Len())

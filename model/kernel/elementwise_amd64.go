@@ -18,8 +18,8 @@ type elementwiseArgs struct {
 }
 
 // elementwiseKernels is one instruction set's assembly. A kernel takes its
-// arguments by value, because behind a function value a pointer to them would
-// be allocated.
+// arguments by value: with a pointer they would be allocated, since kernels are
+// called through function values.
 type elementwiseKernels struct {
 	normApply, normApplyAdd                  func(elementwiseArgs)
 	normSums                                 func(elementwiseArgs)

@@ -1,7 +1,7 @@
 package kernel
 
-// The conversions to float32 below are not idle: without them a compiler may
-// fuse a product with the sum around it, and some do.
+// The conversions to float32 below are needed: without them a compiler may fuse
+// a product with the sum around it.
 
 // pixel is one pixel of a block of channels.
 type pixel = [Lanes]float32

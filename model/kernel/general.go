@@ -3,8 +3,8 @@ package kernel
 import "fmt"
 
 // General convolution: any kernel, stride, padding, number of groups and size
-// of map. Where a Conv does as well, GeneralConv.Conv says so, and its weights
-// are packed alike; everything else runs here.
+// of map. If a Conv can compute it, GeneralConv.Conv returns that, with the
+// same packed weights. Everything else runs here.
 //
 // Weights are packed with zeros for the channels that fill up a block:
 //
@@ -12,11 +12,11 @@ import "fmt"
 //	[C/16][K/16][ky][16 k][kx][16 c]   data gradient, stride 1: taps flipped
 //	[C/16][K/16][16 k][ky][kx][16 c]   data gradient, other strides
 //
-// with a single block of c channels where the input is the image. With groups,
-// a block of output channels has the blocks of input channels only that its
-// groups touch, first to last, and zeros between channels of different groups:
-// a NaN or Inf in a channel reaches the groups that share a block with its own.
-// Padding is multiplied like any other zero.
+// with a single block of c channels if the input is the image. With groups, a
+// block of output channels has only the blocks of input channels that its
+// groups touch, first to last, and zeros between channels of different groups.
+// A NaN or Inf in a channel therefore reaches all groups that share a block
+// with it. Padding is multiplied like any other zero.
 
 // A GeneralConv is the geometry of a convolution from C to K channels in Groups
 // groups. In and Out are the maps in memory, with C and K rounded up to
@@ -46,9 +46,9 @@ func NewGeneralConv(c, h, w, k, groups int, window Window, image bool) GeneralCo
 // Round returns n rounded up to a multiple of 16.
 func Round(n int) int { return (n + Lanes - 1) / Lanes * Lanes }
 
-// Conv returns the same convolution as a Conv, which has faster kernels for
-// some sizes and knows Winograd's algorithm, if there is one. The layouts of
-// activations and packed weights are the same.
+// Conv returns the same convolution as a Conv, if there is one. A Conv has
+// faster kernels for some sizes and can use Winograd's algorithm. The layouts
+// of activations and packed weights are the same.
 func (c GeneralConv) Conv() (Conv, bool) {
 	conv := Conv{In: c.In, Out: c.Out, Kernel: c.Kernel, Stride: c.Stride}
 	ok := c.Groups == 1 && c.C == c.In.C && c.K == c.Out.C && c.C != 1 && c.C != 2 && c.C != 4 &&
@@ -77,7 +77,7 @@ func (c Conv) weightGradBy(f slideFuncs, dw, x, dy []float32) {
 }
 
 // Scratch returns the length of the scratch that the convolution's functions
-// need, in floats: 0 where the maps' borders hold all padding.
+// need, in floats: 0 if the maps' borders hold all padding.
 func (c GeneralConv) Scratch() int {
 	n := c.In.scratch(c.margins(c.In, c.Out))
 	if !c.In.isImage() {
@@ -141,8 +141,8 @@ func (c GeneralConv) dataGradBy(f slideFuncs, dx, dy, wT []float32, add bool, v 
 }
 
 // GeneralWeightGrad adds one image's gradient of the weights to dw, which is
-// laid out as PackGeneral does. What it adds between channels of different
-// groups, and to channels that fill up a block, means nothing.
+// laid out as PackGeneral does. Values between channels of different groups,
+// and in channels that fill up a block, are meaningless.
 //
 //	dw        [c.PackedLen()]
 //	x, dy     laid out as c.In and c.Out, x's border being zeros
@@ -181,8 +181,8 @@ func (c GeneralConv) transposed(sl slide, ky, kx int, run func(s slide, block in
 	c.bands(c.In.C, c.C, c.K, sl, Lanes, run)
 }
 
-// bands completes sl for outs output channels, to of them real, and from input
-// channels in blocks of n.
+// bands completes sl for outs output channels, of which to are real, and from
+// input channels in blocks of n.
 func (c GeneralConv) bands(outs, to, from int, sl slide, n int, run func(s slide, block int)) {
 	sl.channels = n
 	if c.Groups == 1 {
@@ -204,10 +204,9 @@ func (c GeneralConv) bands(outs, to, from int, sl slide, n int, run func(s slide
 	}
 }
 
-// band returns the blocks of n input channels, from first to before end, that
-// the groups touch which have channels in a block of output channels. A group
-// has out output channels and in input channels; to is the number of all output
-// channels.
+// band returns the blocks of n input channels, first to end−1, that the groups
+// of one block of output channels touch. A group has out output and in input
+// channels; to is the number of all output channels.
 func band(block, out, in, to, n int) (first, end int) {
 	low := block * Lanes / out
 	high := (min(to, (block+1)*Lanes)-1)/out + 1
@@ -228,8 +227,8 @@ func (c GeneralConv) mustHaveDataGrad() {
 	}
 }
 
-// String returns, as an example, "5×5/2+2 24×32×32→40×16×16", and " in 4 groups"
-// behind it where there are several.
+// String returns a text such as "5×5/2+2 24×32×32→40×16×16", followed by " in 4
+// groups" if there are several.
 func (c GeneralConv) String() string {
 	s := fmt.Sprintf("%v %d×%d×%d→%d×%d×%d", c.Window, c.C, c.In.H, c.In.W, c.K, c.Out.H, c.Out.W)
 	if c.Groups > 1 {
@@ -252,7 +251,7 @@ func (c GeneralConv) check() {
 	}
 }
 
-// check panics if a slice of e is shorter than a map of the output needs.
+// check panics if a slice of e is too short for the output.
 func (e Epilogue) check(out Map) {
 	if e.Bias != nil {
 		need("bias", e.Bias, out.C)

@@ -108,8 +108,8 @@ func (c GeneralConv) transposedTap(tap, k int) int {
 }
 
 // PackChannels lays src [c][H][W] out as m: as the image [H+2][W+2][4] if m.C is
-// at most 4, else in blocks of 16. It writes zeros into the channels behind c
-// and leaves the border as it is.
+// at most 4, else in blocks of 16. Channels from c on become zero; the border
+// stays as it is.
 func (s *Set) PackChannels(m Map, c int, dst, src []float32) {
 	v := m.view()
 	need("dst", dst, v.len())

@@ -10,12 +10,12 @@ import (
 //
 //	real value = scale · (q − zero point)
 //
-// The border of a uint8 map holds the map's zero point, which stands for the
-// real 0, so that padding needs no special case. After a ReLU the zero point
-// is 0. Sums are exact: u8 × s8 products added up in int32, which holds those of
-// up to 32,768 weights and as much again for the zero point's part. What comes after the sum is float32,
-// one rounding per operation and never fused, so that every Set returns the
-// same bytes.
+// The border of a uint8 map holds the map's zero point, which stands for the real 0, so
+// that padding needs no special case. After a ReLU the zero point is 0. Sums are exact:
+// u8 × s8 products are added up in int32, which holds the products of up to 32,768
+// weights and the correction for the zero point. After the sum everything is float32,
+// with one rounding per operation and never fused, so that every Set returns the same
+// bytes.
 
 // integerFuncs are the inner functions of integer inference.
 type integerFuncs struct {
@@ -53,8 +53,8 @@ type Affine struct {
 	Zero  uint8
 }
 
-// Quantize returns x's code. As PyTorch's fbgemm it multiplies by the
-// reciprocal of the scale; NaN becomes 0, infinities saturate.
+// Quantize returns x's code. Like PyTorch's fbgemm it multiplies by the
+// reciprocal of the scale. NaN becomes 0, infinities saturate.
 func (a Affine) Quantize(x float32) uint8 {
 	return requantize(x*(1/a.Scale), int32(a.Zero), 0)
 }
@@ -79,10 +79,10 @@ type IntegerConv struct {
 	ReLU   bool
 
 	weight packed
-	fits   bool // whether no real value can leave int32, whatever the input
+	fits   bool // no input can make a real value leave the range of int32
 }
 
-// packed is weights in the order that a kernel reads them.
+// packed holds weights in the order in which a kernel reads them.
 type packed struct {
 	bytes []int8
 	words []int16 // the same, widened, for kernels that multiply 16 bits
@@ -119,7 +119,7 @@ func (c Conv) inputBytes() int {
 }
 
 // NewIntegerConv packs weight [K][C][Kernel][Kernel] for s. The other fields
-// are taken from c, and Offset is worked out from the input's zero point.
+// are taken from c. Offset is computed from the input's zero point.
 func (s *Set) NewIntegerConv(c IntegerConv, weight []int8, inputZero uint8) *IntegerConv {
 	fan := c.In.C * c.Kernel * c.Kernel
 	if len(weight) != c.Out.C*fan || len(c.Scale) != c.Out.C || len(c.Bias) != c.Out.C {
@@ -141,8 +141,8 @@ func (s *Set) NewIntegerConv(c IntegerConv, weight []int8, inputZero uint8) *Int
 	return &c
 }
 
-// inRange reports whether the sum of a and b, in any sign, converts to int32
-// with room for rounding and a zero point. NaN is not in range.
+// inRange reports whether a + b, whatever their signs, fits int32 with room for
+// rounding and a zero point. NaN does not fit.
 func inRange(a, b float64) bool { return math.Abs(a)+math.Abs(b) < 1<<30 }
 
 // Bytes returns the size of the packed weights and of what is applied to sums.
@@ -152,8 +152,8 @@ func (c *IntegerConv) Bytes() int64 {
 
 func (p packed) size() int64 { return int64(len(p.bytes)) + 2*int64(len(p.words)) }
 
-// DirectInteger reports whether ConvInteger is the way to compute c: of what is
-// smaller than its tiles, GeneralInteger is faster.
+// DirectInteger reports whether ConvInteger should compute c. For maps smaller
+// than its tiles, GeneralInteger is faster.
 func (s *Set) DirectInteger(c Conv) bool { return s.integer.direct(c) }
 
 // ConvInteger computes one image: dst laid out as c.Out, src as c.In or, for
@@ -182,10 +182,9 @@ func (s *Set) AddInteger(dst, a, b []uint8, m Map, q *IntegerAdd) {
 	s.integer.add(dst, a, b, m, q)
 }
 
-// ConvAddInteger computes relu(ConvInteger + other) for one image, rounding
-// twice as ConvInteger and AddInteger would one after the other: q.A must be
-// the convolution's output. other is laid out as c.Out and does not overlap
-// dst.
+// ConvAddInteger computes relu(ConvInteger + other) for one image. It rounds
+// twice, as ConvInteger and AddInteger do one after the other: q.A must be the
+// convolution's output. other is laid out as c.Out and does not overlap dst.
 func (s *Set) ConvAddInteger(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd) {
 	if len(dst) < c.Out.Len() || len(src) < c.inputBytes() || len(other) < c.Out.Len() || c.Zero != q.A.Zero {
 		panic(fmt.Sprintf("kernel: integer convolution %v to %v and add: %d and %d bytes in, %d out, zero points %d and %d",
@@ -200,8 +199,8 @@ func (q *IntegerAdd) fits() bool {
 	return inRange(scale*float64(q.A.Scale), scale*float64(q.B.Scale))
 }
 
-// QuantizeImage quantizes src [3][h][w] into dst [h+2][w+2][4], border and
-// all: the border becomes the zero point and the fourth byte 0.
+// QuantizeImage quantizes src [3][h][w] into dst [h+2][w+2][4]. The border
+// becomes the zero point and the fourth byte 0.
 func (s *Set) QuantizeImage(dst []uint8, src []float32, h, w int, q Affine) {
 	if len(dst) < (h+2)*(w+2)*4 || len(src) < 3*h*w {
 		panic(fmt.Sprintf("kernel: quantizing an image of %d×%d: %d floats, %d bytes", h, w, len(src), len(dst)))
@@ -269,5 +268,5 @@ func (s *Set) LinearInteger(sums []int32, src []uint8, l *IntegerLinear) {
 }
 
 // Extent returns the smallest and the largest value of x, which is not empty,
-// and whether there is a NaN among them; lo and hi mean nothing if there is.
+// and whether x holds a NaN. If it does, lo and hi are meaningless.
 func (s *Set) Extent(x []float32) (lo, hi float32, nan bool) { return s.integer.extent(x) }

@@ -2,8 +2,8 @@ package kernel
 
 import "unsafe"
 
-// integerArgs are the arguments of all integer kernels; what a field means to
-// a kernel that has no such thing is said in _asm, beside its generator.
+// integerArgs are the arguments of all integer kernels. The generator in _asm
+// says how each kernel uses them.
 type integerArgs struct {
 	dst, src, weight    unsafe.Pointer
 	scale, bias, offset unsafe.Pointer
@@ -16,8 +16,8 @@ type integerArgs struct {
 	sum                 *integerSum
 }
 
-// integerSum are the constants of a convolution that adds another map, each as
-// often as a register of AVX2 holds it.
+// integerSum are the constants of a convolution that adds another map. Each is
+// repeated to fill a register of AVX2.
 type integerSum struct {
 	low, high             [8]float32 // codes of the convolution without their zero point
 	scale, other, inverse [8]float32 // of its output, of the other map, and 1 / scale of the sum
@@ -128,8 +128,8 @@ func (k *integerKernels) funcs() integerFuncs {
 	}
 }
 
-// choose returns the assembly for a convolution, or noOp: its shape has none,
-// its map is smaller than one tile, or its real values may not fit int32.
+// choose returns the assembly for a convolution. It returns noOp if the shape
+// has none, the map is smaller than one tile, or real values may not fit int32.
 func (k *integerKernels) choose(c *IntegerConv) integerOp {
 	if !c.fits {
 		return noOp
@@ -185,9 +185,8 @@ func (p packed) block(c Conv, ch int) unsafe.Pointer {
 // A span is a run of tiles along one axis of a map.
 type span struct{ start, tiles int }
 
-// spans covers n pixels with tiles: as many as fit, and one more that overlaps
-// the last of them where n is no multiple. Writing a pixel twice writes the
-// same value.
+// spans covers n pixels with tiles: as many as fit and, if pixels remain, one
+// more that overlaps the last. Writing a pixel twice writes the same value.
 func spans(n, tile int) [2]span {
 	all := [2]span{{0, n / tile}}
 	if n%tile != 0 {

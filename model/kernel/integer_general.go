@@ -2,13 +2,13 @@ package kernel
 
 import "fmt"
 
-// Integer convolutions of every geometry. Codes lie in memory as floats do, a
-// byte each; borders and the channels that fill up a block hold the map's zero
+// Integer convolutions of every geometry. Codes are laid out as floats are, one
+// byte each. Borders and the channels that fill up a block hold the map's zero
 // point.
 
-// An Output is how a layer of integers stores its results: the code of a real
-// value v is clamp(round(v/scale) + Zero, Low, High). Low is Zero behind a ReLU,
-// High the code of 6 behind a ReLU6; otherwise they are 0 and 255. High is at
+// An Output says how an integer layer stores its results: the code of a real
+// value v is clamp(round(v/scale) + Zero, Low, High). With a ReLU, Low is Zero;
+// with a ReLU6, High is the code of 6; otherwise they are 0 and 255. High is at
 // least Low.
 type Output struct {
 	Zero, Low, High uint8
@@ -44,8 +44,8 @@ type IntegerDepthwise struct {
 	packed integerPacked
 }
 
-// integerPacked is a layer's constants for all channels in memory, those that
-// fill up a block included: their results are the output's zero point.
+// integerPacked holds a layer's constants for all channels in memory. Channels
+// that fill up a block give the output's zero point.
 type integerPacked struct {
 	weight      []int8
 	group       int // input channels whose weights lie side by side
@@ -54,8 +54,8 @@ type integerPacked struct {
 	fits        bool    // whether no real value can leave int32, whatever the input
 }
 
-// pack sets the constants for k channels, n in memory, whose weights lie one
-// behind the other.
+// pack sets the constants for k channels, n in memory, whose weights are stored
+// one after the other.
 func (p *integerPacked) pack(k, n int, scale, bias []float32, weight []int8, zero uint8) {
 	if len(scale) != k || len(bias) != k || k < 1 || len(weight)%k != 0 {
 		panic(fmt.Sprintf("kernel: integer layer of %d channels: %d weights, %d scales, %d biases", k, len(weight), len(scale), len(bias)))
@@ -184,7 +184,7 @@ func (s *Set) DepthwiseInteger(dst, src []uint8, d *IntegerDepthwise, scratch []
 }
 
 // integerSlideFuncs are the inner functions of general integer convolutions.
-// Depthwise is told the first block's number; its slices begin there.
+// depthwise gets the number of the first block, at which its slices begin.
 type integerSlideFuncs struct {
 	group     int // see integerPacked
 	forward   func(s slide, dst, src []uint8, c *IntegerGeneral)

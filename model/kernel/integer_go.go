@@ -20,8 +20,8 @@ func requantize(v float32, zero, low int32) uint8 {
 //
 //	[K/16][C/16][kernel row][group][kernel column][16 outputs][4 inputs]
 //
-// in which one vector of 64 products feeds 16 output channels from a group of
-// 4 input channels. The image has one group, its fourth input is no channel.
+// in which one vector of 64 products feeds 16 output channels from a group of 4
+// input channels. The image has one group, whose fourth input is unused.
 func packOrder(c Conv, place func(from, to int)) {
 	groups := c.lanes() / 4
 	for k := range c.Out.C {

@@ -42,8 +42,8 @@ func maxPoolCodesGo(p Pool, y, x []uint8) {
 	maxPoolCodesEdges(p, y, x, 0, 0, 0, 0)
 }
 
-// maxPoolCodesEdges leaves the outputs from (top, left) to before (bottom,
-// right) out.
+// maxPoolCodesEdges computes all outputs except those from (top, left) up to
+// (bottom, right), which is not included.
 func maxPoolCodesEdges(p Pool, y, x []uint8, top, left, bottom, right int) {
 	for block := range p.Out.C / Lanes {
 		for oy := range p.Out.H {
@@ -157,9 +157,9 @@ func (t *CodeTable) translate(dst, src []uint8) {
 	}
 }
 
-// CopyChannelCodes copies n channels of one image from channel from of src to
-// channel to of dst, through a table unless it is nil: a part of a
-// concatenation.
+// CopyChannelCodes copies n channels of one image, starting at channel from of
+// src and channel to of dst: a part of a concatenation. Unless table is nil, it
+// maps the codes.
 //
 //	dst, src   laid out as d and m, which have the same height and width
 func (s *Set) CopyChannelCodes(d Map, dst []uint8, to int, m Map, src []uint8, from, n int, t *CodeTable) {

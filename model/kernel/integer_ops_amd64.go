@@ -35,7 +35,7 @@ func assembledCodes(add func(addCodesArgs)) codeFuncs {
 			zeroA: int32(q.A.Zero), zeroB: int32(q.B.Zero),
 			zero: int32(bounds.Zero), low: int32(bounds.Low), top: int32(bounds.High),
 		}
-		for c := 0; c < m.C; c += Lanes { // a call each, so that none takes long
+		for c := 0; c < m.C; c += Lanes { // one call for each block, so that no call takes long
 			at := m.At(c, 0, 0)
 			args.dst, args.a, args.b = unsafe.Pointer(&dst[at]), unsafe.Pointer(&a[at]), unsafe.Pointer(&b[at])
 			add(args)

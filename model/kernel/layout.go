@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// Lanes is the number of channels that stand side by side in memory: one
+// Lanes is the number of channels in a block, side by side in memory: one
 // AVX-512 register of float32.
 const Lanes = 16
 
@@ -30,34 +30,8 @@ func (m Map) At(c, y, x int) int {
 	return c/Lanes*m.Plane() + (y+1)*m.Row() + (x+1)*Lanes + c%Lanes
 }
 
-// String returns, as an example, "16×32×32".
+// String returns a text such as "16×32×32".
 func (m Map) String() string { return fmt.Sprintf("%d×%d×%d", m.C, m.H, m.W) }
-
-// Pack writes one image src [C][H][W] into dst, laid out as m. dst's border is
-// left as it is.
-func (m Map) Pack(dst, src []float32) {
-	for c := range m.C {
-		for y := range m.H {
-			at := m.At(c, y, 0)
-			for x, v := range src[(c*m.H+y)*m.W:][:m.W] {
-				dst[at+x*Lanes] = v
-			}
-		}
-	}
-}
-
-// Unpack is Pack's inverse.
-func (m Map) Unpack(dst, src []float32) {
-	for c := range m.C {
-		for y := range m.H {
-			at := m.At(c, y, 0)
-			row := dst[(c*m.H+y)*m.W:][:m.W]
-			for x := range row {
-				row[x] = src[at+x*Lanes]
-			}
-		}
-	}
-}
 
 // clear sets all pixels of x but the border to zero.
 func (m Map) clear(x []float32) {

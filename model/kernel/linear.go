@@ -7,7 +7,7 @@ import "fmt"
 //
 // Weights are packed as [Out/16][In][16] for the forward pass and the gradient
 // of the weights, as [In/16][Out][16] for the data gradient, with zeros for the
-// lanes behind.
+// added lanes.
 type Linear struct{ In, Out int }
 
 // PackedLen returns the length of l's packed weights, in floats.

@@ -36,8 +36,8 @@ func (s *Set) Peak(threads int) Peak {
 	}
 }
 
-// best returns the fastest of several slices of time: anything else on the
-// machine can only slow them down.
+// best returns the fastest of several slices of time, since other load can only
+// slow them down.
 func best(threads int, run func(rounds int), perRound int) float64 {
 	fastest := 0.0
 	for range peakSlices {
@@ -78,14 +78,14 @@ func peakGo() peakFuncs {
 	return peakFuncs{float: peakFloatGo, floatPerRound: 2 * 12, integer: peakIntegerGo, integerPerRound: 2 * 8}
 }
 
-// sink keeps the compiler from leaving out loops whose results nobody reads.
+// sink keeps the compiler from removing loops whose results are not used.
 //
 //go:noinline
 func sink[T any](T) {}
 
-// The sums start from different values, and none from the 2 that halving and
-// adding 1 leaves as it is: the compiler sees through equal sums and constant
-// ones.
+// The sums start from different values, and none from 2, which halving and
+// adding 1 does not change: the compiler would merge equal sums and remove
+// constant ones.
 
 func peakFloatGo(rounds int) {
 	var a, b, c, d, e, f float32 = 3, 4, 5, 6, 7, 8

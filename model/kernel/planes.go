@@ -32,7 +32,7 @@ func (p Planes) halves(row []float32) (even, odd []float32) {
 	return row[:n], row[n:p.W]
 }
 
-// String returns, as an example, "16×32×32".
+// String returns a text such as "16×32×32".
 func (p Planes) String() string { return fmt.Sprintf("%d×%d×%d", p.C, p.H, p.W) }
 
 // PackPlanes writes one image src [C][H][W] into dst, laid out as p.

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// planesArgs are the arguments of the conversions in assembly; what each of
-// them makes of the numbers is said beside its generator.
+// planesArgs are the arguments of the conversions in assembly. The generator in
+// _asm says how each uses them.
 type planesArgs struct {
 	dst, src unsafe.Pointer
 	n        [6]int

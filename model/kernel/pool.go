@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// A Pool is the geometry of a max or average pool. Out is what the window's
-// positions come to, rounded down or up; see NewPool.
+// A Pool is the geometry of a max or average pool. Out has one pixel for each
+// position of the window, whose number is rounded down or up; see NewPool.
 type Pool struct {
 	In, Out Map
 	Window
@@ -75,8 +75,8 @@ func (s *Set) MaxPoolGrad(p Pool, dx, dy []float32, arg []uint8, add bool) {
 
 // AveragePoolWindow computes the mean over each window of one image: of its
 // pixels inside the map, or with countPadding of those in the padding as well,
-// which are zeros. Where the last window reaches out of the padding, what is
-// beyond does not count, as in PyTorch.
+// which are zeros. Pixels of a window beyond the padding do not count, as in
+// PyTorch.
 //
 //	y, x      laid out as p.Out and p.In, x's border being zeros
 //	scratch   [p.Scratch()]
@@ -190,7 +190,7 @@ func fillPixel(b []float32, v float32) []float32 {
 	return b
 }
 
-// String returns, as an example, "3×3/2+1 pool 64×112×112→56×56".
+// String returns a text such as "3×3/2+1 pool 64×112×112→56×56".
 func (p Pool) String() string {
 	return fmt.Sprintf("%v pool %v→%d×%d", p.Window, p.In, p.Out.H, p.Out.W)
 }

@@ -33,8 +33,8 @@ func (p Pool) slide(v view) slide {
 	}
 }
 
-// runMax calls the assembly once per block and column of tiles. Where windows
-// reach out of the map, a copy with a frame of −Inf takes its place.
+// runMax calls the assembly once per block and column of tiles. If windows
+// reach out of the map, it works on a copy with a frame of −Inf.
 func (k *poolAsm) runMax(p Pool, y []float32, arg []uint8, x, scratch []float32) {
 	one, g := Map{Lanes, p.In.H, p.In.W}, p.margins(p.In, p.Out)
 	from, to := one.view(), one.framed(g.atLeast(0))

@@ -25,16 +25,15 @@ type Set struct {
 }
 
 // Times compares the ways to compute a convolution: typical times on maps of
-// 32, 16 and 8 pixels, relative to that of all its multiply-adds by direct
-// convolution. See BenchmarkConv, BenchmarkWinograd, BenchmarkSparse and
-// BenchmarkPlanes.
+// 32, 16 and 8 pixels, relative to direct convolution. See BenchmarkConv,
+// BenchmarkWinograd, BenchmarkSparse and BenchmarkPlanes.
 type Times struct {
 	Winograd float64
 	Sparse   float64 // times the density
 	Convert  float64 // input, output and residual from planes to maps and back
 }
 
-// Times returns what is typical of the set.
+// Times returns the set's typical times.
 func (s *Set) Times() Times { return s.times }
 
 // All returns the sets that this machine can run, fastest first. The last is

@@ -1,8 +1,8 @@
 package kernel
 
-// A slide is a convolution as the inner loops see it, whatever it is for: the
-// forward pass, one phase of a data gradient, a linear layer. Offsets and
-// distances are in floats and may be negative, except in dst.
+// A slide is a convolution as the inner loops see it. It serves the forward
+// pass, one phase of a data gradient, or a linear layer. Offsets and distances
+// are in floats and may be negative, except in dst.
 //
 //	y[dst + o·dstPlane + oy·dstRow + ox·dstCol + l] = Σ over b, ky, kx, c of
 //	    x[src + b·srcPlane + oy·srcRow + ox·srcCol + ky·tapRow + kx·tapCol + c] ·
@@ -38,8 +38,9 @@ func slideGo() slideFuncs {
 	}
 }
 
-// slide returns the slide of a window that takes the positions of out over a
-// source that lies as v. Blocks, channels and weights are the caller's.
+// slide returns the slide of a window over a source laid out as v, with one
+// output for each position of out. The caller sets blocks, channels and
+// weights.
 func (w Window) slide(out Map, v view) slide {
 	y := out.view()
 	return slide{
@@ -161,9 +162,10 @@ func slideDepthwiseGradGo(s slide, dw, x, dy []float32) {
 	}
 }
 
-// A phase is which taps bring a gradient to every stride-th row (or column) of
-// a convolution's input, beginning with one of them. Row first+i·stride of dx
-// gets, for j from 0 to taps−1, row i+start+j of dy times tap last−j·stride.
+// A phase says which taps contribute to the gradient of every stride-th row (or
+// column) of a convolution's input, starting with one of them. Row
+// first+i·stride of dx gets, for j from 0 to taps−1, row i+start+j of dy times
+// tap last−j·stride.
 type phase struct {
 	first, count int // rows of dx
 	taps, last   int
@@ -200,10 +202,10 @@ func (w Window) gradMargins(in, out Map) margins {
 	return g
 }
 
-// gradSlides calls run with the part of the data gradient's slide that a
-// window's phases determine; run knows about channels. ky and kx are the first
-// taps of a phase; between taps there are −stride. Outputs of an empty phase are
-// zero.
+// gradSlides calls run for each phase of the data gradient, with the part of its
+// slide that the window determines; run adds blocks and channels. ky and kx are
+// the first taps of the phase; the next ones are −stride further. Outputs of an
+// empty phase are zero.
 func (w Window) gradSlides(in Map, dy view, run func(s slide, ky, kx int)) {
 	dx := in.view()
 	for py := range w.Stride {

@@ -6,9 +6,9 @@ import (
 )
 
 // slideArgs are the arguments of general convolutions in assembly; the stubs say
-// what each computes. Distances are in bytes. Pixels of a tile are two runs: the
-// second one begins at a distance of second in the source and of dstSecond in
-// the destination.
+// what each computes. Distances are in bytes. The pixels of a tile form two
+// runs. The second run begins second further in the source and dstSecond further
+// in the destination.
 type slideArgs struct {
 	dst, src, weights        unsafe.Pointer
 	bias, residual, sums     unsafe.Pointer // or nil
@@ -60,7 +60,7 @@ func (k *slideAsm) funcs() slideFuncs {
 // nanosecond.
 const callWork = 100_000
 
-// args returns what all kernels need of a slide, for values of so many bytes.
+// args returns the arguments that all kernels need, for values of so many bytes.
 func (s slide) args(size int) slideArgs {
 	return slideArgs{
 		dstCol: size * s.dstCol, dstRow: size * s.dstRow, dstPlane: size * s.dstPlane,
@@ -75,7 +75,7 @@ func (s slide) args(size int) slideArgs {
 	}
 }
 
-// epilogue sets what is done with the sums.
+// epilogue sets the arguments of the epilogue.
 func (a *slideArgs) epilogue(e Epilogue) {
 	a.high = float32(math.Inf(1))
 	if e.ReLU {
@@ -86,8 +86,8 @@ func (a *slideArgs) epilogue(e Epilogue) {
 	}
 }
 
-// A tile is a rectangle of outputs that a call computes tile by tile: pixels
-// wide, or with two rows pixels/2 wide.
+// A tile is a column of equal tiles that one call computes: each is pixels wide
+// or, with two rows, pixels/2.
 type tile struct {
 	x, pixels  int
 	y, rows    int // rows of tiles
@@ -138,13 +138,13 @@ func (s slide) tile(x, pixels, y, rows, high int) tile {
 	return t
 }
 
-// set sets what depends on the tile, for values of so many bytes.
+// set sets the arguments that depend on the tile, for values of so many bytes.
 func (a *slideArgs) set(t tile, size int) {
 	a.second, a.dstSecond, a.srcRow, a.dstRow = size*t.second, size*t.dstSecond, size*t.srcRow, size*t.dstRow
 }
 
 // runForward calls the assembly once per column of tiles and group of blocks of
-// outputs, or more often where a call would take long.
+// outputs, or more often if a call would take long.
 func (k *slideAsm) runForward(s slide, y, x, w []float32, e Epilogue) {
 	if e.Max > 0 && !e.ReLU {
 		slideForwardGo(s, y, x, w, e)
@@ -183,8 +183,8 @@ func (k *slideAsm) runForward(s slide, y, x, w []float32, e Epilogue) {
 	})
 }
 
-// inParts adds up so many blocks of input channels at a time: y takes the sums
-// of those before in, and only the last part clips.
+// inParts adds up so many blocks of input channels at a time. Later parts add
+// to the sums in y, and only the last part clips.
 func (k *slideAsm) inParts(s slide, y, x, w []float32, e Epilogue, most int) {
 	for from := 0; from < s.blocks; from += most {
 		part, end := s, e
@@ -215,7 +215,7 @@ func (k *slideAsm) runDepthwise(s slide, y, x, w []float32, e Epilogue) {
 	s.tiles(k.pixels, func(t tile) {
 		a.set(t, 4)
 		most := max(1, callWork/2/(t.rows*t.pixels*s.tapRows*s.tapCols))
-		// The residual has moved on by all rows when its block is done.
+		// After a block, the residual's pointer has moved on by all rows.
 		a.residualNext = 4 * (s.dstPlane - t.rows*t.dstRow)
 		for o := 0; o < s.outs; o += most {
 			a.outs, a.rows = min(most, s.outs-o), t.rows

@@ -16,7 +16,8 @@ func (k *integerSlideAsm) funcs() integerSlideFuncs {
 	return integerSlideFuncs{group: k.group, forward: k.runForward, depthwise: k.runDepthwise}
 }
 
-// codes sets what a layer does with its sums, from a block of outputs on.
+// codes sets the arguments that turn sums into codes, starting at a block of
+// outputs.
 func (a *slideArgs) codes(p *integerPacked, block int, o Output) {
 	a.zero, a.low, a.top = int32(o.Zero), int32(o.Low), int32(o.High)
 	a.bias = unsafe.Pointer(&p.offset[block*Lanes])
@@ -24,8 +25,8 @@ func (a *slideArgs) codes(p *integerPacked, block int, o Output) {
 }
 
 // runForward calls the assembly once per column of tiles and group of blocks of
-// outputs, or more often where a call would take long. Layers whose values can
-// leave int32 are not for assembly.
+// outputs, or more often where a call would take long. Layers whose values may
+// not fit int32 do not use assembly.
 func (k *integerSlideAsm) runForward(s slide, dst, src []uint8, c *IntegerGeneral) {
 	if !c.packed.fits {
 		generalIntegerGo(s, dst, src, c)

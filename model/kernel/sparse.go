@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// Sparse convolution, for inference with pruned networks: its work is
-// proportional to the weights that are left, wherever they are.
+// Sparse convolution, for inference with pruned networks. Its work is
+// proportional to the number of nonzero weights, wherever they are.
 //
 // A vector holds pixels of one channel, either of even or of odd columns (see
 // Planes), so a weight multiplies whole vectors of its input's plane, taken from
@@ -20,8 +20,8 @@ import (
 // Park et al., "Faster CNNs with Direct Sparse Convolutions and Guided
 // Pruning", 2017, describe the lists of weights and offsets.
 //
-// A weight of zero is no weight: unlike in dense convolution, NaN and Inf in
-// the input reach an output only through weights that are not zero.
+// Unlike in dense convolution, NaN and Inf in the input reach an output only
+// through weights that are not zero.
 
 // sparseFuncs are the inner functions of sparse convolution. Arguments have
 // been checked.
@@ -154,9 +154,6 @@ func (p *Sparse) Input() Planes { return p.in }
 // Output returns the layout of the output.
 func (p *Sparse) Output() Planes { return p.out }
 
-// NonZero returns the number of weights that are not zero.
-func (p *Sparse) NonZero() int { return len(p.entries) }
-
 // Bytes returns the size of the lists.
 func (p *Sparse) Bytes() int64 {
 	return int64(len(p.entries))*int64(unsafe.Sizeof(sparseEntry{})) + int64(len(p.columns))*int64(unsafe.Sizeof(sparseColumns{}))
@@ -225,8 +222,8 @@ func sparseForwardGo(p *Sparse, y, x []float32, e Epilogue) {
 	}
 }
 
-// accumulate adds weight·x to the rows of y, x being taken move pixels to the
-// right and as zero beyond its row.
+// accumulate adds weight·x to the rows of y. x is shifted by move pixels and is
+// zero beyond its row.
 func (p *Sparse) accumulate(y, x []float32, weight float32, move int) {
 	if move == 0 && p.conv.Stride == 1 {
 		addTo(y, x, weight) // all rows at once

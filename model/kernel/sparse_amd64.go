@@ -18,8 +18,8 @@ type sparseArgs struct {
 }
 
 // A sparseStrip is a kernel for outputs of one width and one stride, so many
-// rows at a time. As behind every function value, a pointer to its arguments
-// would be allocated.
+// rows at a time. It takes its arguments by value, since a pointer would be
+// allocated.
 type sparseStrip struct {
 	stride, width, rows int
 	run                 func(sparseArgs)

@@ -132,8 +132,8 @@ func TestSparseAsDense(t *testing.T) {
 	w, x, bias := operand(1, 16*16*9), operand(2, c.In.values()), operand(3, 16)
 	eachSet(t, func(t *testing.T, s *Set) {
 		p := NewSparse(c, w)
-		if p.NonZero() != len(w) {
-			t.Fatalf("%d of %d weights listed", p.NonZero(), len(w))
+		if len(p.entries) != len(w) {
+			t.Fatalf("%d of %d weights listed", len(p.entries), len(w))
 		}
 		packed := make([]float32, c.PackedLen())
 		s.PackWeights(c, packed, w)
@@ -284,7 +284,7 @@ func BenchmarkSparse(b *testing.B) {
 						s.SparseForward(p, y, x, images, e)
 					}
 					pixels := images * c.Out.H * c.Out.W
-					gigaflops(b, pixels*p.NonZero())
+					gigaflops(b, pixels*len(p.entries))
 					perSecond := float64(b.N) / b.Elapsed().Seconds()
 					b.ReportMetric(2e-9*float64(pixels*c.In.C*c.Out.C*c.Kernel*c.Kernel)*perSecond, "dense-GFLOP/s")
 					b.ReportMetric(1e6/(perSecond*images), "µs/image")

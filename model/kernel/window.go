@@ -2,9 +2,9 @@ package kernel
 
 import "fmt"
 
-// A Window slides over a map: a convolution's or a pool's. Its first position
-// begins Top rows above and Left columns before the map. Bottom and Right are
-// the padding behind; a last window may reach less far than they do.
+// A Window is a convolution's or a pool's; it slides over a map. Its first
+// position begins Top rows above and Left columns before the map. Bottom and
+// Right are the padding after the map, which the last position need not reach.
 type Window struct {
 	Kernel, Stride           int
 	Top, Left, Bottom, Right int
@@ -34,12 +34,12 @@ func (w Window) valid() bool {
 	return w.Kernel >= 1 && w.Stride >= 1 && w.Top >= 0 && w.Left >= 0 && w.Bottom >= 0 && w.Right >= 0
 }
 
-// margins are the rows and columns around a map that are read beside it; less
-// than zero where not even the map's outermost ones are.
+// margins are the rows and columns around a map that are read. They are
+// negative if even the map's outermost rows or columns are not read.
 type margins struct{ top, left, bottom, right int }
 
-// margins returns how far the window reaches out of in when it takes the
-// positions of out.
+// margins returns how far the window reaches out of in, with one position for
+// each pixel of out.
 func (w Window) margins(in, out Map) margins {
 	return margins{
 		top: w.Top, left: w.Left,
@@ -58,7 +58,7 @@ func (g margins) atLeast(n int) margins {
 	return margins{max(g.top, n), max(g.left, n), max(g.bottom, n), max(g.right, n)}
 }
 
-// A view is how pixels lie in memory. Distances are in floats.
+// A view says how pixels lie in memory. Distances are in floats.
 type view struct {
 	blocks             int
 	pixel, row, plane  int // distances between pixels, rows and blocks
@@ -70,7 +70,7 @@ type view struct {
 // itself, [H+2][W+2][4].
 func (m Map) view() view { return m.framed(margins{1, 1, 1, 1}) }
 
-// framed is view for a map that has other margins than a border of 1.
+// framed is view for a map whose margins are not a border of 1.
 func (m Map) framed(g margins) view {
 	v := view{blocks: m.C / Lanes, size: Lanes, height: m.H, wide: m.W}
 	if m.isImage() {
@@ -93,7 +93,8 @@ func (v view) len() int { return v.blocks * v.plane }
 // at returns the offset of pixel (y, x) in the first block.
 func (v view) at(y, x int) int { return v.origin + y*v.row + x*v.pixel }
 
-// scratch returns the floats that reading m with these margins needs.
+// scratch returns the length of the scratch for reading m with these margins, in
+// floats.
 func (m Map) scratch(g margins) int {
 	if g.within(1) {
 		return 0
@@ -101,7 +102,7 @@ func (m Map) scratch(g margins) int {
 	return m.framed(g.atLeast(0)).len()
 }
 
-// reach returns x, laid out as m, with margins that hold fill: x itself where its
+// reach returns x, laid out as m, with margins that hold fill: x itself if its
 // border is enough, else a copy in scratch.
 func reach[T any](m Map, x, scratch []T, g margins, fill T) ([]T, view) {
 	from := m.view()

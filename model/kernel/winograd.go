@@ -7,9 +7,9 @@ import "fmt"
 // Algorithms for Convolutional Neural Networks", 2015, section 4; interpolation
 // points 0, 1, −1, 2, −2, ∞).
 //
-// An image falls into tiles of 4×4 outputs, each of which needs 6×6 inputs. With
-// d a tile of inputs, g the taps of one pair of channels and e a tile of the
-// output's gradient,
+// An image is cut into tiles of 4×4 outputs, each of which needs 6×6 inputs.
+// With d a tile of inputs, g the taps of one pair of channels and e a tile of
+// the output's gradient,
 //
 //	V = Bᵀ·d·B   U = G·g·Gᵀ   y  = Aᵀ·(Σ over input channels of U∘V)·A
 //	             E = A·e·Aᵀ   dg = Gᵀ·(Σ over tiles of V∘E)·G
@@ -27,7 +27,7 @@ import "fmt"
 // power of two, all positions would compete for the same lines of the cache.
 //
 // Rounding errors are about ten times those of the definition, 1e-6 relative. A
-// NaN may spread over its tile of outputs, and an infinity may become one.
+// NaN may spread over its tile of outputs, and an infinity may become NaN.
 
 // winogradPositions is the number of values in a transformed tile.
 const winogradPositions = 6 * 6
@@ -40,7 +40,7 @@ type Winograd struct {
 	plane     int // floats between two positions in V, M and E
 }
 
-// WinogradOK tells whether Winograd's algorithm computes c: 3×3 with stride 1,
+// WinogradOK reports whether Winograd's algorithm computes c: 3×3 with stride 1,
 // as many channels out as in, 16 or a multiple of 32, and whole tiles.
 func WinogradOK(c Conv) bool {
 	return c.Kernel == 3 && c.Stride == 1 && c.In == c.Out &&
@@ -48,9 +48,9 @@ func WinogradOK(c Conv) bool {
 		c.In.H > 0 && c.In.H%4 == 0 && c.In.W > 0 && c.In.W%4 == 0
 }
 
-// How many channels times tiles a plan transforms together. A chunk of V and M
-// stays in a second-level cache of 1 MB, beside U and, if it is small, beside the
-// maps of the images that it belongs to.
+// The number of channels times tiles that a plan transforms together. A chunk of
+// V and M stays in a second-level cache of 1 MB, beside U and, if the chunk is
+// small, beside the maps of its images.
 const (
 	LargeChunk = 2048
 	SmallChunk = 1024
@@ -77,12 +77,12 @@ func NewWinograd(c Conv, chunk int) Winograd {
 	return p
 }
 
-// Group returns how many images are processed together at best; images − 1 and
-// fewer work as well.
+// Group returns the best number of images to process together; fewer work as
+// well.
 func (p Winograd) Group() int { return p.group }
 
 // ScratchLen returns the length of the scratch memory of one worker, in floats.
-// It need not be cleared, nor kept from call to call.
+// It need not be cleared or kept between calls.
 func (p Winograd) ScratchLen() int { return 2 * p.blocks() * p.block() }
 
 // WeightsLen returns the length of the transformed weights, or of their
@@ -149,7 +149,7 @@ func (s *Set) WinogradWeights(p Winograd, u, oihw []float32, transposed bool) {
 //
 //	x, y   [images] as the plan's Map
 //	u      from WinogradWeights
-//	next   the input that will be wanted next, or nil: it is fetched into the cache meanwhile
+//	next   the input of the next call, prefetched into the cache, or nil
 //
 // The data gradient is the same with dy for x, dx for y and transposed weights.
 func (s *Set) WinogradForward(p Winograd, y, x []float32, images int, u []float32, e Epilogue, scratch, next []float32) {
@@ -204,7 +204,7 @@ func (s *Set) WinogradForward(p Winograd, y, x []float32, images int, u []float3
 //
 //	x, dy   [images] as the plan's Map
 //	du      WeightsLen sums, cleared by the caller before the first images
-//	next    the memory that will be wanted next, or nil
+//	next    the memory of the next call, prefetched into the cache, or nil
 func (s *Set) WinogradWeightGrad(p Winograd, du, x, dy []float32, images int, scratch, next []float32) {
 	p.check(images, scratch)
 	need("du", du, p.WeightsLen())
@@ -294,8 +294,8 @@ func (p Winograd) eachPosition(a winogradProduct, f func(winogradProduct)) {
 	}
 }
 
-// whole rounds a number of tiles up to one that multiply takes. What the
-// further tiles hold does not matter.
+// whole rounds a number of tiles up to one that multiply accepts. The content
+// of the added tiles does not matter.
 func (p Winograd) whole(tiles int) int {
 	unit := 4
 	if p.image.C == Lanes {

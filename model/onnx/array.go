@@ -25,8 +25,8 @@ func (a *array) len() int { return len(a.f) + len(a.i) }
 
 func ints(values ...int64) *array { return &array{dims: []int{len(values)}, i: values} }
 
-// elements returns how many elements a shape has, or an error where a dimension
-// is negative or the shape is larger than any that is read.
+// elements returns how many elements a shape has. It fails if a dimension is
+// negative or the shape is too large.
 func elements(dims []int) (int, error) {
 	if len(dims) > maxRank {
 		return 0, fmt.Errorf("%d dimensions: at most %d are read", len(dims), maxRank)

@@ -10,7 +10,7 @@ func (n *node) attribute(name string) *attribute {
 	return nil
 }
 
-// int returns an attribute, or what it is where the node has none.
+// int returns an attribute, or its default if the node has none.
 func (n *node) int(name string, otherwise int64) int64 {
 	if a := n.attribute(name); a != nil && a.i != nil {
 		return *a.i
@@ -25,7 +25,7 @@ func (n *node) float(name string, otherwise float32) float32 {
 	return otherwise
 }
 
-// ints returns an attribute, or nil where the node has none.
+// ints returns an attribute, or nil if the node has none.
 func (n *node) ints(name string) []int64 {
 	if a := n.attribute(name); a != nil {
 		return a.ints

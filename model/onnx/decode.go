@@ -13,8 +13,8 @@ import (
 // dimensions and the like. Networks have some ten thousand.
 const maxMessages = 1 << 18
 
-// decode reads a file by the tables of fields. It passes over fields that they
-// do not list, as names of source lines. Memory stays within 128 MiB and twenty
+// decode reads a file by the tables of fields. It skips fields that they do not
+// list, such as names of source lines. It takes at most 128 MiB plus twenty
 // times the bytes.
 func decode(b []byte) (*Model, error) {
 	m := new(Model)
@@ -85,7 +85,7 @@ func (f field) readInt(i int64) error {
 		*v = i
 	case **int64:
 		*v = &i
-	case *[]int64: // not packed, as the format's first version has it
+	case *[]int64: // not packed, as in the format's first version
 		*v = append(*v, i)
 	default:
 		return errKind

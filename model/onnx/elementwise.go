@@ -33,7 +33,7 @@ func (im *importer) unary(name string, op model.Op, v *value) (*value, error) {
 	return like(n, x), nil
 }
 
-// activation reads the functions of one value but Clip.
+// activation reads the functions of one value except Clip.
 func (im *importer) activation(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
@@ -129,8 +129,8 @@ func (im *importer) clip(n *node, in []*value) (*value, error) {
 	return im.clipped(im.names.name(n), x, low, high)
 }
 
-// clipped adds a clip, or the operator that it is another spelling of: a clip
-// from 0 to 6 of x + 3 is 6·hardsigmoid(x).
+// clipped adds a clip, or an equal operator: a clip from 0 to 6 of x + 3 is
+// 6·hardsigmoid(x).
 func (im *importer) clipped(name string, v *value, low, high float32) (*value, error) {
 	switch {
 	case low == 0 && high == math.MaxFloat32:
@@ -152,7 +152,7 @@ func (a *affine) is(scale, shift float64) bool {
 	return a != nil && len(a.scale) == 1 && len(a.shift) == 1 && a.scale[0] == scale && a.shift[0] == shift
 }
 
-// sum reads Add and Sum: of values, or of one and a constant.
+// sum reads Add and Sum: of values, or of a value and a constant.
 func (im *importer) sum(n *node, in []*value) (*value, error) {
 	if len(in) == 0 || slices.Contains(in, nil) {
 		return nil, errInputs
@@ -257,7 +257,7 @@ func zip(x, y []float64, f func(x, y float64) float64) []float64 {
 }
 
 // channelConstant returns a constant that is combined with v: one number, or one
-// for each channel where broadcasting puts them there.
+// for each channel after broadcasting.
 func (im *importer) channelConstant(v *value, in []*value, k int) ([]float64, error) {
 	a, err := weights32(in, k, "constant")
 	if err != nil {
@@ -328,8 +328,8 @@ func gates(x, g *value) bool {
 	return x.isMap() && slices.Equal(g.dims, []int{c, 1, 1}) || x.isMapNHWC() && slices.Equal(g.dims, []int{1, 1, c})
 }
 
-// gated returns x·sigmoid(x) and x·hardsigmoid(x) as one operator, where gate is
-// that of x; a scale of the gate is the product's.
+// gated returns x·sigmoid(x) or x·hardsigmoid(x) as one operator, if gate is
+// computed from x. A scale of the gate becomes one of the product.
 func (im *importer) gated(name string, v, gate *value) (*value, error) {
 	if gate.node == nil || v.node == nil || gate.stride > 1 || gate.special() {
 		return nil, nil

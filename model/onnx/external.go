@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// A folder is where the data of tensors lies that a file leaves in others beside
-// it. No path leads out of the folder, not even a link.
+// A folder holds external data: tensors that a model keeps in other files beside
+// it. No path may lead out of the folder, not even through a link.
 type folder struct {
-	path string // empty where there is none
+	path string // empty if there is none
 	left int64  // bytes that may still be read
 }
 

@@ -7,13 +7,13 @@ import (
 	"espalier/internal/atomicfile"
 )
 
-// A Size is how much room a file takes.
+// A Size is the size of a file.
 type Size struct {
 	Bytes      int64 `json:"bytes"`
 	Compressed int64 `json:"compressed_bytes"` // with gzip at its best level
 }
 
-// WriteFile stores the model; nobody sees half a file.
+// WriteFile stores the model atomically.
 func (m *Model) WriteFile(path string) (Size, error) {
 	file := m.Encode()
 	err := atomicfile.Write(path, func(w io.Writer) error {
@@ -26,14 +26,14 @@ func (m *Model) WriteFile(path string) (Size, error) {
 	return Size{int64(len(file)), compressed(file)}, nil
 }
 
-// compressed returns how many bytes gzip makes of a file's.
+// compressed returns the size of a file after gzip.
 func compressed(file []byte) int64 {
 	var n counter
 	w, err := gzip.NewWriterLevel(&n, gzip.BestCompression)
 	if err != nil {
 		panic(err) // the level is a constant
 	}
-	w.Write(file) // a counter takes everything
+	w.Write(file) // a counter never fails
 	w.Close()
 	return int64(n)
 }

@@ -113,10 +113,6 @@ func (f *fixture) end() *Model {
 
 func textAttribute(name, s string) attribute { return attribute{name: name, s: s, kind: 3} }
 
-func floatsAttribute(name string, x ...float32) attribute {
-	return attribute{name: name, floats: x, kind: 6}
-}
-
 func tensorAttribute(name string, t *tensor) attribute { return attribute{name: name, t: t, kind: 4} }
 
 // constant returns an initializer.

@@ -8,10 +8,10 @@ import (
 	"espalier/model"
 )
 
-// Float returns a network in float32: with its batch norms as operators of
-// their own, or without any where they are folded. Dropout is left out.
+// Float returns a network in float32. Batch norms that are not folded are
+// operators of their own. Dropout is left out.
 //
-// What a unit of the graph gives (see model.Unit) has the unit's name.
+// The output of a unit of the graph (see model.Unit) has the unit's name.
 func Float(g *model.Graph, h Header) *Model {
 	g = g.DropDropout()
 	m := newModel(g.Name, g.Input().Shape, g.Classes(), h)
@@ -26,7 +26,7 @@ func Float(g *model.Graph, h Header) *Model {
 // A floatGraph is a graph being written.
 type floatGraph struct {
 	*graph
-	values  map[*model.Unit]string // the name of what each unit gives
+	values  map[*model.Unit]string // the name of each unit's output
 	maps    map[string]bool        // values with height and width, also of 1
 	readers map[*model.Node][]*model.Node
 }
@@ -68,8 +68,8 @@ func (f *floatGraph) unit(u *model.Unit, last bool) {
 	f.maps[y] = f.isMap(n, inputs[0])
 }
 
-// isMap reports whether what a node computes of the value input has height and
-// width in the file, also of 1 each.
+// isMap reports whether a node's output has height and width in the file, also
+// if both are 1. input is the name of its input.
 func (f *floatGraph) isMap(n *model.Node, input string) bool {
 	if !n.Shape.IsVector() {
 		return true
@@ -82,7 +82,7 @@ func (f *floatGraph) isMap(n *model.Node, input string) bool {
 	case model.Flatten, model.Linear:
 		return false
 	}
-	return f.maps[input] // a vector stays one through elementwise operators
+	return f.maps[input] // elementwise operators keep a vector a vector
 }
 
 // flattened reports whether a global pool's mean is only read as a vector.
@@ -141,7 +141,7 @@ func (f *floatGraph) operator(n *model.Node, x []string, output string) string {
 	return f.activation(n.Op, n.Name, x[0], output)
 }
 
-// vector returns x without height and width, which a Gemm does not take.
+// vector returns x without height and width, as Gemm needs it.
 func (f *floatGraph) vector(name, x string) string {
 	if !f.maps[x] {
 		return x
@@ -149,8 +149,8 @@ func (f *floatGraph) vector(name, x string) string {
 	return f.node("Flatten", name+".flatten", name+".flat", []string{x}, intAttribute("axis", 1))
 }
 
-// flattenName returns the name of the flattening behind a global pool. That behind
-// "pool" is called as earlier versions did.
+// flattenName returns the name of the flattening after a global pool. After "pool"
+// it is the name of earlier versions.
 func flattenName(pool string) string {
 	if pool == "pool" {
 		return "flatten"
@@ -231,8 +231,8 @@ func windows(kernel, stride int, p model.Padding) []attribute {
 	}
 }
 
-// padShortcut adds the shortcut without parameters: some of x's pixels, and zero
-// channels before and behind.
+// padShortcut adds the shortcut without parameters: every few pixels of x, with
+// zero channels before and after.
 func (g *graph) padShortcut(name, x, output string, op model.PadShortcut) string {
 	step := fmt.Sprintf("pixels.step%d", op.Stride)
 	if op.Stride == 2 {

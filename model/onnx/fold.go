@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// folds are the operators that are computed while reading, where all inputs are
-// constants: what exporters write of shapes, and between weights and the
+// folds are the operators that are computed while reading if all inputs are
+// constants. Exporters write them for shapes, and between weights and the
 // operators that use them. A missing input is nil.
 var folds = map[string]func(n *node, in []*array) (*array, error){
 	"Constant": nil, // see importer.literal, which has the folder
@@ -21,12 +21,12 @@ var folds = map[string]func(n *node, in []*array) (*array, error){
 	"ReduceProd": foldReduceProd,
 }
 
-// batchSize stands for the number of images where an array holds a shape: any
-// number. It passes through what is folded but for arithmetic. No file has a
-// reason to hold it; exporters write the ends of the range of int64 for "all".
+// batchSize stands for the unknown number of images in an array that holds a
+// shape. Folded operators pass it on, except arithmetic. Files have no reason
+// to contain this number; for "all", exporters write the limits of int64.
 const batchSize = -1<<62 - 271828
 
-var errBatch = errors.New("it computes with the number of images, which is free: export the network with shapes that are fixed but for the batch")
+var errBatch = errors.New("it computes with the number of images, which is not fixed: export the network with every dimension fixed except the batch")
 
 var errInputs = errors.New("inputs are missing; the file is damaged")
 
@@ -147,7 +147,7 @@ func foldConstantOfShape(n *node, in []*array) (*array, error) {
 	} else {
 		y.i = slices.Repeat(value.i, count)
 	}
-	if y.f == nil && y.i == nil { // of no elements
+	if y.f == nil && y.i == nil { // no elements
 		y.i = []int64{}
 	}
 	return y, nil
@@ -180,7 +180,7 @@ func foldShape(n *node, in []*array) (*array, error) {
 	return shapeSlice(n, shape), nil
 }
 
-// shapeSlice returns the part of a shape that a Shape operator is asked for.
+// shapeSlice returns the part of a shape that a Shape operator selects.
 func shapeSlice(n *node, shape []int64) *array {
 	clamp := func(k int64) int64 {
 		if k < 0 {
@@ -203,7 +203,8 @@ func axis(k int64, rank int) (int, error) {
 	return int(k), nil
 }
 
-// take returns an array of other dimensions whose element k is x's element at(k).
+// take returns an array of the given dimensions whose element k is x's element
+// at(k).
 func (a *array) take(dims []int, at func(k int) int) (*array, error) {
 	count, err := elements(dims)
 	if err != nil {
@@ -227,8 +228,8 @@ func (a *array) take(dims []int, at func(k int) int) (*array, error) {
 	return y, nil
 }
 
-// grown refuses results that are large and much larger than what they are
-// computed from, before they take memory.
+// grown returns an error for results that are large and much larger than their
+// inputs, before memory is allocated.
 func grown(count, from int) error {
 	if count > 1<<20 && count > 2*from {
 		return fmt.Errorf("it makes %d elements of %d: simplify the file with onnxsim first", count, from)
@@ -244,8 +245,8 @@ func product(dims []int) int {
 	return p
 }
 
-// foldGather picks along one axis. An index without dimensions takes the axis
-// away.
+// foldGather selects along one axis. An index without dimensions removes the
+// axis.
 func foldGather(n *node, in []*array) (*array, error) {
 	if len(in) < 2 || in[0] == nil || in[1] == nil || in[1].i == nil {
 		return nil, errInputs

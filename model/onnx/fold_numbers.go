@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// A span is what a Slice takes of one axis.
+// A span is the part of one axis that a Slice takes.
 type span struct {
 	axis             int
 	start, end, step int64 // as given; end may be anything
 }
 
-// spans returns what a Slice takes: inputs since operator set 10, attributes
-// before. In holds the data as input 0, which may be missing.
+// spans returns the parts that a Slice takes. They are inputs since operator
+// set 10, and attributes before. in[0] is the data, which may be missing.
 func spans(n *node, in []*array, rank int) ([]span, error) {
 	lists := [4][]int64{n.ints("starts"), n.ints("ends"), n.ints("axes"), nil}
 	for k := range lists {
@@ -40,14 +40,15 @@ func spans(n *node, in []*array, rank int) ([]span, error) {
 			s.step = steps[k]
 		}
 		if s.step == 0 || s.step == math.MinInt64 || s.start == batchSize || s.end == batchSize {
-			return nil, fmt.Errorf("it takes elements from %d to %d in steps of %d: want numbers that are known", s.start, s.end, s.step)
+			return nil, fmt.Errorf("it takes elements from %d to %d in steps of %d, some of which are not known: export the network with fixed shapes", s.start, s.end, s.step)
 		}
 		all[k] = s
 	}
 	return all, nil
 }
 
-// count returns where a span begins and how many of size elements it takes.
+// count returns the first element of a span and the number of elements that it
+// takes of size.
 func (s span) count(size int) (first, count int) {
 	n := int64(size)
 	clamp := func(k, low, high int64) int64 {
@@ -242,8 +243,8 @@ func foldReduceProd(n *node, in []*array) (*array, error) {
 	return ints(p), nil
 }
 
-// foldDequantize returns the real values of codes: weights that another program
-// quantized.
+// foldDequantize returns the real values of codes, as of weights that another
+// program quantized.
 func foldDequantize(n *node, in []*array) (*array, error) {
 	if len(in) < 2 || in[0] == nil || in[1] == nil || in[0].i == nil || in[1].f == nil {
 		return nil, errInputs

@@ -20,7 +20,7 @@ const (
 	outputName = "logits"
 )
 
-// A Header is what a file says beside the network.
+// A Header is what a file holds besides the network.
 type Header struct {
 	Version  string            // of the program
 	Metadata map[string]string // kept as it is
@@ -55,8 +55,8 @@ func batched(name string, dims ...int64) valueInfo {
 	return v
 }
 
-// node adds a node with one output, which it returns. The node's name is that
-// of what it computes, which no other node may have.
+// node adds a node with one output and returns the output's name, which is also
+// the node's. No other node may have it.
 func (g *graph) node(op, name, output string, inputs []string, attributes ...attribute) string {
 	g.nodes = append(g.nodes, node{inputs: inputs, outputs: []string{output}, name: name, op: op, attributes: attributes})
 	return output

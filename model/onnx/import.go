@@ -12,7 +12,7 @@ import (
 	"espalier/model"
 )
 
-// Operator sets whose operators are read.
+// The operator sets that are read.
 const (
 	firstOpset = 7
 	lastOpset  = 24
@@ -21,8 +21,8 @@ const (
 // maxMap is the most values of one node for one image.
 const maxMap = 1 << 24
 
-// An importer makes a network of a file: it walks the file's nodes in their
-// order, computes what depends on constants only, and adds nodes to the network
+// An importer turns a file into a network. It walks the file's nodes in order,
+// computes those that depend only on constants, and adds nodes to the network
 // for the others.
 type importer struct {
 	file    *Model
@@ -30,18 +30,18 @@ type importer struct {
 	opset   int64
 	tensors map[string]*tensor // initializers
 	values  map[string]*value
-	reads   map[string]int // how often each name is read by what the logits depend on
+	reads   map[string]int // how many nodes that the logits depend on read each name
 	done    map[*value]*value
 	names   *namer
 	build   *model.Builder
 	image   model.Shape
-	batch   int64 // of the file's input, 0 where it is free
+	batch   int64 // of the file's input, 0 if it is not fixed
 	left    int   // elements that may still be made
 	notes   []string
 }
 
 // network returns the network that a file describes, and sentences about what
-// was left out of it. Folder is where the data of its tensors may lie.
+// was left out. folder may hold the data of its tensors.
 func (m *Model) network(folder *folder, size int64) (*model.Graph, []string, error) {
 	im := &importer{
 		file: m, folder: folder, tensors: map[string]*tensor{}, values: map[string]*value{},
@@ -143,7 +143,7 @@ func describe(dims []dimension) string {
 }
 
 // live returns the nodes that the first output depends on, in the file's order,
-// and counts who reads what.
+// and counts the readers of each name.
 func (im *importer) live() (live []*node, output string, err error) {
 	g := &im.file.graph
 	if len(g.outputs) == 0 || len(g.nodes) == 0 {
@@ -223,7 +223,7 @@ func (im *importer) node(n *node) error {
 		return fail(err)
 	}
 	if _, twice := im.values[n.outputs[0]]; twice {
-		return fail(fmt.Errorf("another node gives %q too; the file is damaged", n.outputs[0]))
+		return fail(fmt.Errorf("another node produces %q too; the file is damaged", n.outputs[0]))
 	}
 	im.values[n.outputs[0]] = out
 	return nil
@@ -236,7 +236,7 @@ func (im *importer) value(name string) (*value, error) {
 	}
 	t := im.tensors[name]
 	if t == nil {
-		return nil, fmt.Errorf("it reads %q, which no node before it gives; the file is damaged, or its nodes are not in order: open and save it with onnxsim", name)
+		return nil, fmt.Errorf("it reads %q, which no node before it produces; the file is damaged, or its nodes are not in order: open and save it with onnxsim", name)
 	}
 	a, err := im.read(t)
 	if err != nil {
@@ -259,8 +259,8 @@ func (im *importer) read(t *tensor) (*array, error) {
 	return a, im.spend(a.len())
 }
 
-// spend counts elements that were made against what a file of this size may
-// make.
+// spend counts elements that were made, and fails if they are too many for a
+// file of this size.
 func (im *importer) spend(elements int) error {
 	if im.left -= elements; im.left < 0 {
 		return errors.New("the network has far more values than the file holds: it is damaged, or its weights are shared in ways that are not supported")
@@ -281,7 +281,7 @@ func (im *importer) add(name string, op model.Op, inputs ...*model.Node) (*model
 	return n, nil
 }
 
-// finish returns the network that ends with a value.
+// finish returns the network whose output is a value.
 func (im *importer) finish(output string) (*model.Graph, error) {
 	v, err := im.value(output)
 	if err != nil {
@@ -313,8 +313,8 @@ func (im *importer) finish(output string) (*model.Graph, error) {
 	return g, nil
 }
 
-// dropUnread removes nodes that the output does not depend on, as the gates that
-// became part of a SiLU, and what comes after the output.
+// dropUnread removes nodes that the output does not depend on, such as gates
+// that became part of a SiLU, and nodes after the output.
 func dropUnread(g *model.Graph, output *model.Node) {
 	read := map[*model.Node]bool{output: true, g.Input(): true}
 	for _, n := range slices.Backward(g.Nodes) {
@@ -327,8 +327,8 @@ func dropUnread(g *model.Graph, output *model.Node) {
 	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *model.Node) bool { return !read[n] })
 }
 
-// normalisation takes mean and standard deviation from the file's metadata,
-// where it has them in a form that makes sense.
+// normalisation takes mean and standard deviation from the file's metadata if
+// they are there and make sense.
 func (im *importer) normalisation(g *model.Graph) {
 	var found [2][]float32
 	for k, key := range []string{"mean", "std"} {

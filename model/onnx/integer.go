@@ -8,13 +8,13 @@ import (
 	"espalier/model/kernel"
 )
 
-// An IntegerNetwork is a network in integers, as this package sees it.
+// An IntegerNetwork is what this package needs of an integer network.
 type IntegerNetwork interface {
 	// Graph returns the graph that is computed, without weights.
 	Graph() *model.Graph
 	// Quantization returns the scale and zero point of a node's output. It is not
-	// ok where the output stays real: before an activation that is computed in the
-	// same step, and of logits in float32.
+	// ok if the output stays real: before an activation that is computed in the
+	// same step, and for logits in float32.
 	Quantization(node string) (a kernel.Affine, ok bool)
 	// Parameters returns what belongs to a convolution or linear layer: codes
 	// laid out as weights, and for each output channel their scale and the bias.
@@ -22,13 +22,13 @@ type IntegerNetwork interface {
 	Parameters(node string) (codes []int8, scale, bias []float32)
 }
 
-// Integer returns a network in integers: every operator works on real values
-// that DequantizeLinear makes of codes and QuantizeLinear takes back to codes.
-// A runtime fuses the three; one that does not computes the same up to
-// rounding.
+// Integer returns an integer network. DequantizeLinear turns codes into real
+// values, an operator works on them, and QuantizeLinear turns the results into
+// codes. A runtime fuses the three; without fusion the results are the same up
+// to rounding.
 //
 // A layer's weights are int8 with one scale for each output channel, its bias
-// is int32 in units of input scale · weight scale, as integer kernels want it.
+// is int32 in units of input scale · weight scale, as integer kernels need it.
 func Integer(n IntegerNetwork, h Header) *Model {
 	g := n.Graph()
 	m := newModel(g.Name, g.Input().Shape, g.Classes(), h)
@@ -51,13 +51,13 @@ func Integer(n IntegerNetwork, h Header) *Model {
 type integerGraph struct {
 	*floatGraph
 	net    IntegerNetwork
-	of     map[*model.Node]string  // the name of each node's value, once it is real again
+	of     map[*model.Node]string  // the name of each node's value after DequantizeLinear
 	scales map[*model.Node]float32 // of values that have codes
 	last   *model.Node
 }
 
-// step adds one operator, the activation that belongs to it where end is one, and
-// the rounding to codes behind. The value that results has the operator's name.
+// step adds one operator, its activation if end is one, and the rounding to
+// codes. The resulting value has the operator's name.
 func (q *integerGraph) step(n, end *model.Node) {
 	a, quantized := q.net.Quantization(end.Name)
 	q.scales[end] = a.Scale
@@ -72,7 +72,7 @@ func (q *integerGraph) step(n, end *model.Node) {
 	}
 	_, global := n.Op.(model.GlobalAvgPool)
 	flatten := global && q.flattened(n)
-	// What is computed is rounded, and what is rounded may be flattened.
+	// The value is rounded before it is flattened.
 	before, after := n.Name+".sum", final
 	if global {
 		before = n.Name + ".average"
@@ -135,8 +135,7 @@ func (q *integerGraph) scaled(n *model.Node, x, output string) string {
 	return q.node("Add", n.Name+".add", output, []string{y, q.floats(n.Name+".bias", shape, term...)})
 }
 
-// requantize takes real values x to codes and back: output holds real values
-// that have codes.
+// requantize turns real values x into codes and back. output names the result.
 func (q *integerGraph) requantize(point, x, output string, a kernel.Affine) string {
 	scale := q.floats(point+".output_scale", nil, a.Scale)
 	zero := q.initializer(point+".output_zero_point", typeUint8, nil, []byte{a.Zero})
@@ -178,13 +177,13 @@ type parameters struct {
 	biasScale []float32 // input scale · weight scale
 }
 
-// newParameters brings the bias to units of input scale · weight scale. A
-// channel whose weights are all zero has no scale of its own to keep: its bias
-// decides. One whose weights are so small that its bias overflows gets a
-// larger scale, and its codes are rounded to it. A code loses at most a half,
-// times an activation of at most 255, so that a sum over f weights loses at most
-// ½ · 255 · f · 2⁻³⁰ of the bias: 0.4 % where f is 32,768, the most that a network
-// in integers may have, and 0.007 % where f is 576.
+// newParameters converts the bias to units of input scale · weight scale. If a
+// channel's weights are all zero, its bias chooses the scale. If they are so small
+// that its bias overflows, the channel gets a larger scale, and its codes are
+// rounded to it. A code loses at most a half, times an activation of at most 255,
+// so that a sum over f weights loses at most ½ · 255 · f · 2⁻³⁰ of the bias: 0.4 %
+// where f is 32,768, the most that a network in integers may have, and 0.007 %
+// where f is 576.
 func newParameters(n IntegerNetwork, layer string, in float32) parameters {
 	codes, scales, biases := n.Parameters(layer)
 	out := len(biases)
@@ -201,8 +200,8 @@ func newParameters(n IntegerNetwork, layer string, in float32) parameters {
 	return p
 }
 
-// fitBias returns a scale for one channel's weights with which its bias fits
-// 31 bits, and takes the codes to it.
+// fitBias returns a scale for one channel's weights with which its bias fits 31
+// bits, and converts the codes to it.
 func fitBias(codes []int8, scale, in, bias float32) float32 {
 	const (
 		most     = 1 << 30  // leaves as much room to the sum of up to 32,768 products

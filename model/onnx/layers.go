@@ -17,7 +17,7 @@ func weights32(in []*value, k int, what string) (*array, error) {
 	}
 	a := in[k].constant
 	if a == nil || a.f == nil {
-		return nil, fmt.Errorf("its %s is no constant of floating-point numbers: only fixed weights are supported; export the network in evaluation mode", what)
+		return nil, fmt.Errorf("its %s is not a constant of floating-point numbers: only fixed weights are supported; export the network in evaluation mode", what)
 	}
 	if i := finite.First(a.f); i >= 0 {
 		return nil, fmt.Errorf("its %s has element %d of %v; the file is damaged, or training diverged", what, i, a.f[i])
@@ -25,9 +25,8 @@ func weights32(in []*value, k int, what string) (*array, error) {
 	return a, nil
 }
 
-// perChannel returns a constant input as one number for each of a number of
-// channels, whatever dimensions of 1 stand around them; of a single number it
-// repeats that.
+// perChannel returns a constant input as one number for each channel, whatever
+// dimensions of 1 it has. A single number is repeated.
 func (im *importer) perChannel(in []*value, k int, what string, channels int) ([]float32, error) {
 	a, err := weights32(in, k, what)
 	if err != nil {
@@ -110,18 +109,18 @@ func plus(a, b model.Padding) model.Padding {
 	return model.Padding{Top: a.Top + b.Top, Left: a.Left + b.Left, Bottom: a.Bottom + b.Bottom, Right: a.Right + b.Right}
 }
 
-// mapOf returns what a new node gives, seen as [c][h][w].
+// mapOf returns a new node's output as a value [c][h][w].
 func mapOf(n *model.Node) *value {
 	return &value{node: n, dims: []int{n.Shape.C, n.Shape.H, n.Shape.W}, alone: true}
 }
 
-// like returns what a new node gives that computes elementwise on v.
+// like returns the output of a new node that computes elementwise on v.
 func like(n *model.Node, v *value) *value {
 	return &value{node: n, dims: v.dims, nhwc: v.nhwc, alone: true}
 }
 
-// fusedConv reads onnxruntime's convolution with an activation behind, and maybe
-// a sum before that.
+// fusedConv reads onnxruntime's convolution followed by an activation, possibly
+// with a sum before it.
 func (im *importer) fusedConv(n *node, in []*value) (*value, error) {
 	y, err := im.conv(n, in[:min(len(in), 3)])
 	if err != nil {
@@ -208,7 +207,7 @@ func (im *importer) gemm(n *node, in []*value) (*value, error) {
 	return &value{node: l, dims: []int{l.Out()}, alone: true}, nil
 }
 
-// matMul reads x·B with a constant B; an Add behind it becomes its bias.
+// matMul reads x·B with a constant B. An Add after it becomes its bias.
 func (im *importer) matMul(n *node, in []*value) (*value, error) {
 	w, err := weights32(in, 1, "weight")
 	if err != nil {
@@ -275,8 +274,8 @@ func (im *importer) linear(n *node, in []*value, w *array, transposed bool, alph
 	return l, nil
 }
 
-// batchNorm reads a BatchNormalization, by its running statistics also where the
-// file was exported while training.
+// batchNorm reads a BatchNormalization. It uses the running statistics, also if
+// the file was exported in training mode.
 func (im *importer) batchNorm(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
@@ -287,7 +286,7 @@ func (im *importer) batchNorm(n *node, in []*value) (*value, error) {
 	}
 	s := x.node.Shape
 	if x.nhwc || len(x.dims) == 0 || x.dims[0] != s.C {
-		return nil, fmt.Errorf("a value of shape %s has other channels than its second dimension: export the network as [batch][channels][height][width]", x)
+		return nil, fmt.Errorf("the channels of a value of shape %s are not its second dimension: export the network as [batch][channels][height][width]", x)
 	}
 	if n.int("spatial", 1) == 0 && !s.IsVector() {
 		return nil, errors.New("statistics for each pixel (spatial = 0) are not supported: train the network with statistics for each channel")
@@ -314,7 +313,7 @@ func (im *importer) batchNorm(n *node, in []*value) (*value, error) {
 	}
 	for c, v := range b.Var {
 		if v < 0 {
-			return nil, fmt.Errorf("its variance has element %d of %v, and none is negative; the file is damaged", c, v)
+			return nil, fmt.Errorf("its variance has element %d of %v, but a variance cannot be negative; the file is damaged", c, v)
 		}
 	}
 	training := n.int("training_mode", 0) != 0

@@ -6,8 +6,8 @@ const (
 	opset     = 13
 )
 
-// The messages of onnx.proto, as far as networks need them. Each lists its
-// fields with their numbers; package protowire does the rest, see wire.go.
+// The messages of onnx.proto that networks need. Each lists its fields with
+// their numbers; wire.go encodes and decodes them with package protowire.
 
 // A Model is a file: ModelProto.
 type Model struct {
@@ -68,8 +68,8 @@ func (n *node) fields() []field {
 	return []field{{1, &n.inputs}, {2, &n.outputs}, {3, &n.name}, {4, &n.op}, {5, list[attribute](&n.attributes)}, {7, &n.domain}}
 }
 
-// An attribute is a constant parameter of a node; exactly one of its values is
-// there.
+// An attribute is a constant parameter of a node. It has exactly one of the
+// values.
 type attribute struct {
 	name   string
 	f      *float32
@@ -107,7 +107,7 @@ type tensor struct {
 	int64s   []int64   // of typeInt64
 	doubles  []float64 // of typeDouble
 	uint64s  []int64   // of typeUint32 and typeUint64
-	external []entry   // where they lie in another file: location, offset, length
+	external []entry   // if they are in another file: location, offset, length
 	location int64     // 1: in another file
 }
 

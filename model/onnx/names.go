@@ -11,8 +11,8 @@ import (
 // layerName matches the name of a layer's weight as PyTorch has it.
 var layerName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\.(?:weight|bias|running_mean|running_var)$`)
 
-// layerOf returns the layer that a constant belongs to by its name, as
-// "layer1.0.conv1" of "layer1.0.conv1.weight", or "".
+// layerOf returns the layer that a constant's name names, such as
+// "layer1.0.conv1" for "layer1.0.conv1.weight", or "".
 func layerOf(constant string) string {
 	if m := layerName.FindStringSubmatch(constant); m != nil && len(m[1]) <= maxName {
 		return m[1]
@@ -24,7 +24,7 @@ const maxName = 120
 
 // A namer names the network's nodes after the file's: see name.
 type namer struct {
-	nodes  map[string]int  // how many nodes each scope holds directly
+	nodes  map[string]int  // the number of nodes directly in each scope
 	scopes map[string]bool // scopes with others inside
 	own    bool            // the file is this program's
 }
@@ -41,17 +41,17 @@ func newNamer(nodes []*node, own bool) *namer {
 	return m
 }
 
-// splitName returns a node's scope, the modules around it, and what is behind:
-// "/layer1/layer1.0/relu" and "Relu_1".
+// splitName splits a node's name into its scope (the modules around it) and the
+// rest: "/layer1/layer1.0/relu" and "Relu_1".
 func splitName(name string) (scope, last string) {
 	name = name[:min(len(name), 4*maxName)]
 	at := strings.LastIndexByte(name, '/')
 	return name[:max(at, 0)], name[at+1:]
 }
 
-// name returns a name as PyTorch has it of a node's: of
-// "/layer1/layer1.0/conv1/Conv" "layer1.0.conv1". The operator stays where its
-// module holds more than this node: "layer1.0.relu_1".
+// name turns a node's name into PyTorch's: "/layer1/layer1.0/conv1/Conv" into
+// "layer1.0.conv1". The operator stays if the module holds more than this node:
+// "layer1.0.relu_1".
 func (m *namer) name(n *node) string {
 	scope, last := splitName(n.name)
 	if m.own && n.op == "Add" { // see floatGraph.operator
@@ -76,7 +76,7 @@ func (m *namer) name(n *node) string {
 		last = strings.ToLower(clean(n.op))
 	}
 	if k := len(parts); !leaf || k == 0 {
-		// A module that is used more than once: relu, relu_1.
+		// If a module is used more than once: relu, relu_1.
 		if k > 0 && strings.HasPrefix(last, lastPart(strings.ToLower(parts[k-1]))) {
 			parts[k-1] = parts[k-1][:len(parts[k-1])-len(lastPart(parts[k-1]))] + last
 		} else {
@@ -89,13 +89,13 @@ func (m *namer) name(n *node) string {
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
-// plain reports whether a character stays in names: letters, digits, dots, dashes
-// and underscores.
+// plain reports whether a character may be in names: letters, digits, dots,
+// dashes and underscores.
 func plain(r rune) bool {
 	return r == '.' || r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 }
 
-// clean puts underscores for all characters that are not plain.
+// clean replaces all characters that are not plain with underscores.
 func clean(name string) string {
 	return strings.Map(func(r rune) rune {
 		if plain(r) {
@@ -124,7 +124,7 @@ func (m *namer) settle(g *model.Graph) {
 	}
 }
 
-// opName returns an operator with its domain where that is not ONNX's own.
+// opName returns an operator's name, with its domain unless that is ONNX's own.
 func opName(n *node) string {
 	if n.domain == "" || n.domain == "ai.onnx" {
 		return n.op
@@ -132,7 +132,7 @@ func opName(n *node) string {
 	return n.domain + "::" + n.op
 }
 
-// nodeName returns a node's name, or its output's where it has none.
+// nodeName returns a node's name, or its output's if it has none.
 func nodeName(n *node) string {
 	name := n.name
 	if name == "" && len(n.outputs) > 0 {

@@ -1,11 +1,11 @@
 package onnx
 
-// An operator reads a node whose inputs are in, nil where one is left out, and
-// returns its first output.
+// An operator reads a node and returns its first output. in holds its inputs,
+// nil for one that is left out.
 type operator func(im *importer, n *node, in []*value) (*value, error)
 
-// operators are those that become nodes of the network, or parts of one. What is
-// computed while reading is in folds.
+// operators are those that become nodes of the network, or parts of nodes.
+// Operators that are computed while reading are in folds.
 var operators = map[string]operator{
 	"Conv":                     (*importer).conv,
 	"com.microsoft::FusedConv": (*importer).fusedConv,

@@ -9,7 +9,7 @@ import (
 	"espalier/model"
 )
 
-// A win is what convolutions and pools slide over a map.
+// A win is the window that a convolution or pool slides over a map.
 type win struct {
 	kernel, stride int
 	padding        model.Padding
@@ -19,7 +19,7 @@ type win struct {
 const maxWindow = 1 << 10
 
 // windowed returns input 0 as a map [c][h][w], and the border that a Pad before
-// it puts around, or nil.
+// it adds, or nil.
 func (im *importer) windowed(in []*value) (*value, *pad, error) {
 	if !given(in, 0) {
 		return nil, nil, errInputs
@@ -39,8 +39,8 @@ func (im *importer) windowed(in []*value) (*value, *pad, error) {
 	return x, border, nil
 }
 
-// window returns a node's kernel, stride and padding on x, whose dims count
-// borders that a Pad has put around it. Kernel is that of the weight, or nil.
+// window returns a node's kernel, stride and padding on x, whose dims include
+// borders that a Pad has added. kernel is the weight's, or nil.
 func window(n *node, x *value, kernel []int) (w win, err error) {
 	if shape := n.ints("kernel_shape"); shape != nil {
 		if len(shape) != 2 || kernel != nil && (shape[0] != int64(kernel[0]) || shape[1] != int64(kernel[1])) {
@@ -86,8 +86,8 @@ func window(n *node, x *value, kernel []int) (w win, err error) {
 		w.padding = model.Padding{Top: int(p[0]), Left: int(p[1]), Bottom: int(p[2]), Right: int(p[3])}
 	case "VALID":
 	case "SAME_UPPER", "SAME_LOWER":
-		// As many windows as strides begin in the map. What is odd goes behind it,
-		// or before it.
+		// One window begins at each stride in the map. An odd pixel of padding
+		// goes after the map, or before it.
 		same := func(size int) (before, after int) {
 			total := max(((size+w.stride-1)/w.stride-1)*w.stride+w.kernel-size, 0)
 			if auto == "SAME_LOWER" {
@@ -103,8 +103,8 @@ func window(n *node, x *value, kernel []int) (w win, err error) {
 	return w, nil
 }
 
-// pool reads MaxPool and AveragePool. An average over the whole map is a global
-// one.
+// pool reads MaxPool and AveragePool. An average over the whole map becomes a
+// global one.
 func (im *importer) pool(n *node, in []*value) (*value, error) {
 	x, border, err := im.windowed(in)
 	if err != nil {
@@ -124,16 +124,17 @@ func (im *importer) pool(n *node, in []*value) (*value, error) {
 	switch {
 	case n.op == "MaxPool":
 		if border != nil {
-			// Zeros that never win stand for padding; so does what is lower than all.
+			// Zeros that never win are padding, and so is a number below all
+			// others.
 			if !(border.value == 0 && notNegative(x.node) || border.value <= -math.MaxFloat32) {
-				return nil, fmt.Errorf("the Pad node %s before it pads with %v, which may be a maximum: pad in the pool", border.name, border.value)
+				return nil, fmt.Errorf("the Pad node %s before it pads with %v, which may win the maximum: pad in the pool", border.name, border.value)
 			}
 			w.padding = plus(w.padding, border.Padding)
 		}
 		op = maxPool(x.node.Shape, w, ceil)
 	case border != nil:
 		if border.value != 0 || w.padding != (model.Padding{}) && !count {
-			return nil, fmt.Errorf("the Pad node %s before it and its own padding do not go together: pad in the pool", border.name)
+			return nil, fmt.Errorf("the Pad node %s before it and its own padding cannot be combined: pad in the pool", border.name)
 		}
 		op = model.AvgPool{Kernel: w.kernel, Stride: w.stride, Padding: plus(w.padding, border.Padding), Ceil: ceil, CountPadding: true}
 	case w.kernel == s.H && w.kernel == s.W && w.padding == (model.Padding{}):
@@ -149,19 +150,19 @@ func (im *importer) pool(n *node, in []*value) (*value, error) {
 }
 
 // maxPool returns a maximum pool. Before operator set 10 there is no ceil_mode, and
-// PyTorch writes more padding behind the map than is allowed elsewhere: that is
-// rounding up with less of it.
+// PyTorch instead writes more padding after the map than is otherwise allowed. That
+// equals rounding up with less padding.
 func maxPool(s model.Shape, w win, ceil bool) model.MaxPool {
 	p := w.padding
 	p.Bottom, p.Right = min(p.Bottom, w.kernel/2), min(p.Right, w.kernel/2)
 	if ceil || p == w.padding {
 		return model.MaxPool{Kernel: w.kernel, Stride: w.stride, Padding: w.padding, Ceil: ceil}
 	}
-	// count returns how many windows fit on size pixels with their padding.
+	// count returns how many windows fit into size pixels with their padding.
 	count := func(size int) int { return max(size-w.kernel, 0)/w.stride + 1 }
 	up := w.stride - 1
 	if count(s.H+w.padding.Top+w.padding.Bottom) != count(s.H+p.Top+p.Bottom+up) || count(s.W+w.padding.Left+w.padding.Right) != count(s.W+p.Left+p.Right+up) {
-		p = w.padding // which the network's check refuses
+		p = w.padding // the network's Check refuses it
 	}
 	return model.MaxPool{Kernel: w.kernel, Stride: w.stride, Padding: p, Ceil: p != w.padding}
 }
@@ -206,7 +207,7 @@ func (im *importer) globalPool(n *node, in []*value) (*value, error) {
 	return mapOf(p), nil
 }
 
-// mean reads a ReduceMean over height and width, at once or one after the other.
+// mean reads a ReduceMean over height and width, in one node or in two.
 func (im *importer) mean(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
@@ -269,8 +270,8 @@ func (im *importer) mean(n *node, in []*value) (*value, error) {
 	return &value{node: p, dims: reduced(), alone: true}, nil
 }
 
-// padding reads a Pad: zeros around maps are left to the next operator, zero
-// channels are a shortcut's.
+// padding reads a Pad. The next operator takes zeros around maps; zero channels
+// are those of a shortcut.
 func (im *importer) padding(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
@@ -327,7 +328,7 @@ func (im *importer) padding(n *node, in []*value) (*value, error) {
 	return im.padded(n, v, before, after, fill)
 }
 
-// padded puts a border around v, given for the batch and each of its dimensions.
+// padded adds a border to v, given for the batch and each of its dimensions.
 func (im *importer) padded(n *node, v *value, before, after []int, fill float32) (*value, error) {
 	if !slices.ContainsFunc(slices.Concat(before, after), func(p int) bool { return p != 0 }) {
 		return v, nil

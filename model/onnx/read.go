@@ -14,15 +14,15 @@ import (
 	"espalier/model/weights"
 )
 
-// errForeign is about networks in integers that this package did not write.
-var errForeign = errors.New("of networks in integers only ONNX files that this program exported are read; export the network again, or give the file that it came from")
+// errForeign refuses integer networks that this package did not write.
+var errForeign = errors.New("an integer network is read only from an ONNX file that this program exported; export the network again, or give the file it was made from")
 
 // maxFile is the most bytes of a file that is read.
 const maxFile = 1 << 30
 
-// A File is a network as an ONNX file holds it. One in integers is as Integer
-// wrote it: biases are multiples of bias_scale, and the few weights that
-// newParameters rescaled are the rescaled ones.
+// A File is a network as an ONNX file holds it. An integer network is as
+// Integer wrote it: biases are multiples of bias_scale, and weights that
+// newParameters rescaled stay rescaled.
 type File struct {
 	Float    *model.Graph     // nil of a network in integers
 	Integer  []weights.Tensor // its tensors, as files of weights hold them; see Check
@@ -32,10 +32,10 @@ type File struct {
 	model *Model
 }
 
-// Read reads a file: any program's if it is in floating point (see importer),
-// this package's own in integers. That it is one of these, Check says once the
-// network is built: writing what was read must give the file's graph again. Data
-// that the file leaves in others is read from its folder.
+// Read reads any program's file in floating point (see importer), and integer
+// files of this package. Check verifies the latter once the network is built:
+// writing it must give the file's graph again. External data is read from the
+// file's folder.
 func Read(path string) (*File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -58,7 +58,7 @@ func Read(path string) (*File, error) {
 func parse(file []byte, folder *folder) (*File, error) {
 	m, err := decode(file)
 	if err != nil {
-		return nil, fmt.Errorf("this is no ONNX file, or a damaged one: %w", err)
+		return nil, fmt.Errorf("this is not an ONNX file, or it is damaged: %w", err)
 	}
 	f := &File{Metadata: map[string]string{}, model: m}
 	for _, e := range m.metadata {
@@ -74,8 +74,8 @@ func parse(file []byte, folder *folder) (*File, error) {
 	return f, err
 }
 
-// own returns the network that Float wrote with all nodes' names, which files do
-// not keep, or nil.
+// own returns the network of a file that Float wrote, with the names of all
+// nodes, which files do not keep. It returns nil for other files.
 func (m *Model) own(metadata map[string]string) *model.Graph {
 	if m.producer != producer {
 		return nil
@@ -91,11 +91,11 @@ func (m *Model) own(metadata map[string]string) *model.Graph {
 	return g
 }
 
-// Check reports whether the file is what Integer writes of n, which was built from
-// its tensors.
+// Check returns an error unless the file is what Integer writes for n, which was
+// built from its tensors.
 func (f *File) Check(n IntegerNetwork) error {
 	if !sameShape(f.model, Integer(n, Header{f.model.producerVersion, f.Metadata})) {
-		return fmt.Errorf("the graph is not the one that these weights are written with: %w", errForeign)
+		return fmt.Errorf("the graph is not the one that is exported with these weights: %w", errForeign)
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (g *graph) tensors() ([]weights.Tensor, error) {
 	for i := range g.initializers {
 		byName[g.initializers[i].name] = &g.initializers[i]
 	}
-	limits := map[string]bool{} // of activations, which belong to their operator
+	limits := map[string]bool{} // limits of activations, which belong to their operator
 	for _, n := range g.nodes {
 		if n.op == "Clip" {
 			for _, x := range n.inputs[min(1, len(n.inputs)):] {
@@ -178,8 +178,8 @@ func dequantized(bias, scale *tensor) ([]float32, error) {
 	return values, nil
 }
 
-// sameShape reports whether two models are alike but for what their
-// initializers hold.
+// sameShape reports whether two models are equal except for the content of
+// their initializers.
 func sameShape(a, b *Model) bool {
 	bare := func(m *Model) string {
 		shallow := *m

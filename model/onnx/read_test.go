@@ -132,7 +132,7 @@ func TestReadRefuses(t *testing.T) {
 		"a zero point of weights": {func(m *Model) { initializerNamed(t, m, "fc.weight_zero_point").raw[0] = 1 }, "is not 0"},
 		"a bias without scale":    {func(m *Model) { initializerNamed(t, m, "fc.bias_scale").name = "x.bias_scale" }, "no scale"},
 		"a missing weight":        {func(m *Model) { initializerNamed(t, m, "layer1.0.conv1.weight").name = "y" }, "is not 0"},
-		"a scale that is not one": {func(m *Model) { clear(initializerNamed(t, m, "pool.output_scale").raw) }, "a scale is positive"},
+		"a scale that is not one": {func(m *Model) { clear(initializerNamed(t, m, "pool.output_scale").raw) }, "a scale must be positive"},
 		"a type that files lack":  {func(m *Model) { initializerNamed(t, m, "pool.output_scale").dataType = 10 }, "of type 10"},
 		"several zero points of one": {func(m *Model) {
 			z := initializerNamed(t, m, "pool.output_zero_point")
@@ -151,7 +151,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "text.onnx")
 	os.WriteFile(path, []byte("these are no weights"), 0o600)
-	if _, _, _, err := open(path); err == nil || !strings.Contains(err.Error(), "no ONNX file") {
+	if _, _, _, err := open(path); err == nil || !strings.Contains(err.Error(), "not an ONNX file") {
 		t.Errorf("text: %v", err)
 	}
 }

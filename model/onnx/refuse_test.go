@@ -111,7 +111,7 @@ func TestMetadata(t *testing.T) {
 		{"0.5 0.25 0.125", "", false, ""},
 		{"123 117 104", "0.5 0.5 0.5", false, "0 to 255"},
 		{"0.5", "0.5 0.5 0.5", false, "3 channels"},
-		{"a b c", "0.5 0.5 0.5", false, "no finite number"},
+		{"a b c", "0.5 0.5 0.5", false, "not a finite number"},
 	} {
 		m := images(13).conv("conv", 3, 4).head(4)
 		for _, e := range []entry{{"mean", c.mean}, {"std", c.std}} {

@@ -9,28 +9,28 @@ import (
 	"espalier/model"
 )
 
-// A value is what one name in the file stands for: a constant, or what a node of
-// the network gives, seen in some shape and with something still to be done.
+// A value is what a name in the file stands for: a constant, or the output of a
+// node of the network in some shape, possibly with pending operations.
 type value struct {
 	constant *array
-	source   string // the constant's name, from which layers get theirs
+	source   string // the constant's name, which gives layers their name
 
 	node *model.Node
-	dims []int // behind the batch, as the file sees the value
-	// nhwc says that the file sees a map as [h][w][c], or its flat copy in that
+	dims []int // without the batch, as in the file
+	// nhwc says that in the file the value is a map [h][w][c], or flat in that
 	// order, as converters from TensorFlow write. The node's value is [c][h][w].
 	nhwc bool
 	// alone says that all readers of the node read it through this value.
 	alone bool
 
-	// What is still to be done to the node's value, in this order.
+	// Pending operations on the node's value, in this order.
 	affine *affine
 	stride int  // every stride-th pixel is taken; 0 or 1: all
-	half   int  // every half-th row is taken and all columns; 0: all rows
+	half   int  // every half-th row is taken, with all columns; 0: all rows
 	pad    *pad // zeros around the map
-	rows   bool // the mean over the width was taken, that over the height was not
+	rows   bool // the mean over the width was taken, but not over the height
 
-	softmax string // the operator behind the logits that is left out
+	softmax string // the operator after the logits, which is left out
 }
 
 // An affine is scale·x + shift, of one number or one for each channel.
@@ -39,27 +39,27 @@ type affine struct {
 	name         string // of the operator
 }
 
-// A pad is a border that the next operator may take as its own padding.
+// A pad is a border that the next operator may use as its own padding.
 type pad struct {
 	model.Padding
 	value float32
 	name  string
 }
 
-// isMap reports whether the file sees the node's value as [c][h][w].
+// isMap reports whether the value is a map [c][h][w] in the file.
 func (v *value) isMap() bool {
 	s := v.node.Shape
 	return !v.nhwc && slices.Equal(v.dims, []int{s.C, s.H, s.W})
 }
 
-// isMapNHWC reports whether the file sees the node's value as [h][w][c].
+// isMapNHWC reports whether the value is a map [h][w][c] in the file.
 func (v *value) isMapNHWC() bool {
 	s := v.node.Shape
 	return (v.nhwc || s.IsVector()) && slices.Equal(v.dims, []int{s.H, s.W, s.C})
 }
 
-// channelAxis returns the place of the channels among the dimensions, or an
-// error where the value has none of its own.
+// channelAxis returns the index of the channels among the dimensions, or an
+// error if the value has no dimension for them.
 func (v *value) channelAxis() (int, error) {
 	s := v.node.Shape
 	switch {
@@ -73,7 +73,7 @@ func (v *value) channelAxis() (int, error) {
 	return 0, fmt.Errorf("a value of shape %s has no channels of its own here", v)
 }
 
-// String returns the shape, as "batch×16×32×32".
+// String returns the shape, such as "batch×16×32×32".
 func (v *value) String() string {
 	text := "batch"
 	for _, d := range v.dims {
@@ -82,8 +82,8 @@ func (v *value) String() string {
 	return text
 }
 
-// through returns a copy for an operator that passes its input on or adds to what
-// is still to be done. Input is the name that it reads.
+// through returns a copy for an operator that passes its input on or adds a
+// pending operation. input is the name that it reads.
 func (im *importer) through(v *value, input string) (*value, error) {
 	if v.constant != nil {
 		return nil, errConstant
@@ -99,16 +99,16 @@ func (im *importer) through(v *value, input string) (*value, error) {
 	return &w, nil
 }
 
-var errConstant = errors.New("a constant stands where the network's values are expected: simplify the file with onnxsim first")
+var errConstant = errors.New("a constant is where the network's values are expected: simplify the file with onnxsim first")
 
-// special reports whether something is still to be done that only some operators
+// special reports whether an operation is pending that only some operators
 // can take.
 func (v *value) special() bool {
 	return v.pad != nil || v.rows || v.half != 0 || v.softmax != ""
 }
 
-// settled returns the value with all done that is still to be done, and with
-// nothing pending that only some operators can take.
+// settled returns the value with all pending operations applied. It fails if
+// one is pending that only some operators can take.
 func (im *importer) settled(v *value) (*value, error) {
 	if v.pad != nil {
 		return nil, fmt.Errorf("it reads the output of the Pad node %s: padding is supported before a convolution or a pool", v.pad.name)
@@ -116,7 +116,7 @@ func (im *importer) settled(v *value) (*value, error) {
 	return im.bordered(v)
 }
 
-// bordered is settled for operators that can take padding.
+// bordered is settled for operators that accept padding.
 func (im *importer) bordered(v *value) (*value, error) {
 	switch {
 	case v.constant != nil:
@@ -131,7 +131,7 @@ func (im *importer) bordered(v *value) (*value, error) {
 	return im.shaped(v)
 }
 
-// shaped is settled without a look at padding.
+// shaped is settled that ignores padding.
 func (im *importer) shaped(v *value) (*value, error) {
 	if v.affine == nil && v.stride <= 1 {
 		return v, nil
@@ -158,8 +158,8 @@ func (im *importer) shaped(v *value) (*value, error) {
 	return &w, nil
 }
 
-// scaled applies a pending affine map: to the weights of the layer that gives
-// the value, where nobody else reads that, and else as a batch norm.
+// scaled applies a pending affine map: to the weights of the layer before it,
+// if nothing else reads that layer, otherwise as a batch norm.
 func (im *importer) scaled(v *value) (*model.Node, error) {
 	n, channels := v.node, v.node.Shape.C
 	wide := func(x []float64) []float64 {
@@ -206,7 +206,7 @@ func (im *importer) scaled(v *value) (*model.Node, error) {
 }
 
 // affineNorm adds scale·x + shift as a batch norm, whose variance and epsilon
-// are 1 together.
+// add up to 1.
 func (im *importer) affineNorm(name string, x *model.Node, scale, shift []float64) (*model.Node, error) {
 	n, err := im.add(name, model.BatchNorm{Epsilon: model.NormEpsilon, Momentum: model.NormMomentum}, x)
 	if err != nil {
@@ -219,7 +219,8 @@ func (im *importer) affineNorm(name string, x *model.Node, scale, shift []float6
 	return n, nil
 }
 
-// constants returns the arrays of values, nil where one is missing or is none.
+// constants returns the arrays of values, nil for one that is missing or not a
+// constant.
 func constants(in []*value) []*array {
 	arrays := make([]*array, len(in))
 	for k, v := range in {
@@ -230,7 +231,7 @@ func constants(in []*value) []*array {
 	return arrays
 }
 
-// scalar returns the one number of a constant.
+// scalar returns the number in a constant with one element.
 func (v *value) scalar() (float32, bool) {
 	if v == nil || v.constant == nil || v.constant.len() != 1 {
 		return 0, false

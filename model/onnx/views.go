@@ -9,8 +9,8 @@ import (
 	"espalier/model"
 )
 
-// identity reads what passes its input on: Identity, and casts, since the
-// network computes in float32.
+// identity reads operators that pass their input on: Identity, and casts, since
+// the network computes in float32.
 func (im *importer) identity(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
@@ -42,7 +42,7 @@ func (im *importer) dropout(n *node, in []*value) (*value, error) {
 	return im.unary(im.names.name(n), model.Dropout{P: decimal(float64(p))}, in[0])
 }
 
-// softmax marks a value as one that only the output may be.
+// softmax marks a value that may only be the output.
 func (im *importer) softmax(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
@@ -101,8 +101,8 @@ func (im *importer) concat(n *node, in []*value) (*value, error) {
 	return &value{node: y, dims: dims, nhwc: first.nhwc, alone: true}, nil
 }
 
-// view returns v in other dimensions of as many values. A map that becomes a
-// vector is flattened; one in the order [h][w][c] when it is read.
+// view returns v with other dimensions and as many values. A map that becomes a
+// vector is flattened; a map [h][w][c] is flattened when it is read.
 func (im *importer) view(n *node, v *value, dims []int) (*value, error) {
 	if v.special() && v.softmax == "" || v.stride > 1 {
 		var err error
@@ -148,13 +148,13 @@ func (im *importer) flatten(n *node, in []*value) (*value, error) {
 		at += int64(len(v.dims)) + 1
 	}
 	if at != 1 {
-		return nil, fmt.Errorf("it flattens from axis %d on: only axis 1, each image for itself, is supported", at)
+		return nil, fmt.Errorf("it flattens from axis %d on: only axis 1 is supported", at)
 	}
 	return im.view(n, v, []int{product(v.dims)})
 }
 
 // reshape reads a Reshape. The first number of the shape is the batch: 0, -1, the
-// file's own number or what a Shape gave.
+// file's own number or a Shape's result.
 func (im *importer) reshape(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
@@ -193,13 +193,13 @@ func (im *importer) reshape(n *node, in []*value) (*value, error) {
 	if infer >= 0 {
 		dims[infer] = max(size/known, 1)
 	}
-	// Where the batch is not named, what is left over must be exactly the batch.
+	// If the batch is not named, the remaining factor must be exactly the batch.
 	switch batch := shape[0]; {
 	case batch == batchSize, batch == 0 && copies, batch == -1 && infer < 0, im.batch > 0 && batch == im.batch:
 	case batch == 1:
 		im.noteOnce("the file has a batch of 1 baked into a reshape: it is read as any batch")
 	default:
-		return nil, fmt.Errorf("shape %v has %d in front, which is not the batch: export the network with a batch of 1, or a free one", shape, batch)
+		return nil, fmt.Errorf("shape %v begins with %d, which is not the batch: export the network with a batch of 1, or a free one", shape, batch)
 	}
 	return im.view(n, v, dims)
 }
@@ -217,7 +217,7 @@ func (im *importer) squeeze(n *node, in []*value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := append([]int{2}, v.dims...) // with a batch that is not dropped
+	all := append([]int{2}, v.dims...) // the batch is not dropped
 	change := squeezed
 	if n.op == "Unsqueeze" {
 		change = unsqueezed
@@ -272,7 +272,7 @@ func (im *importer) transpose(n *node, in []*value) (*value, error) {
 	return &w, nil
 }
 
-// shapeOf reads the Shape of a value: the batch stays free.
+// shapeOf reads the Shape of a value. The batch stays unknown.
 func (im *importer) shapeOf(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
 		return nil, errInputs
@@ -326,8 +326,8 @@ func (im *importer) slice(n *node, in []*value) (*value, error) {
 	return im.strided(v, &w, steps)
 }
 
-// strided gives w the steps that a slice takes of v. PyTorch writes one slice for
-// the height and one for the width.
+// strided adds a slice's steps to w. PyTorch writes one slice for the height and
+// one for the width.
 func (im *importer) strided(v, w *value, steps []int) (*value, error) {
 	if slices.Max(steps) == 1 {
 		return w, nil

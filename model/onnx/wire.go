@@ -9,11 +9,11 @@ import (
 // A message is a protocol buffer.
 type message interface{ fields() []field }
 
-// A field is a number and a pointer to what stands under it: *int64, *float32
-// and *string, left out where they are zero; pointers to them, left out where
-// they are nil; *[]byte, left out where it is nil; *[]string; *[]int64,
-// *[]float32 and *[]float64, packed; a message; a pointer to a tensor, left out
-// where it is nil; messages.
+// A field is a number and a pointer to its value: *int64, *float32 and *string,
+// left out if they are zero; pointers to these, left out if they are nil;
+// *[]byte, left out if it is nil; *[]string; *[]int64, *[]float32 and
+// *[]float64, packed; a message; a pointer to a tensor, left out if it is nil;
+// messages.
 type field struct {
 	number protowire.Number
 	value  any
@@ -50,7 +50,7 @@ func (l listOf[T, M]) add() message {
 	return M(&(*l.items)[len(*l.items)-1])
 }
 
-// Encode returns the file's bytes, which depend on nothing but the model.
+// Encode returns the file's bytes, which depend only on the model.
 func (m *Model) Encode() []byte { return appendMessage(nil, m) }
 
 func appendMessage(b []byte, m message) []byte {

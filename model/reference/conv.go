@@ -6,8 +6,8 @@ import (
 	"espalier/model"
 )
 
-// A window is how the kernel of a convolution or a pool moves over maps x
-// [h][w] and gives maps y [oh][ow].
+// A window says how the kernel of a convolution or a pool moves over maps x
+// [h][w] to give maps y [oh][ow].
 type window struct {
 	h, w, oh, ow   int
 	kernel, stride int
@@ -30,7 +30,7 @@ func convOf(m *node, op model.Conv) conv {
 	return conv{poolOf(m, op.Kernel, op.Stride, op.Padding).window, m.In(), op.Out, op.Groups}
 }
 
-// each calls do for every i below n, some at the same time.
+// each calls do for every i below n, concurrently.
 func each(n int, do func(i int)) {
 	var wait sync.WaitGroup
 	for i := range n {

@@ -33,8 +33,8 @@ func activate(op model.Op, x []float64) []float64 {
 	return y
 }
 
-// activateBackward returns dy·f′(x). Where f has a corner, PyTorch takes 0, or
-// LeakyReLU's slope; so does this.
+// activateBackward returns dy·f′(x). At a corner of f the derivative is 0, or
+// LeakyReLU's slope, as in PyTorch.
 func activateBackward(op model.Op, x, dy []float64) []float64 {
 	dx := make([]float64, len(dy))
 	for i, v := range x {

@@ -72,9 +72,9 @@ func avgPoolBackward(p pool, countPadding bool, n int, dy []float64) []float64 {
 	return dx
 }
 
-// divisor returns by what the sum of output i is divided: the values inside the
-// map, or with countPadding those inside the map or the padding. What a window
-// of a size that was rounded up covers beyond the padding never counts, as in
+// divisor returns the number that the sum of output i is divided by: the values
+// inside the map, or with countPadding also those in the padding. If the number
+// of windows was rounded up, values beyond the padding never count, as in
 // PyTorch.
 func (p pool) divisor(i, inside int, countPadding bool) float64 {
 	if !countPadding {

@@ -1,7 +1,7 @@
-// Package reference evaluates and trains any model.Graph in float64 with the
-// loops that the formulas suggest. It is the definition that the engine in
-// package model is tested against, itself tested against finite differences
-// and against PyTorch in float64; nothing else uses it.
+// Package reference evaluates and trains any model.Graph in float64 with loops
+// that follow the formulas. The engine in package model is tested against it.
+// It is itself tested against finite differences and against PyTorch in
+// float64. Only tests use it.
 //
 // A value of a node is [n][c][h][w], flat: n images of the node's shape. Every
 // operator is a pair of functions that stand side by side: forward computes y
@@ -15,12 +15,12 @@ import (
 
 // A Network is a model.Graph in float64, with gradients and momentum.
 type Network struct {
-	// Loss is what Backward differentiates, with the logits of a Teacher
-	// [n][classes] if it wants one.
+	// Loss is what Backward differentiates. Teacher [n][classes] are the
+	// teacher's logits, if the loss needs them.
 	Loss    Loss
 	Teacher []float64
-	// Keep says which values dropout keeps in training: those of the node, image
-	// and index for which it returns true. Nil keeps all, and scales none.
+	// Keep says which values dropout keeps in training, by node, image and
+	// index. Nil keeps all values and scales none.
 	Keep func(n *model.Node, image, index int) bool
 
 	nodes      []*node
@@ -46,7 +46,7 @@ type SGD struct {
 type node struct {
 	*model.Node
 	in             []*node
-	weight, bias   *Parameter // nil where the operator has none
+	weight, bias   *Parameter // nil if the operator has none
 	mean, variance []float64  // batch norm's running statistics
 
 	y, dy      []float64 // [n] of Shape: the value, and the loss's gradient by it
@@ -54,7 +54,7 @@ type node struct {
 	kept       []float64 // dropout's factor of each value: 0 or 1/(1−P)
 }
 
-// From copies the weights of g. Later changes of g change nothing.
+// From returns a network with copies of g's weights.
 func From(g *model.Graph) *Network {
 	r := &Network{statistics: map[string][]float64{}}
 	of := map[*model.Node]*node{}
@@ -107,7 +107,7 @@ func (r *Network) Logits(n int, x []float64) []float64 {
 	return r.last().y
 }
 
-// Values is Logits that returns the value of every node, by its name.
+// Values is Logits but returns the value of every node, by its name.
 func (r *Network) Values(n int, x []float64) map[string][]float64 {
 	r.forward(n, x, false)
 	all := map[string][]float64{}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A state is a list of named tensors that may be a network's.
+// A state is a list of named tensors that may be those of a network.
 type state struct {
 	path    string // where it lies in the file, as "checkpoint.model"; empty at the top
 	place   *spot  // for the metadata around it
@@ -16,14 +16,14 @@ type state struct {
 // An entry is a named tensor whose elements have not been read yet.
 type entry struct {
 	name  string
-	dtype DType // empty where the tensor cannot be read
+	dtype DType // empty if the tensor cannot be read
 	shape []int
 	value any
 }
 
-// choose returns the one state that key names, or without a key the only one
-// that holds weights. Averaged copies, as of exponential moving averages, give
-// way to the network that they are a copy of. Notes say what was passed over.
+// choose returns the state that key names or, without a key, the only one that
+// holds weights. A network wins over its averaged copy (an exponential moving
+// average). Notes say what was skipped.
 func choose(all []state, key string) (chosen state, notes []string, err error) {
 	var found []state
 	for _, s := range withWeights(all) {
@@ -60,8 +60,9 @@ func choose(all []state, key string) (chosen state, notes []string, err error) {
 	return own[0], notes, nil
 }
 
-// withWeights returns the states that hold a matrix or a kernel called a weight,
-// or all where none does: a random state, for one, is a tensor as well.
+// withWeights returns the states that hold a matrix or a kernel called weight,
+// or all states if none does. This leaves out random states, for example, which
+// are tensors as well.
 func withWeights(all []state) []state {
 	var some []state
 	for _, s := range all {
@@ -77,9 +78,9 @@ func withWeights(all []state) []state {
 	return some
 }
 
-// networks splits a state whose names hold several networks side by side, as
-// "student." and "teacher.", and narrows one that holds a network beside other
-// tensors, as "model." and "criterion.". A network has convolutions and a matrix.
+// networks splits a state that holds several networks, such as "student." and
+// "teacher.". It narrows a state that holds a network beside other tensors, such
+// as "model." and "criterion.". A network has convolutions and a matrix.
 func networks(s state) []state {
 	weights := slices.DeleteFunc(slices.Clone(s.entries), func(e entry) bool {
 		return isCounter(lastPart(e.name), e.shape, e.dtype)
@@ -120,7 +121,8 @@ func networks(s state) []state {
 	return all
 }
 
-// isAverage tells from its path that a state is an average over training steps.
+// isAverage reports whether a state's path says that it is an average over training
+// steps.
 func isAverage(path string) bool {
 	parts := strings.FieldsFunc(strings.ToLower(path), func(r rune) bool { return r == '.' || r == '_' || r == '-' })
 	return slices.ContainsFunc(parts, func(part string) bool {
@@ -140,7 +142,7 @@ func names(entries []entry) []string {
 	return all
 }
 
-// paths lists where states lie, at most eight of them.
+// paths lists the paths of at most eight states.
 func paths(states []state) string {
 	var all []string
 	for _, s := range states[:min(len(states), 8)] {

@@ -6,13 +6,13 @@ import (
 	"espalier/model"
 )
 
-// Checkpoints of built-in networks, known by the names that torchvision gives,
-// and chenyaofo/pytorch-cifar-models, and of ResNets kuangliu/pytorch-cifar. They
-// hold no sizes of images: the variant says whether it is one for CIFAR's 32×32
-// or for ImageNet's 224×224.
+// Checkpoints of built-in networks, recognised by the names that torchvision and
+// chenyaofo/pytorch-cifar-models use and, for ResNets, kuangliu/pytorch-cifar.
+// They do not hold the size of images: the variant of the network says whether it
+// is for CIFAR's 32×32 or for ImageNet's 224×224.
 
-// family returns the built-in network, other than a CIFAR ResNet, that tensors
-// belong to. Tensors have the names of index.
+// family returns the built-in network, other than a CIFAR ResNet, that the
+// tensors belong to. index maps their names.
 func family(byName map[string]Tensor) (model.Spec, bool) {
 	has := func(name string) bool { _, ok := byName[name]; return ok }
 	dim := func(name string, i int) int {
@@ -67,7 +67,7 @@ func family(byName map[string]Tensor) (model.Spec, bool) {
 	return s, true
 }
 
-// numbered returns how many names of a form there are, from 0 or 1 on.
+// numbered returns how many names of a form there are, counted from 0 or 1.
 func numbered(byName map[string]Tensor, form string) int {
 	n := 0
 	for i := range 200 {
@@ -80,15 +80,15 @@ func numbered(byName map[string]Tensor, form string) int {
 	return n
 }
 
-// ofFamily builds the network of a family for a file's tensors, and says which
-// images it is taken to be for.
+// ofFamily builds the network of a family for a file's tensors, and a note
+// about the assumed size of images.
 func ofFamily(s model.Spec, byName map[string]Tensor) (*model.Graph, string, error) {
 	g, err := s.Build()
 	if err != nil {
 		return nil, "", fmt.Errorf("the tensors' names are those of a %s: %w", s, err)
 	}
 	if held := elements(byName); g.ParameterCount()-held > spare {
-		return nil, "", fmt.Errorf("the tensors' names are those of a %s, which has %d parameters, and they hold only %d numbers; the file is damaged", s, g.ParameterCount(), held)
+		return nil, "", fmt.Errorf("the tensors' names are those of a %s, which has %d parameters, but they hold only %d numbers; the file is damaged", s, g.ParameterCount(), held)
 	}
 	note := fmt.Sprintf("the names are those of a %s; it is taken to be for images of %d×%d", s, s.Input.H, s.Input.W)
 	return g, note, nil

@@ -10,8 +10,8 @@ import (
 	"espalier/model"
 )
 
-// split maps tensors by name, and masks by the layer's name. The momentum of a
-// training in progress is left out.
+// split maps tensors by name, and masks by the layer's name. Momentum is left
+// out.
 func split(tensors []Tensor) (byName, masks map[string]Tensor, err error) {
 	byName, masks = map[string]Tensor{}, map[string]Tensor{}
 	for _, t := range tensors {
@@ -47,8 +47,7 @@ func renamed(byName map[string]Tensor) (map[string]Tensor, error) {
 	return all, nil
 }
 
-// Limits that keep a few names in a file from asking for a network that no
-// memory holds.
+// Limits that keep a file with a few names from asking for a huge network.
 const (
 	maxDepth   = 110 // the deepest that He et al. trained in one go
 	maxClasses = 1000
@@ -56,11 +55,10 @@ const (
 
 var blockConv = regexp.MustCompile(`^layer([0-9]+)\.([0-9]+)\.conv1\.weight$`)
 
-// infer works out the architecture: the width from the first convolution's
-// shape, the number of blocks a stage from the names, the shortcut from whether
-// a downsample convolution is there, the classes from the classifier's shape,
-// and whether batch norm was folded into the convolutions from the first one's
-// bias.
+// infer derives the architecture: the width from the first convolution's shape,
+// the number of blocks in a stage from the names, the kind of shortcut from the
+// presence of a downsample convolution, the classes from the classifier's
+// shape. A bias of the first convolution means that batch norm is folded.
 func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 	stem, ok := byName["conv1.weight"]
 	if !ok {
@@ -111,20 +109,20 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 }
 
 // spare is how many weights may be missing before we refuse to allocate. The
-// published ResNet-56 has fewer in all, so that a file of it with a missing tensor
-// gets an error that names the tensor.
+// published ResNet-56 has fewer weights in all, so a file of it that lacks a
+// tensor gets an error that names the tensor.
 const spare = 1 << 20
 
-// enough refuses an architecture that names and a few shapes describe and that
-// the tensors are much too small for.
+// enough returns an error if the tensors hold far fewer numbers than the
+// architecture that their names describe.
 func enough(arch model.Arch, byName map[string]Tensor) error {
 	if need, held := arch.Weights(), elements(byName); need-held > spare {
-		return fmt.Errorf("the tensors' names and shapes are those of a %s, which has %d weights, and they hold only %d numbers; the file is damaged", arch, need, held)
+		return fmt.Errorf("the tensors' names and shapes are those of a %s, which has %d weights, but they hold only %d numbers; the file is damaged", arch, need, held)
 	}
 	return nil
 }
 
-// elements returns how many numbers tensors hold.
+// elements returns the number of elements of tensors.
 func elements(byName map[string]Tensor) int {
 	held := 0
 	for _, t := range byName {

@@ -8,10 +8,10 @@ import (
 	"espalier/internal/plural"
 )
 
-// tidy turns the tensors of a file into those of a network, of any network: it
-// skips counters and empty tensors, takes off what wrappers put into names, and
-// applies masks. Notes say what it did. Tensors of a training in progress,
-// under "velocity." and "mask.", stay as they are.
+// tidy turns the tensors of a file into those of a network: it skips counters
+// and empty tensors, removes wrappers from names, and applies masks. Notes say
+// what it did. Tensors under "velocity." and "mask.", which belong to training,
+// stay as they are.
 func tidy(tensors []Tensor, own bool) (tidied []Tensor, notes []string, err error) {
 	tensors, notes = skipCounters(tensors)
 	if !own {
@@ -34,13 +34,14 @@ func tidy(tensors []Tensor, own bool) (tidied []Tensor, notes []string, err erro
 	return tensors, notes, nil
 }
 
-// inTraining tells the tensors of a training in progress.
+// inTraining reports whether a tensor belongs to training.
 func inTraining(name string) bool {
 	return strings.HasPrefix(name, "velocity.") || strings.HasPrefix(name, "mask.")
 }
 
-// skipCounters leaves out counters, as of batch norm's steps or a profiler's
-// operations, and tensors without elements. All but batch norm's are named.
+// skipCounters leaves out counters, such as batch norm's steps or a profiler's
+// operations, and tensors without elements. It names all of them except batch
+// norm's.
 func skipCounters(tensors []Tensor) (kept []Tensor, notes []string) {
 	var skipped []string
 	for _, t := range tensors {
@@ -65,8 +66,8 @@ func skipCounters(tensors []Tensor) (kept []Tensor, notes []string) {
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
-// isCounter tells by the last part of its name, shape and type that a tensor is
-// no weight.
+// isCounter reports whether a tensor is a counter, by the last part of its
+// name, its shape and type.
 func isCounter(last string, shape []int, dtype DType) bool {
 	elements := 1
 	for _, d := range shape {
@@ -81,12 +82,12 @@ func isCounter(last string, shape []int, dtype DType) bool {
 	return elements == 0 || elements == 1 && !dtype.Float()
 }
 
-// wrappers are the names under which modules hold the one they wrap: those of
-// data parallel training, of torch.compile, of fully sharded training, and of
-// activation checkpoints.
+// wrappers are the names that modules give to the module they wrap: in data
+// parallel training, torch.compile, fully sharded training, and activation
+// checkpoints.
 var wrappers = []string{"module", "_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoint_wrapped_module"}
 
-// unwrap takes off the prefix that all names share, and wrappers' names anywhere.
+// unwrap removes the prefix that all names share, and wrappers' names anywhere.
 func unwrap(tensors []Tensor) (unwrapped []Tensor, notes []string) {
 	unwrapped = slices.Clone(tensors)
 	var taken []string
@@ -196,8 +197,8 @@ func applyMasks(tensors []Tensor) (applied []Tensor, masked int, err error) {
 	return append(applied, kept...), masked, nil
 }
 
-// numbers returns the elements as float32, of a mask in integers or booleans as
-// well.
+// numbers returns the elements as float32, also those of an integer or boolean
+// mask.
 func (t Tensor) numbers() ([]float32, error) {
 	switch t.DType {
 	case Bool, U8, I8:
@@ -213,7 +214,7 @@ func (t Tensor) numbers() ([]float32, error) {
 		size := t.DType.Size()
 		out := make([]float32, len(t.Data)/size)
 		for i := range out {
-			// A mask holds 0 and 1, which the lowest byte tells.
+			// A mask holds 0 and 1, so its lowest byte is enough.
 			out[i] = float32(t.Data[i*size])
 		}
 		return out, nil

@@ -12,7 +12,7 @@ import (
 	"espalier/model"
 )
 
-// Metadata keys that say which images a network was made on.
+// Metadata keys that say on which images a network was trained.
 const (
 	MetaDataset  = "dataset"   // as dataset.Data.Name
 	MetaDataSeed = "data_seed" // that built-in images were drawn from
@@ -28,7 +28,7 @@ const (
 // MetaGraph is the metadata key of the network as model.Graph.Describe writes it.
 const MetaGraph = "graph"
 
-// MetaQuantization is the metadata key of a network in integers; see package
+// MetaQuantization is the metadata key of an integer network; see package
 // quantize.
 const MetaQuantization = "quantization"
 
@@ -51,7 +51,7 @@ func Load(path string) (*model.Graph, map[string]string, error) {
 	return named(path, f.Tensors, f.Metadata)
 }
 
-// Decode is Load for a file that is in memory already; errors call it name.
+// Decode is Load for a file in memory. Errors call it name.
 func Decode(name string, file []byte) (*model.Graph, map[string]string, error) {
 	tensors, metadata, err := Parse(name, file)
 	if err != nil {
@@ -82,7 +82,7 @@ func Metadata(n *model.Graph, extra map[string]string) map[string]string {
 	m := map[string]string{metaArch: n.Name}
 	maps.Copy(m, extra)
 	if len(n.Nodes) > 0 {
-		// Extra may come from the file of another form of the network.
+		// extra may come from a file of the same network in another form.
 		delete(m, MetaGraph)
 		if text, err := n.Describe(); err == nil {
 			m[MetaGraph] = text
@@ -94,18 +94,18 @@ func Metadata(n *model.Graph, extra map[string]string) map[string]string {
 	return m
 }
 
-// Network builds a network from a file's tensors: the one that the metadata
-// describe, or else the built-in one that names and shapes belong to (see family
-// and infer). Mean and std come from the metadata. Names lose what wrappers put before them, counters are passed over,
-// masks are kept (see tidy). Any other surplus or missing tensor, and one of
-// another shape or with values that are not finite, is an error.
+// Network builds a network from a file's tensors: the one that the metadata describe, or
+// else the built-in one that names and shapes belong to (see family and infer). Mean and
+// std come from the metadata. Wrappers are removed from names, counters are skipped,
+// masks are kept (see tidy). Any other surplus or missing tensor, and one of another
+// shape or with values that are not finite, is an error.
 func Network(tensors []Tensor, metadata map[string]string) (*model.Graph, error) {
 	n, _, err := NotedNetwork(tensors, metadata)
 	return n, err
 }
 
 // NotedNetwork is Network that also returns sentences, without a full stop,
-// about what it changed and passed over.
+// about what it changed and skipped.
 func NotedNetwork(tensors []Tensor, metadata map[string]string) (*model.Graph, []string, error) {
 	_, own := metadata[metaArch]
 	tensors, notes, err := tidy(tensors, own)
@@ -198,8 +198,8 @@ func fillAll(n *model.Graph, byName, masks map[string]Tensor) error {
 	return nil
 }
 
-// Normalisation returns what a file's metadata says that images were normalised
-// with, for each of their channels; nil where it says nothing.
+// Normalisation returns the mean and std of each channel in a file's metadata;
+// nil if they are not there.
 func Normalisation(metadata map[string]string, channels int) (mean, std []float32, err error) {
 	if mean, err = numbers(metadata, MetaMean, channels); err != nil {
 		return nil, nil, err
@@ -208,7 +208,7 @@ func Normalisation(metadata map[string]string, channels int) (mean, std []float3
 	return mean, std, err
 }
 
-// fill copies a file's tensor into a network's.
+// fill copies a file's tensor into a network's tensor.
 func fill(want model.Tensor, t Tensor) error {
 	if !slices.Equal(t.Shape, want.Shape) {
 		return fmt.Errorf("tensor %s: expected shape %v, found %v", t.Name, want.Shape, t.Shape)
@@ -237,7 +237,7 @@ func formatNumbers(v []float32) string {
 	return strings.Join(s, " ")
 }
 
-// numbers parses one number for each channel; a key that is not there gives nil.
+// numbers parses one number for each channel. It returns nil if the key is missing.
 func numbers(metadata map[string]string, key string, channels int) (v []float32, err error) {
 	text, ok := metadata[key]
 	if !ok {

@@ -10,23 +10,23 @@ import (
 	"espalier/internal/pickle"
 )
 
-// ErrUnsupported is wrapped by errors about files that are well formed but of
-// a kind that this package does not read.
+// ErrUnsupported is wrapped by errors about well-formed files of a kind that
+// this package does not read.
 var ErrUnsupported = pickle.ErrUnsupported
 
 // A File is what a file of weights holds.
 type File struct {
 	Tensors  []Tensor
 	Metadata map[string]string
-	// Notes are sentences without a full stop about what a reader chose or passed
-	// over, for people.
+	// Notes are sentences for people, without a full stop, about what the reader
+	// chose or skipped.
 	Notes []string
 }
 
 // Open reads a file: safetensors, or a PyTorch checkpoint. The content decides,
-// not the name's ending. Where the file holds several networks, key chooses one
-// by where it lies, as "ema" or "checkpoint.model"; without a key the only one is
-// taken.
+// not the name's ending. If the file holds several networks, key chooses one by
+// its path, such as "ema" or "checkpoint.model". Without a key there must be only
+// one.
 func Open(path, key string) (*File, error) {
 	file, err := readAll(path)
 	if err != nil {
@@ -57,8 +57,8 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 	return tensors, metadata, nil
 }
 
-// Parse is Read for a file that is in memory already; errors call it name. The
-// tensors may share file's bytes.
+// Parse is Read for a file in memory. Errors call it name. The tensors may
+// share file's bytes.
 func Parse(name string, file []byte) ([]Tensor, map[string]string, error) {
 	f, err := open(name, "", file)
 	if err != nil {
@@ -86,8 +86,8 @@ func open(name, key string, file []byte) (f *File, err error) {
 	return f, nil
 }
 
-// narrow leaves of a file of several networks the one that key names. Files that
-// this program wrote hold one.
+// narrow reduces a file with several networks to the one that key names. Files
+// that this program wrote hold one.
 func (f *File) narrow(key string) error {
 	if _, own := f.Metadata[metaArch]; (own && key == "") || len(f.Tensors) == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"slices"
 )
 
-// What a file may ask for. A ResNet-56 with its optimiser's state takes 7 MB.
+// Limits of a file. A ResNet-56 with its optimiser's state takes 7 MB.
 const (
 	maxFile   = 1 << 30 // bytes of a file, and of the tensors made from it
 	maxHeader = 16 << 20
@@ -54,8 +54,8 @@ func parseSafetensors(file []byte) ([]Tensor, map[string]string, error) {
 	return tensors, metadata, err
 }
 
-// parseHeader reads the JSON object token by token, because decoding into a
-// map would pass over a name that stands there twice.
+// parseHeader reads the JSON object token by token, because decoding into a map
+// would not notice a name that occurs twice.
 func parseHeader(header []byte) (tensors []Tensor, offsets [][2]int64, metadata map[string]string, err error) {
 	dec := json.NewDecoder(bytes.NewReader(header))
 	fail := func(format string, args ...any) error {
@@ -72,7 +72,7 @@ func parseHeader(header []byte) (tensors []Tensor, offsets [][2]int64, metadata 
 		}
 		name := tok.(string) // More was true inside an object, so a key comes
 		if seen[name] {
-			return nil, nil, nil, fail("tensor %q stands there twice", name)
+			return nil, nil, nil, fail("tensor %q is there twice", name)
 		}
 		seen[name] = true
 		if name == metadataKey {
@@ -100,9 +100,9 @@ func parseHeader(header []byte) (tensors []Tensor, offsets [][2]int64, metadata 
 	return tensors, offsets, metadata, nil
 }
 
-// place gives every tensor its bytes and sorts tensors by where those begin.
-// Together the tensors must cover data without gaps and overlaps, as the
-// format demands.
+// place gives every tensor its bytes and sorts tensors by their offset.
+// Together the tensors must cover data without gaps and overlaps, as the format
+// requires.
 func place(tensors []Tensor, offsets [][2]int64, data []byte) error {
 	for i, t := range tensors {
 		begin, end := offsets[i][0], offsets[i][1]

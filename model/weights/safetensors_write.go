@@ -11,13 +11,13 @@ import (
 	"espalier/internal/atomicfile"
 )
 
-// dataAlignment is what the tensors' first byte is aligned to in the file, so
-// that a reader may map it; the format itself asks for eight.
+// dataAlignment is the alignment of the tensors' first byte in the file, so
+// that a reader may map it. The format itself requires eight bytes.
 const dataAlignment = 64
 
 // Write stores tensors and metadata as a safetensors file, atomically: under a
-// temporary name first, brought to the disk and renamed. The bytes depend on
-// nothing but the arguments; tensors keep their order.
+// temporary name first, synced and renamed. The bytes depend only on the
+// arguments; tensors keep their order.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, tensors, metadata) })
 }

@@ -8,8 +8,9 @@ import (
 )
 
 // described returns the network that a file's metadata describe, with room for
-// the tensors that the file has. A convolution or linear layer has a bias where
-// the file has one. Nothing is allocated that the file does not hold.
+// the tensors that the file has. A convolution or linear layer has a bias if
+// the file has one. No memory is allocated for tensors that the file does not
+// hold.
 func described(text string, byName map[string]Tensor) (*model.Graph, error) {
 	g, err := model.ParseGraph(text)
 	if err != nil {

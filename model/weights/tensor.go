@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// A Tensor is a named array as it stands in a file.
+// A Tensor is a named array as a file holds it.
 type Tensor struct {
 	Name  string
 	DType DType
@@ -41,7 +41,8 @@ func (t Tensor) Float32s() ([]float32, error) {
 func Hash(tensors []Tensor) string {
 	h := sha256.New()
 	for _, t := range tensors {
-		// Lengths come before contents, so that no two lists read alike.
+		// Lengths come before contents, so that different lists give different
+		// input to the hash.
 		fmt.Fprintf(h, "%d %s %s %d", len(t.Name), t.Name, t.DType, len(t.Shape))
 		for _, d := range t.Shape {
 			fmt.Fprintf(h, " %d", d)
@@ -53,8 +54,8 @@ func Hash(tensors []Tensor) string {
 }
 
 // byteSize returns the bytes that a tensor of that shape takes. It fails on a
-// negative dimension, on more than maxDims dimensions and where the size
-// passes limit, and never overflows.
+// negative dimension, on more than maxDims dimensions, and if the size exceeds
+// limit. It never overflows.
 func byteSize(shape []int, elem int, limit int64) (int64, error) {
 	if len(shape) > maxDims {
 		return 0, fmt.Errorf("%d dimensions: at most %d are read", len(shape), maxDims)

@@ -9,14 +9,14 @@ import (
 	"espalier/internal/pickle"
 )
 
-// How the files begin that PyTorch has written over the years.
+// The first bytes of the formats that PyTorch has written over the years.
 var (
 	zipMagic = []byte("PK\x03\x04")
 	tarMagic = []byte("ustar") // at offset 257
 )
 
-// isTorch reports whether a file looks like one that torch.save wrote, read
-// here or not.
+// isTorch reports whether a file looks like one of torch.save, whether it can
+// be read or not.
 func isTorch(file []byte) bool {
 	return bytes.HasPrefix(file, zipMagic) || isTar(file) || isPickle(file)
 }
@@ -61,13 +61,13 @@ func parseTorch(file []byte, key string) (*File, error) {
 		return nil, err
 	}
 	f := &File{Metadata: chosen.place.metadata(), Notes: notes}
-	// A file of n bytes holds at most n bytes of weights, or more where it is
-	// compressed, and tensors that share a storage may together be larger.
+	// A file of n bytes holds at most n bytes of weights, or more if it is
+	// compressed. Tensors that share a storage may together be larger.
 	budget := int64(1<<20 + 4*len(file))
 	seen := map[string]bool{}
 	for _, e := range chosen.entries {
 		if seen[e.name] {
-			return nil, fmt.Errorf("tensor %.256s stands there twice; the file is damaged", e.name)
+			return nil, fmt.Errorf("tensor %.256s is there twice; the file is damaged", e.name)
 		}
 		seen[e.name] = true
 		t := Tensor{Name: e.name, DType: e.dtype, Shape: e.shape}

@@ -13,21 +13,21 @@ import (
 // maxNesting is how deep a state dict may lie.
 const maxNesting = 16
 
-// What findStates makes of a file, at most: tensors, and bytes of their names. A
-// module may stand in others again and again.
+// Limits of findStates: tensors, and bytes of their names. A file may contain
+// the same module many times.
 const (
 	maxEntries = 1 << 15
 	maxNames   = 2 << 20
 )
 
-// A spot is a dict, a list or an object on the way to a state dict.
+// A spot is a dict, a list or an object on the path to a state dict.
 type spot struct {
 	path    string
 	parent  *spot
 	scalars map[string]string // the numbers and short strings that it holds
 }
 
-// metadata returns the numbers and short strings on the way to a spot.
+// metadata returns the numbers and short strings on the path to a spot.
 func (p *spot) metadata() map[string]string {
 	m := map[string]string{}
 	if p == nil {
@@ -92,7 +92,7 @@ func (f *finder) look(v any, path string, parent *spot, depth int) error {
 	return nil
 }
 
-// first tells whether a value that holds others is met for the first time.
+// first reports whether a container is visited for the first time.
 func (f *finder) first(v any) bool {
 	key := v
 	switch v := v.(type) {
@@ -162,8 +162,8 @@ func (f *finder) pairs(pairs []pickle.Pair, p *spot, depth int) error {
 	return nil
 }
 
-// entry adds a tensor to a state. An array of what is no numbers, and a single
-// number, are none.
+// entry adds a tensor to a state. An array of other things than numbers, and a
+// single number, do not count.
 func (f *finder) entry(s *state, name string, v any) error {
 	e := entry{name: name, value: v}
 	switch v := v.(type) {
@@ -199,7 +199,7 @@ func (f *finder) module(o *pickle.Object, prefix string, s *state, depth int) er
 		return fmt.Errorf("modules lie more than %d deep; save the state dict with torch.save(model.state_dict(), FILE)", maxNesting)
 	}
 	parts := &pickle.Dict{Pairs: attributes(o)}
-	passing := map[string]bool{} // buffers that no state dict has
+	passing := map[string]bool{} // non-persistent buffers, which no state dict has
 	if v, ok := parts.Get("_non_persistent_buffers_set"); ok {
 		if set, ok := v.(*pickle.Set); ok {
 			for _, item := range set.Items {
@@ -237,8 +237,8 @@ func (f *finder) module(o *pickle.Object, prefix string, s *state, depth int) er
 	return nil
 }
 
-// attributes returns an object's attributes, of which those in slots stand in a
-// second dict.
+// attributes returns an object's attributes. Those in slots are in a second
+// dict.
 func attributes(o *pickle.Object) []pickle.Pair {
 	switch s := o.State.(type) {
 	case *pickle.Dict:
@@ -266,7 +266,7 @@ func isModule(o *pickle.Object) bool {
 	return parameters && modules
 }
 
-// isOptimizer recognises an optimizer's state, whose tensors are no weights.
+// isOptimizer recognises an optimizer's state, whose tensors are not weights.
 func isOptimizer(pairs []pickle.Pair) bool {
 	d := &pickle.Dict{Pairs: pairs}
 	_, state := d.Get("state")
@@ -274,7 +274,7 @@ func isOptimizer(pairs []pickle.Pair) bool {
 	return state && groups
 }
 
-// ownKey tells metadata that this program gives a meaning of its own.
+// ownKey reports whether a metadata key has a meaning in this program.
 func ownKey(key string) bool {
 	switch key {
 	case MetaMean, MetaStd, metaArch, MetaDataset, MetaDataSeed, MetaGraph, MetaQuantization:
@@ -283,7 +283,7 @@ func ownKey(key string) bool {
 	return false
 }
 
-// scalar puts a number or a short string into words.
+// scalar returns a number or a short string as text.
 func scalar(v any) (string, bool) {
 	switch v := v.(type) {
 	case int64:
@@ -298,8 +298,8 @@ func scalar(v any) (string, bool) {
 	return "", false
 }
 
-// below returns the path of what lies under a name. Paths are cut where they
-// grow long, for they are only shown and compared.
+// below returns the path of name within a spot. Long paths are cut, since they
+// are only shown and compared.
 func below(path, name string) string {
 	if len(name) > 64 {
 		name = name[:64]

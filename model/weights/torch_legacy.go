@@ -8,7 +8,7 @@ import (
 	"espalier/internal/pickle"
 )
 
-// legacyMagic is the number that a file of PyTorch before 1.6 begins with.
+// legacyMagic is the first value in a file of PyTorch before 1.6.
 var legacyMagic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 
 const legacyProtocol = 1001
@@ -41,7 +41,7 @@ func readTorchLegacy(file []byte, w *torchWorld) (any, error) {
 		return nil, err
 	}
 	if protocol != any(int64(legacyProtocol)) {
-		return nil, fmt.Errorf("the legacy format's protocol is not %d, and others are %w", legacyProtocol, ErrUnsupported)
+		return nil, fmt.Errorf("the legacy format's protocol is not %d; others are %w", legacyProtocol, ErrUnsupported)
 	}
 	system, err := next("system information")
 	if err != nil {
@@ -70,7 +70,7 @@ func readTorchLegacy(file []byte, w *torchWorld) (any, error) {
 		key, ok := k.(string)
 		s := w.storages[key]
 		if !ok || s == nil || s.data != nil {
-			return nil, fmt.Errorf("a storage key is %s that no tensor uses, or stands there twice; the file is damaged", pickle.TypeName(k))
+			return nil, fmt.Errorf("a storage key is %s that no tensor uses, or is there twice; the file is damaged", pickle.TypeName(k))
 		}
 		if len(file)-pos < 8 {
 			return nil, fmt.Errorf("storage %s at offset %d: the file is truncated", key, pos)

@@ -5,17 +5,16 @@ import (
 	"slices"
 )
 
-// A storage is a run of elements of one type that tensors look into.
+// A storage is a run of elements of one type that tensors view.
 type storage struct {
 	key   string
 	dtype DType
 	count int64
 	data  []byte // count elements; nil until they are read
-	// load reads data where that is put off until a tensor needs it; nil
-	// otherwise.
+	// load reads data once a tensor needs them; nil if they are already there.
 	load func() ([]byte, error)
 
-	// A legacy file may keep only a part of another storage.
+	// In a legacy file a storage may be a part of another one.
 	root  *storage // nil for a storage of its own
 	first int64    // element of root that this one begins with
 }
@@ -56,7 +55,7 @@ type view struct {
 
 func (v *view) String() string { return "a tensor" }
 
-// check wants every element of the tensor inside its storage.
+// check returns an error if an element of the tensor is outside its storage.
 func (v *view) check() error {
 	if _, err := byteSize(v.shape, v.storage.dtype.Size(), maxFile); err != nil {
 		return err
@@ -86,8 +85,7 @@ func (v *view) check() error {
 	return nil
 }
 
-// contiguous reports whether elements lie in the storage as in a row-major
-// array.
+// contiguous reports whether the elements are in row-major order without gaps.
 func (v *view) contiguous() bool {
 	next := int64(1)
 	for i := len(v.shape) - 1; i >= 0; i-- {
@@ -100,7 +98,7 @@ func (v *view) contiguous() bool {
 }
 
 // bytes returns the tensor's elements in row-major order. A contiguous tensor
-// shares its storage; another is copied, which budget pays for.
+// shares its storage. Others are copied, within budget.
 func (v *view) bytes(budget *int64) ([]byte, error) {
 	if v.problem != nil {
 		return nil, v.problem

@@ -18,13 +18,13 @@ const maxPickle = 16 << 20
 // calls can be repeated at little cost.
 const maxCopied = 1 << 20
 
-// A torchWorld is what the names in a checkpoint's pickles stand for: tensors
-// and NumPy's arrays by a closed list of functions, and for everything else
-// objects that hold what the file says and do nothing.
+// A torchWorld says what the names in a checkpoint's pickles stand for: a
+// closed list of functions makes tensors and NumPy's arrays, and everything
+// else becomes an inert object that holds what the file says.
 type torchWorld struct {
 	numpy    numpy.World
 	storages map[string]*storage // by key
-	views    bool                // whether persistent ids have the legacy format's sixth part
+	views    bool                // persistent ids have the legacy format's sixth part
 	copied   int                 // items of calls so far
 	depth    int                 // of calls in calls
 }
@@ -34,7 +34,8 @@ func newTorchWorld(size int) *torchWorld {
 	return &torchWorld{storages: map[string]*storage{}, numpy: numpy.World{Budget: size}}
 }
 
-// minPickled is fewer bytes than a storage takes in a pickle, its contents apart.
+// minPickled is a lower bound of a storage's bytes in a pickle, without its
+// contents.
 const minPickled = 64
 
 var _ pickle.World = (*torchWorld)(nil)
@@ -60,8 +61,8 @@ var torchStorages = map[global]DType{
 	"torch.storage UntypedStorage": U8,
 }
 
-// otherStorages are the bytes of an element of those that are not read. A legacy
-// file has to be read past them.
+// otherStorages are the element sizes of storages that are not read, in bytes.
+// The reader of legacy files must skip them.
 var otherStorages = map[global]int64{
 	"torch ComplexFloatStorage":  8,
 	"torch ComplexDoubleStorage": 16,
@@ -72,7 +73,7 @@ var otherStorages = map[global]int64{
 	"torch QUInt2x4Storage":      1,
 }
 
-// torchGlobals is every other global that makes something that matters.
+// torchGlobals are all other globals that have a meaning here.
 var torchGlobals = map[global]func(*torchWorld, pickle.Tuple) (any, error){
 	"collections OrderedDict":         (*torchWorld).orderedDict,
 	"torch._utils _rebuild_tensor":    (*torchWorld).rebuildTensor,
@@ -89,7 +90,7 @@ func init() { // which call each other
 }
 
 // Global returns what a name stands for: one of the functions above, one of
-// NumPy's, or the bare name.
+// NumPy's, or just the name.
 func (w *torchWorld) Global(module, class string) (any, error) {
 	if f, ok := w.numpy.Global(module, class); ok {
 		return f, nil
@@ -97,8 +98,8 @@ func (w *torchWorld) Global(module, class string) (any, error) {
 	return global(module + " " + class), nil
 }
 
-// Call does what a global does with arguments. Calling another one makes an
-// object that does nothing.
+// Call calls one of the known functions. Calling any other global makes an
+// inert object.
 func (w *torchWorld) Call(function any, args pickle.Tuple) (any, error) {
 	if v, known, err := w.numpy.Call(function, args); known {
 		return v, err
@@ -122,8 +123,8 @@ func (w *torchWorld) Call(function any, args pickle.Tuple) (any, error) {
 	return &pickle.Object{Class: function, Args: args}, nil
 }
 
-// unreadable says why a function makes a tensor that is not read, or nil of one
-// that makes none.
+// unreadable returns why the tensors that a function makes cannot be read, or
+// nil for other functions.
 func unreadable(g string) error {
 	_, name, _ := strings.Cut(g, " ")
 	switch {
@@ -136,8 +137,8 @@ func unreadable(g string) error {
 	return nil
 }
 
-// Build gives an object its attributes. Those of dicts and tensors, as an
-// OrderedDict's _metadata, are dropped: nothing here needs them.
+// Build gives an object its attributes. Attributes of dicts and tensors, such
+// as an OrderedDict's _metadata, are dropped, since they are not needed.
 func (w *torchWorld) Build(object, state any) error {
 	if known, err := w.numpy.Build(object, state); known {
 		return err
@@ -278,8 +279,8 @@ func integers(v any) ([]int64, bool) {
 
 // Persistent understands ("storage", class, key, device, count), to which a
 // legacy file adds None or (view's key, first element, count), and ("module",
-// class, file, source) of a legacy file with a whole network. Others stand for
-// objects that do nothing.
+// class, file, source) of a legacy file with a whole network. Other ids become
+// inert objects.
 func (w *torchWorld) Persistent(id any) (any, error) {
 	t, ok := id.(pickle.Tuple)
 	if ok && len(t) > 1 && t[0] == any("module") {

@@ -31,7 +31,7 @@ func readTorchZip(file []byte) (any, error) {
 			return nil, fmt.Errorf("TorchScript files are %w; save the state dict with torch.save(torch.jit.load(FILE).state_dict(), OUT)", ErrUnsupported)
 		}
 		if entries[name] != nil {
-			return nil, fmt.Errorf("zip entry %s stands there twice; the file is damaged", f.Name)
+			return nil, fmt.Errorf("zip entry %s is there twice; the file is damaged", f.Name)
 		}
 		entries[name] = f
 	}
@@ -54,9 +54,8 @@ func readTorchZip(file []byte) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", program.Name, err)
 	}
-	// Entries may name the same bytes of the archive again and again, and deflate
-	// packs a thousand bytes into one, so that their sum is held to what weights
-	// may come to.
+	// Entries may use the same bytes of the archive many times, and deflate packs
+	// a thousand bytes into one. So the sum of their sizes is limited.
 	left := leastUnpacked + maxPacked*int64(len(file))
 	for key, s := range w.storages {
 		f, ok := entries["data/"+key]
@@ -79,7 +78,8 @@ func readTorchZip(file []byte) (any, error) {
 	return root, nil
 }
 
-// What entries may unpack to, for every byte of the file and beyond that.
+// The most that entries may unpack to: so many bytes for each byte of the file,
+// plus a constant.
 const (
 	maxPacked     = 48
 	leastUnpacked = 256 << 10
@@ -101,7 +101,7 @@ func torchFolder(files []*zip.File) (string, error) {
 		for _, f := range files[:min(len(files), 3)] {
 			names = append(names, fmt.Sprintf("%.64s", f.Name))
 		}
-		return "", fmt.Errorf("the zip archive holds %s and no data.pkl, so it is no PyTorch checkpoint; if one lies in it, unpack it first", strings.Join(names, ", "))
+		return "", fmt.Errorf("the zip archive holds %s and no data.pkl, so it is not a PyTorch checkpoint; if it contains one, unpack it first", strings.Join(names, ", "))
 	}
 	return folder, nil
 }
@@ -124,7 +124,7 @@ func readEntry(f *zip.File, limit int64) ([]byte, error) {
 	if _, err := io.ReadFull(r, data); err != nil {
 		return nil, fmt.Errorf("zip entry %s: %w; the file is truncated or damaged", f.Name, err)
 	}
-	// The sum is compared where the reader meets the end.
+	// The reader compares the checksum at the end.
 	if _, err := r.Read(make([]byte, 1)); err != io.EOF {
 		return nil, fmt.Errorf("zip entry %s: %w; the file is damaged", f.Name, err)
 	}

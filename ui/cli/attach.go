@@ -23,9 +23,9 @@ func newAttach() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "attach [RUN]",
 		Short: "Watch a run that another process computes, or one that is over",
-		Long: `Attach shows a run from its folder: live, and steering it, while another process
-computes it; from the beginning to the end when it is over. Leaving does not
-touch the run. RUN is a folder or a name in --run-dir; without it, the live run is
+		Long: `Attach shows a run from its folder. While another process computes it, the run is
+shown live and can be steered; when it is over, all of it is shown. Leaving does not
+change the run. RUN is a folder or a name in --run-dir; without it, the live run is
 shown.`,
 		Args:              atMostOne("RUN"),
 		ValidArgsFunction: runNames,
@@ -117,7 +117,7 @@ func attachTo(cmd *cobra.Command, root string, args []string) (pipeline.Folder, 
 	case err != nil:
 		return "", err
 	case len(live) == 0:
-		return "", fmt.Errorf("no run under %s is live: name one that is over, as espalier runs lists them, or begin one with espalier run", root)
+		return "", fmt.Errorf("no run under %s is live: name a run that is over (espalier runs lists them), or begin one with espalier run", root)
 	case len(live) == 1:
 		return live[0], nil
 	}

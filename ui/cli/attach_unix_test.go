@@ -75,7 +75,7 @@ func TestTwoEngines(t *testing.T) {
 	engine := live(t, dir)
 	run := onlyRun(t, dir)
 	p := program(t, dir, "run", "--plain", "--resume", run.Name())
-	if code, rest := exit(t, p, start(t, p)); code != exitUsage || !strings.Contains(rest, "being computed by another process") {
+	if code, rest := exit(t, p, start(t, p)); code != exitUsage || !strings.Contains(rest, "another process computes the run") {
 		t.Errorf("a live run: exit code %d\n%s", code, rest)
 	}
 	engine.Kill()

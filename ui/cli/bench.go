@@ -32,19 +32,19 @@ func newBench() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench [FILE]",
 		Short: "Measure how fast this machine trains and runs a network",
-		Long: `Bench measures the processor's peaks, then training steps on batches of 128,
-inference in fp32, in int8 and, pruned to 92 %, sparse, on one image and on 128,
-each on one thread and on all; then how much of an epoch of CIFAR-10 loading and
-augmenting images takes, and how late another goroutine wakes up during
+		Long: `Bench measures the processor's peak speed, then training steps on batches of 128,
+and inference in fp32, in int8 and sparse (pruned to 92 %), on one image and on 128,
+each on one thread and on all. Then it measures which share of an epoch of CIFAR-10
+goes to loading and augmenting images, and how late another goroutine wakes up during
 training. Times are medians over repetitions.
 
-Operations are two for each multiply-add of the definition. Winograd and sparse
-convolution need fewer, so that their share of the peak may exceed 100 %.
+A multiply-add counts as two operations. Winograd and sparse convolution need fewer
+than are counted, so their share of the peak may exceed 100 %.
 
-FILE is a network to measure, in floating point or quantized; without one it is
-the trained ResNet-20 for CIFAR-10 that the program carries. Only the speed of
-sparse inference depends on the weights: on how many pruning leaves in each
-layer.`,
+FILE is a network to measure, in floating point or quantized; without FILE it is the
+trained ResNet-20 for CIFAR-10 that the program carries. The weights matter only for
+the speed of sparse inference, which depends on how many weights pruning leaves in
+each layer.`,
 		Example: `  espalier bench
   espalier bench --only training,fp32 --algorithm direct --seconds 5
   ESPALIER_KERNEL=avx2 espalier bench --json`,
@@ -136,7 +136,7 @@ func benchTable(r *bench.Report) string {
 		b.WriteByte('\n')
 	}
 	if e := r.Epoch; e != nil {
-		fmt.Fprintf(&b, "\nan epoch of CIFAR-10 (45,000 images trained on and augmented, 5,000 evaluated) takes %.1f s, %.2f %% of it for loading and augmenting; that is %s\n",
+		fmt.Fprintf(&b, "\nan epoch of CIFAR-10 (training on 45,000 augmented images, evaluation of 5,000) takes %.1f s, %.2f %% of it for loading and augmenting; that is %s\n",
 			e.Seconds, 100*e.Loading, against(e.Overhead))
 	}
 	if d := r.Delay; d != nil {
@@ -145,7 +145,7 @@ func benchTable(r *bench.Report) string {
 	return b.String()
 }
 
-// against tells how an epoch's time differs from that of the same steps on one
+// against says how an epoch's time differs from that of the same steps on one
 // batch in memory. It may come out shorter by what the machine varies.
 func against(overhead float64) string {
 	switch percent := 100 * math.Abs(overhead); {

@@ -38,8 +38,8 @@ zeros among all convolution and linear weights.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().Float64Var(&p.MinSparsity, "min-sparsity", 0, "least share of zeros, 0 to 1")
-	cmd.Flags().Float64Var(&p.MinTop1, "min-top1", 0, "least top-1 on the test images, 0 to 1")
+	cmd.Flags().Float64Var(&p.MinSparsity, "min-sparsity", 0, "smallest share of zeros that passes, 0 to 1")
+	cmd.Flags().Float64Var(&p.MinTop1, "min-top1", 0, "smallest top-1 on the test images that passes, 0 to 1")
 	return cmd
 }
 
@@ -61,7 +61,7 @@ with 0 if it meets every given limit, and with 1 if not.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().Float64Var(&p.MinTop1, "min-top1", 0, "least top-1 on the test images, 0 to 1")
+	cmd.Flags().Float64Var(&p.MinTop1, "min-top1", 0, "smallest top-1 on the test images that passes, 0 to 1")
 	return cmd
 }
 

@@ -16,13 +16,13 @@ func newCompareLayers() *cobra.Command {
 	var f compareFlags
 	cmd := &cobra.Command{
 		Use:   "compare-layers A B",
-		Short: "Say where two networks differ, layer by layer",
-		Long: `Compare-layers runs the networks in A and B, in fp32 or int8 or as they were
-exported to ONNX, over the same test images. For every layer it prints the
+		Short: "Show where two networks differ, layer by layer",
+		Long: `Compare-layers runs the networks in A and B, each in fp32, in int8 or from an
+exported ONNX file, over the same test images. For every layer it prints the
 signal-to-noise ratio of B against A, the largest difference with its image,
 channel and position, the share of int8 codes at the limits of their range, and
 the dead channels: those that never change.
-Behind a ReLU the lower limit is zero, and codes there lose nothing. It names the
+After a ReLU the lower limit is zero, and codes there lose nothing. It names the
 first layer whose signal-to-noise ratio is below --min-snr.`,
 		Example: `  espalier compare-layers round-6.safetensors round-6-int8.safetensors --images 200
   espalier compare-layers round-6-int8.safetensors round-6-int8.onnx`,
@@ -53,7 +53,7 @@ type compareFlags struct {
 
 func (f *compareFlags) add(cmd *cobra.Command) {
 	f.engineFlags.add(cmd)
-	cmd.Flags().IntVar(&f.images, "images", 100, "number of test images to run, from the first")
+	cmd.Flags().IntVar(&f.images, "images", 100, "number of test images to run, the first ones")
 	cmd.Flags().Float64Var(&f.limit, "min-snr", 20, "signal-to-noise ratio below which a layer disagrees, in dB")
 	cmd.Flags().StringVar(&f.data, "data", "", dataHelp)
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "one of "+strings.Join(dataset.Sets(), ", ")+" (default: the one at --data, else the one that A names, else cifar10)")

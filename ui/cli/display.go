@@ -28,9 +28,9 @@ func (f *displayFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.tui, "tui", false, "draw the screen even if stdout does not look like a terminal")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "print lines, even on a terminal")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print every event as a line of JSON")
-	cmd.Flags().StringVar(&f.screen.Theme, "theme", "auto", "colours of the screen: dark, light, or auto: as chosen last, or asking $COLORFGBG")
-	cmd.Flags().StringVar(&f.screen.Glyphs, "glyphs", "auto", "glyphs of the screen: braille, lines, ascii, or auto: what the locale and the terminal can show, as chosen last")
-	cmd.Flags().BoolVar(&f.screen.NoMouse, "no-mouse", false, "leave the mouse to the terminal")
+	cmd.Flags().StringVar(&f.screen.Theme, "theme", "auto", "colours of the screen: dark, light, or auto (the last choice, else $COLORFGBG)")
+	cmd.Flags().StringVar(&f.screen.Glyphs, "glyphs", "auto", "glyphs of the screen: braille, lines, ascii, or auto (the last choice that the locale and the terminal can show)")
+	cmd.Flags().BoolVar(&f.screen.NoMouse, "no-mouse", false, "do not use the mouse: the terminal keeps it")
 	cmd.Flags().BoolVar(&f.screen.Bell, "bell", false, "ring when a round or the run ends while the terminal has no focus")
 	cmd.PreRunE = func(*cobra.Command, []string) error { return f.check() }
 }
@@ -38,7 +38,7 @@ func (f *displayFlags) add(cmd *cobra.Command) {
 // check refuses to show a run in two ways at once.
 func (f *displayFlags) check() error {
 	if f.tui && f.plain || f.tui && f.asJSON || f.plain && f.asJSON {
-		return errors.New("--tui, --plain and --json exclude each other: give one of them")
+		return errors.New("give only one of --tui, --plain and --json")
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ func (f *displayFlags) goOn(cmd *cobra.Command) error {
 // These tell whoever is there of a run that nobody looks at.
 const (
 	goesOn      = "The run goes on without a screen; ctrl+c saves a checkpoint and stops it."
-	staysPaused = "The run stays paused without a screen; it goes on from another one, with: espalier attach %s; ctrl+c saves a checkpoint and stops it."
+	staysPaused = "The run stays paused without a screen; to go on, attach a screen: espalier attach %s; ctrl+c saves a checkpoint and stops it."
 )
 
 // terminalLost returns a context that ends with SIGHUP, which a process gets

@@ -30,7 +30,7 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
-	cmd.Flags().IntVar(&f.limit, "limit", 0, "number of test images to measure on, from the first (0: all)")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "measure only this many test images, the first ones (0: all)")
 	addJSON(cmd, &f.asJSON)
 	f.notes = stderrOf{cmd}
 	sets := cobra.FixedCompletions(dataset.Sets(), cobra.ShellCompDirectiveNoFileComp)

@@ -21,14 +21,14 @@ func newExport() *cobra.Command {
 		Use:   "export FILE",
 		Short: "Write a network as an ONNX file, or without its zeros",
 		Long: `Export writes the network in FILE for onnxruntime and others: in fp32, with batch
-norm folded into the convolutions unless told otherwise, or, of a quantized
+norm folded into the convolutions unless told otherwise, or, for a quantized
 network, in int8 with QuantizeLinear and DequantizeLinear (QDQ). Operator set 13;
-input [batch][3][32][32], normalised as mean and std in the file's metadata say;
-any batch. Pruned weights are written as zeros: the line says how small gzip
-makes the file.
+input [batch][channels][height][width], normalised as mean and std in the file's
+metadata say; any batch. Pruned weights are written as zeros; the answer says how
+small gzip makes the file.
 
---sparse writes a safetensors file without the zeros: one bit a weight says where
-they were. Every command reads it, and the network is the same bit by bit.`,
+--sparse writes a safetensors file without the zeros: one bit for each weight says
+where they were. Every command reads it, and the network is the same bit by bit.`,
 		Example: `  espalier export round-6.safetensors --onnx round-6.onnx
   espalier export round-6-int8.safetensors --onnx round-6-int8.onnx --json
   espalier export round-6.safetensors --sparse round-6-small.safetensors`,

@@ -46,7 +46,7 @@ func kernelNames() []string {
 }
 
 // keyHelp describes the flag --key.
-const keyHelp = "network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model"
+const keyHelp = "which network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model"
 
 // addJSON adds --json to a command that answers something.
 func addJSON(cmd *cobra.Command, asJSON *bool) {

@@ -9,7 +9,7 @@ import (
 )
 
 // dataHelp describes the flag --data.
-const dataHelp = "folder, archive or .npz file of images; which data set it holds is recognised (default: $" + dataset.EnvData + ", then the user's cache)"
+const dataHelp = "folder, archive or .npz file of images; the data set is recognised (default: $" + dataset.EnvData + ", then the user's cache)"
 
 // contents says what a data set is, in a sentence about the place that holds it.
 func contents(set string) string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,19 +25,22 @@ func newInspect() *cobra.Command {
 		Long: `Inspect prints the network in FILE as a graph: every node with its operator, its
 inputs, the shape of its output, its parameters and its multiply-adds for one
 image. --plan prints what the network is compiled to as well: the steps of
-evaluation and of training, and the memory that they take. No data is read.`,
+evaluation and of training, and their memory. No data is read.`,
 		Example: `  espalier inspect mobilenetv2.onnx
   espalier inspect resnet18.pth --plan --batch 32`,
 		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if plan && asJSON {
+				return errors.New("give only one of --plan and --json")
+			}
 			g, notes, err := measure.OpenGraph(args[0], key)
 			if err != nil {
 				return err
 			}
 			sayNotes(cmd.ErrOrStderr(), asJSON, args[0], notes)
 			r := inspected(g)
-			if err := answer(cmd.OutOrStdout(), asJSON, r, strings.TrimSuffix(r.String(), "\n")); err != nil || !plan || asJSON {
+			if err := answer(cmd.OutOrStdout(), asJSON, r, strings.TrimSuffix(r.String(), "\n")); err != nil || !plan {
 				return err
 			}
 			engine, err := f.engine()

@@ -50,4 +50,7 @@ func TestInspect(t *testing.T) {
 	if _, stderr, code := cli(context.Background(), "inspect", path, "--plan", "--batch", "0"); code != 2 || !strings.Contains(stderr, "--batch 0") {
 		t.Errorf("a batch of 0: exit code %d, %s", code, stderr)
 	}
+	if _, stderr, code := cli(context.Background(), "inspect", path, "--plan", "--json"); code != 2 || !strings.Contains(stderr, "only one of --plan and --json") {
+		t.Errorf("--plan with --json: exit code %d, %s", code, stderr)
+	}
 }

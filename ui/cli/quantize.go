@@ -22,9 +22,9 @@ func newQuantize() *cobra.Command {
 		Use:   "quantize FILE",
 		Short: "Turn a network into one that computes in int8",
 		Long: `Quantize folds batch norm into the convolutions, observes activations on
-calibration images from the training part, never the test part, and writes the
-network in integers. Then it measures both on the test images. The recipe says
-whose arithmetic is followed: ` + strings.Join(quantize.Recipes(), ", ") + `.`,
+calibration images from the training part, never the test part, and writes an int8
+network. Then it measures both networks on the test images. The recipe says
+which framework's arithmetic it follows: ` + strings.Join(quantize.Recipes(), ", ") + `.`,
 		Example:           `  espalier quantize round-6.safetensors --images 1000 --observer moving-average`,
 		Args:              one("FILE"),
 		ValidArgsFunction: weightFiles,

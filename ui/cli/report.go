@@ -16,9 +16,9 @@ func newReport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report RUN",
 		Short: "Write a run's report: tables, settings and charts",
-		Long: `Report writes report.md, result.json and the charts into the folder of a run,
-anew from its journal, whether it is over or not, and prints their names. RUN is
-a folder or a name in --run-dir.`,
+		Long: `Report writes report.md, result.json and the charts of a run, over or not, into its
+folder, and prints their names. All of them are made from the journal. RUN is a folder
+or a name in --run-dir.`,
 		Args:              one("RUN"),
 		ValidArgsFunction: runNames,
 		RunE: func(cmd *cobra.Command, args []string) error {

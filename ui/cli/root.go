@@ -12,10 +12,11 @@ func newRoot() *cobra.Command {
 	var f runFlags
 	root := &cobra.Command{
 		Use:   "espalier",
-		Short: "Train, prune and quantize residual networks on the CPU, live in the terminal",
+		Short: "Train, prune and quantize convolutional networks on the CPU, live in the terminal",
 		Long: `Espalier takes a network through evaluation, iterative magnitude pruning with
 fine-tuning, fusion, calibration, int8 quantization and a sweep over calibration
-sizes, on CIFAR-10 or on images that it draws itself, and shows all of it live.
+sizes, and shows all of it live. Images are CIFAR-10's, your own, or drawn by the
+program.
 
 Without a command it runs the experiment quick: a few minutes on images that it
 draws itself.`,

@@ -71,12 +71,13 @@ func newRun() *cobra.Command {
 		Short: "Run an experiment from the dense network to the sweep",
 		Long: `Run takes a network through an experiment: evaluation, rounds of pruning and
 fine-tuning, fusion, calibration, int8 quantization, and a sweep over calibration
-sizes. EXPERIMENT is a YAML file or one of ` + strings.Join(configs.Presets(), ", ") + `; without it, quick
-is run. On a terminal it is shown live; elsewhere lines are printed.
+sizes. EXPERIMENT is a YAML file or one of
+` + strings.Join(configs.Presets(), ", ") + `; without it, it is quick. On a
+terminal the screen shows the run live; elsewhere it prints lines.
 
-Everything goes into a folder of its own under --run-dir. A run that was
-interrupted goes on with --resume, from any working directory, with other
---threads if you like, and with --data where its images were moved to. Closing the
+Each run has its own folder under --run-dir. --resume continues a run that was
+interrupted, stopped or failed: from any working directory, with other
+--threads if you like, and with --data if its images were moved. Closing the
 terminal does not stop the run.`,
 		Example: `  espalier run cifar10 --data ~/cifar-10-batches-bin
   espalier run quick --set gate.max_drop=0.02 --seed 7 --plain
@@ -135,7 +136,7 @@ func (f *runFlags) begin(cmd *cobra.Command, name string, first []string) error 
 	return f.display.compute(cmd, run, parts())
 }
 
-// recognised tells which data set --data names, where --set does not name one.
+// recognised says which data set --data names, where --set does not name one.
 func (f *runFlags) recognised(cmd *cobra.Command) string {
 	named := slices.ContainsFunc(f.set, func(s string) bool { return strings.HasPrefix(s, "data.set=") })
 	if !cmd.Flags().Changed("data") || named {

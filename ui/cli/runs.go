@@ -35,11 +35,12 @@ func newRuns() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs",
 		Short: "List the runs, the newest first",
-		Long: `Runs lists the runs under --run-dir, the newest first. A run is starting, running,
-paused, stopping or silent while a process computes it, then done, gate failed,
-diverged, stopped (somebody asked for it) or failed; dead when that process is gone
-before the end; another user's may be unknown. Accuracies are top-1 on the test split: of the dense network, at
-the sparsity of the last round that passed its gate, and in int8.`,
+		Long: `Runs lists the runs under --run-dir, the newest first. While a process computes it, a
+run is starting, running, paused, stopping or silent. When it is over, it is done,
+gate failed, diverged, stopped (somebody asked for it) or failed. It is dead if its
+process is gone before the end, and unknown if it is another user's. Accuracies are
+top-1 on the test split: of the dense network, at the sparsity of the last round that
+passed its gate, and in int8.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			listings, err := pipeline.ListRuns(dir)

@@ -24,8 +24,8 @@ func newScreenshot() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "screenshot RUN",
 		Short: "Draw the screen of a run without a terminal",
-		Long: `Screenshot draws what attach would show, as text, SVG or PNG, of a run that is
-over or in progress, as it is now or was after a step. RUN is a folder or a name
+		Long: `Screenshot draws what attach would show of a run that is over or in progress, as text,
+SVG or PNG: as it is now or as it was after a step. RUN is a folder or a name
 in --run-dir. The picture goes to standard output unless --output names a file.`,
 		Example: `  espalier screenshot quick-20261122-140219
   espalier screenshot quick-20261122-140219 --pane layers --size 80x24 --svg -o layers.svg
@@ -82,8 +82,8 @@ in --run-dir. The picture goes to standard output unless --output names a file.`
 	flags.StringVar(&options.Theme, "theme", "dark", "colours: dark or light")
 	flags.StringVar(&options.Glyphs, "glyphs", "braille", "glyphs: braille, lines or ascii")
 	flags.BoolVar(&text, "text", false, "as text (the default)")
-	flags.BoolVar(&svg, "svg", false, "as a picture that scales")
-	flags.BoolVar(&png, "png", false, "as a picture of pixels")
+	flags.BoolVar(&svg, "svg", false, "as a vector picture")
+	flags.BoolVar(&png, "png", false, "as a bitmap")
 	flags.StringVarP(&output, "output", "o", "", "file to write")
 	cmd.MarkFlagsMutuallyExclusive("text", "svg", "png")
 	return cmd

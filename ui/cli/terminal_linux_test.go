@@ -258,7 +258,7 @@ func TestDetachedWhilePaused(t *testing.T) {
 	s.types("q")
 	s.sees("the run stays paused without a screen")
 	s.types("d")
-	s.sees("The run stays paused without a screen; it goes on from another one, with: espalier attach")
+	s.sees("The run stays paused without a screen; to go on, attach a screen: espalier attach")
 	s.process.Process.Signal(syscall.SIGTERM)
 	if code, rest := s.leaves(); code != exitInterrupted || !strings.Contains(rest, "go on with: espalier run --resume ") {
 		t.Errorf("exit code %d, %q", code, rest)
@@ -300,7 +300,7 @@ func TestAttachedScreen(t *testing.T) {
 	s := sitDown(t, program(t, dir, "attach"))
 	s.sees("RUNNING")
 	s.types("q")
-	s.sees("goes on where it is computed")
+	s.sees("goes on in its process")
 	s.types("d")
 	if code, rest := s.leaves(); code != 0 || !strings.Contains(rest, "The run is running; look at it again with: espalier attach "+filepath.Join("runs", run.Name())) || strings.Contains(rest, goesOn) {
 		t.Errorf("exit code %d, %q", code, rest)

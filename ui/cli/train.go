@@ -18,7 +18,7 @@ func newTrain() *cobra.Command {
 		Long: `Train runs an experiment without its pruning rounds and its sweep: the network
 starts from random weights (He initialisation), is trained on the experiment's
 data with SGD and cosine annealing, measured, and quantized once. Without
-EXPERIMENT, that of cifar10 is taken. The network is the run's
+EXPERIMENT it is cifar10. The network is the run's
 checkpoints/dense.safetensors.`,
 		Example: `  espalier train cifar10 --epochs 200
   espalier train quick --epochs 30 --set dense.learning_rate=0.05`,

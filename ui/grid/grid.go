@@ -47,11 +47,11 @@ func (g *Grid) Resize(width, height int) {
 	} else {
 		g.cells = make([]Cell, n)
 	}
-	g.Clear()
+	g.clear()
 }
 
-// Clear blanks every cell.
-func (g *Grid) Clear() {
+// clear blanks every cell.
+func (g *Grid) clear() {
 	for i := range g.cells {
 		g.cells[i] = Cell{Rune: ' '}
 	}

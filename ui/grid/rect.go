@@ -3,10 +3,10 @@ package grid
 // A Rect is a rectangle of cells. One without width or height is empty.
 type Rect struct{ X, Y, W, H int }
 
-// Empty tells whether the rectangle has no cells.
+// Empty reports whether the rectangle has no cells.
 func (r Rect) Empty() bool { return r.W <= 0 || r.H <= 0 }
 
-// Contains tells whether the cell (x, y) lies inside.
+// Contains reports whether the cell (x, y) lies inside.
 func (r Rect) Contains(x, y int) bool {
 	return x >= r.X && x < r.X+r.W && y >= r.Y && y < r.Y+r.H
 }

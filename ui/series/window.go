@@ -31,7 +31,7 @@ func (s *Series) Spans(lo, hi float64) int {
 	return from(level, math.Nextafter(hi, math.Inf(1))) - from(level, lo)
 }
 
-// columns tells which of n equal parts of [lo, hi] a span begins in: −1 before
+// columns says which of n equal parts of [lo, hi] a span begins in: −1 before
 // them, n behind.
 type columns struct {
 	lo, hi, scale float64

@@ -22,7 +22,7 @@ type asked struct {
 	observer string // empty: the experiment's
 }
 
-// Asked tells whether a size is about to be measured because of a command.
+// Asked reports whether a size is about to be measured because of a command.
 func (r *Run) Asked(images int, observer string) bool {
 	return slices.Contains(r.asked, asked{images, observer}) ||
 		slices.Contains(r.asked, asked{images, ""}) && len(r.Info.Observers) > 0 && observer == r.Info.Observers[0]

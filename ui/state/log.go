@@ -2,12 +2,12 @@ package state
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/finite"
 	"espalier/internal/plural"
 )
 
@@ -68,7 +68,7 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 			text += ", checkpoint " + b.Checkpoint
 		}
 	case pipeline.StepDone:
-		bad := math.IsNaN(b.Loss) || math.IsInf(b.Loss, 0)
+		bad := !finite.Is(b.Loss)
 		if bad && !l.bad {
 			level, text = "warn", fmt.Sprintf("the loss is %v at step %d", b.Loss, b.GlobalStep)
 		}
@@ -157,10 +157,10 @@ func commandText(b pipeline.Commanded) (level, text, layer string) {
 	case pipeline.Calibrate:
 		text = fmt.Sprintf("calibrate on %s", plural.Count(c.Images, "image"))
 	case pipeline.Scan:
-		text = "test how sensitive each layer is"
+		text = "measure each layer's sensitivity"
 	case pipeline.PauseAt:
 		if text = fmt.Sprintf("pause after step %d", c.AtStep); c.AtStep == 0 {
-			text = "pause at no step"
+			text = "cancel the pause"
 		}
 	case pipeline.Inspect:
 		if text, layer = "inspect "+c.Layer, c.Layer; c.Clip > 0 {

@@ -90,7 +90,7 @@ func (r *Run) Round() (Round, bool) {
 	return r.Rounds[len(r.Rounds)-1], true
 }
 
-// Stepping tells whether the newest step is one of the stage in progress, not of
+// Stepping reports whether the newest step is one of the stage in progress, not of
 // the round before.
 func (r *Run) Stepping() bool {
 	round, ok := r.Round()
@@ -184,7 +184,7 @@ func (r *Run) fold(e pipeline.Event) {
 	case pipeline.EpochDone:
 		r.LastEpoch = b
 		if b.ValCount > 0 {
-			r.Validation.Add(float64(b.GlobalStep), b.ValLoss)
+			r.Validation.Add(float64(b.GlobalStep), float64(b.ValLoss))
 		}
 	case pipeline.Evaluated:
 		r.evaluated(b)
@@ -248,7 +248,7 @@ func (r *Run) step(b pipeline.StepDone, at time.Time) {
 	r.Stage, r.Step, r.Progress = b.Stage, b, pipeline.Progress{}
 	r.Overall, r.Remaining = b.Overall, b.Remaining
 	x := float64(b.GlobalStep)
-	r.Train.Add(x, b.Loss)
+	r.Train.Add(x, float64(b.Loss))
 	r.LearningRate.Add(x, b.LearningRate)
 	r.Clock.Add(x, at.Sub(r.Started).Seconds())
 	if b.Steps > 0 {

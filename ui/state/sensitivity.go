@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/finite"
 )
 
 // scansKept bounds how many scans of the layers are kept.
@@ -49,11 +50,11 @@ func (r *Run) ScanCost() (seconds float64, ok bool) {
 func rise(s pipeline.Sensitivity, layer string) float64 {
 	for _, l := range s.Layers {
 		switch {
-		case l.Name != layer || math.IsNaN(s.Loss):
-		case math.IsNaN(l.Loss):
+		case l.Name != layer || !finite.Is(s.Loss):
+		case !finite.Is(l.Loss):
 			return math.Inf(1)
 		default:
-			return l.Loss - s.Loss
+			return float64(l.Loss - s.Loss)
 		}
 	}
 	return math.NaN()

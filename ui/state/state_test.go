@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/finite"
 	"espalier/ui/internal/sample"
 )
 
@@ -160,7 +161,7 @@ func TestSensitivityAsOfAStep(t *testing.T) {
 	r := replay(journal[:1])
 	tell := func(body pipeline.Body) { r.Apply(pipeline.Event{Seq: r.Seq + 1, Body: body}) }
 	scan := func(step int, loss, conv1, fc float64) {
-		tell(pipeline.Sensitivity{GlobalStep: step, Loss: loss, Seconds: 3, Layers: []pipeline.LayerSensitivity{{Name: "conv1", Loss: conv1}, {Name: "fc", Loss: fc}}})
+		tell(pipeline.Sensitivity{GlobalStep: step, Loss: finite.OrNull(loss), Seconds: 3, Layers: []pipeline.LayerSensitivity{{Name: "conv1", Loss: finite.OrNull(conv1)}, {Name: "fc", Loss: finite.OrNull(fc)}}})
 	}
 	if _, ok := r.ScanCost(); ok {
 		t.Error("the time that a scan takes is known before anything was evaluated")

@@ -13,7 +13,7 @@ type winograd struct {
 	reg byte   // Z or Y
 }
 
-// short tells whether there are 16 registers of 8 floats rather than 32 of 16.
+// short reports whether there are 16 registers of 8 floats rather than 32 of 16.
 func (w winograd) short() bool { return w.reg == 'Y' }
 
 // lanes returns the floats in a register, bytes its length.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/finite"
 )
 
 // start is when every sample run starts.
@@ -70,7 +71,7 @@ func (w *writer) evaluate(stage, what string, round int, top1 float64) {
 	for done := 500; done <= testImages; done += 500 {
 		w.add(0.2, pipeline.Progress{Stage: stage, Round: round, Done: done, Total: testImages, Unit: "images", Overall: w.overall(), Remaining: w.remaining()})
 	}
-	w.add(0, pipeline.Evaluated{What: what, Round: round, Split: "test", Top1: top1, Correct: int(top1 * testImages), Total: testImages, Loss: 3 * (1 - top1), Seconds: 1.6})
+	w.add(0, pipeline.Evaluated{What: what, Round: round, Split: "test", Top1: top1, Correct: int(top1 * testImages), Total: testImages, Loss: finite.OrNull(3 * (1 - top1)), Seconds: 1.6})
 	w.add(0, pipeline.StageDone{Stage: stage, Round: round, Seconds: 1.6})
 }
 
@@ -114,12 +115,12 @@ func (w *writer) fineTune(round int, target float64) {
 			sum += loss
 			w.add(0.09, pipeline.StepDone{
 				Stage: pipeline.StageFineTune, Round: round, Epoch: epoch, Epochs: epochs, Step: step, Steps: epochs * epochSteps,
-				GlobalStep: w.global, Loss: loss, LearningRate: 0.005 * (1 + math.Cos(math.Pi*t)), ImagesPerSec: 1422 + 8*w.random.NormFloat64(),
+				GlobalStep: w.global, Loss: finite.OrNull(loss), LearningRate: 0.005 * (1 + math.Cos(math.Pi*t)), ImagesPerSec: 1422 + 8*w.random.NormFloat64(),
 				Overall: w.overall(), Remaining: w.remaining(),
 			})
 		}
 		mean := sum / epochSteps
-		w.add(1.1, pipeline.EpochDone{Stage: pipeline.StageFineTune, Round: round, Epoch: epoch, Epochs: epochs, TrainLoss: mean, TrainTop1: 1 - mean/3.2, ValLoss: mean*1.05 + 0.03, ValTop1: 0.985 - mean/3, ValCount: 2000, Seconds: 5.4, GlobalStep: w.global})
+		w.add(1.1, pipeline.EpochDone{Stage: pipeline.StageFineTune, Round: round, Epoch: epoch, Epochs: epochs, TrainLoss: finite.OrNull(mean), TrainTop1: 1 - mean/3.2, ValLoss: finite.OrNull(mean*1.05 + 0.03), ValTop1: 0.985 - mean/3, ValCount: 2000, Seconds: 5.4, GlobalStep: w.global})
 	}
 }
 
@@ -200,7 +201,7 @@ func (w *writer) sensitivity(step int) pipeline.Sensitivity {
 		if i == len(w.info.Layers)-2 {
 			rise = -0.004
 		}
-		s.Layers = append(s.Layers, pipeline.LayerSensitivity{Name: l.Name, Loss: s.Loss + rise, Top1: 0.9 - rise/4})
+		s.Layers = append(s.Layers, pipeline.LayerSensitivity{Name: l.Name, Loss: s.Loss + finite.OrNull(rise), Top1: 0.9 - rise/4})
 	}
 	return s
 }
