@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"hash/maphash"
+
+	"espalier/internal/plural"
 )
 
 // guard keeps test and validation images out of training. A training image with
@@ -19,7 +21,7 @@ func (d *Data) guard() error {
 		return nil
 	}
 	if d.Name != Folder && d.Name != NPZ {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("%d training images of %s have the very pixels of a validation or test image; they are published so and stay", len(copies), d.Name))
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%s of %s equal to a validation or test image; the set is published so, and they stay", plural.Count(len(copies), "training image"), d.Name))
 		return nil
 	}
 	if len(copies) == d.Train.Len() {
@@ -36,7 +38,7 @@ func (d *Data) guard() error {
 		}
 	}
 	d.Train = d.Train.pick(keep)
-	d.Warnings = append(d.Warnings, fmt.Sprintf("%d training images were left out, as they have the very pixels of a validation or test image", len(copies)))
+	d.Warnings = append(d.Warnings, fmt.Sprintf("left out %s equal to a validation or test image", plural.Count(len(copies), "training image")))
 	return nil
 }
 
