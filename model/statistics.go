@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// EstimateNorms sets the running statistics of all batch norms anew: to the plain
+// EstimateNorms recomputes the running statistics of all batch norms: the plain
 // means over batches of the batch's mean and unbiased variance, as
-// torch.optim.swa_utils.update_bn does. Who changes weights without training on,
-// as pruning in one step does, calls it: the old statistics are those of
-// activations that are no more.
+// torch.optim.swa_utils.update_bn does. Call it after changing weights without
+// training, for example after pruning in one step, since the old statistics no
+// longer fit the activations.
 //
 // Batches yields normalised images [n][c][h][w], at most batch of them each time.
-// Weights stay as they are. Dropout drops, as in training. A network without batch
-// norm stays as it is and reads no batch.
+// Weights do not change. Dropout is active, as in training. A network without
+// batch norm does not change, and no batch is read.
 func EstimateNorms(g *Graph, e *Engine, batch int, batches iter.Seq[[]float32]) error {
 	if !slices.ContainsFunc(g.Nodes, func(n *Node) bool { _, ok := n.Op.(BatchNorm); return ok }) {
 		return nil
@@ -24,7 +24,7 @@ func EstimateNorms(g *Graph, e *Engine, batch int, batches iter.Seq[[]float32]) 
 		return fmt.Errorf("estimating the statistics of batch norm: %w", err)
 	}
 	var norms []*batchNorm
-	calls := 1 // the first one lays weights out
+	calls := 1 // the first one packs the weights
 	for i, r := range t.plan.regions {
 		if len(r.statistics) > 0 {
 			calls = i + 2

@@ -12,7 +12,7 @@ import (
 	"espalier/model/weights"
 )
 
-// Bytes are the sizes of a network's safetensors file, its metadata included.
+// Bytes are the sizes of a network's safetensors file, including metadata.
 type Bytes struct {
 	Dense  int64 `json:"dense"`  // as it is written
 	Sparse int64 `json:"sparse"` // with zeros left out, as export --sparse writes it
@@ -20,7 +20,7 @@ type Bytes struct {
 	Zstd   int64 `json:"zstd"`   // the dense file, at the library's highest level, near zstd -19
 }
 
-// tensors returns what a network's file holds.
+// tensors returns the tensors of a network's file.
 func (n Network) tensors() ([]weights.Tensor, map[string]string, error) {
 	if n.Float == nil {
 		return quantize.Tensors(n.Integer, n.Metadata)

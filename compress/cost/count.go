@@ -5,7 +5,7 @@ import (
 	"espalier/model"
 )
 
-// A Network is what costs are asked of: one in floating point, or one in
+// A Network is the network to count and measure, in floating point or in
 // integers.
 type Network struct {
 	Float    *model.Graph
@@ -13,20 +13,21 @@ type Network struct {
 	Metadata map[string]string // that its file has
 }
 
-// Counts are what can be read off a network.
+// Counts are the costs that do not depend on the machine.
 type Counts struct {
 	// Parameters are all trained values: weights, biases and batch norm's factors
-	// and terms; of an integer network codes and biases.
+	// and terms. In an integer network they are codes and biases.
 	Parameters int `json:"parameters"`
 	Weights    int `json:"weights"`  // of convolutions and linear layers
 	NonZero    int `json:"non_zero"` // of these
-	// MACs are of one image. EffectiveMACs are those whose weight is not zero.
+	// MACs are for one image. EffectiveMACs count only those whose weight is not
+	// zero.
 	MACs          int64 `json:"macs"`
 	EffectiveMACs int64 `json:"effective_macs"`
 	FLOPs         int64 `json:"flops_2_macs"` // 2 × MACs
-	// Activations is the most memory that one image's values take at a time, in
-	// bytes: float32, or one byte a code. Batch norm and activations are computed
-	// in place; a value lives until its last reader has run.
+	// Activations is the peak memory of one image's values, in bytes: float32, or
+	// one byte for each code. Batch norm and activations are computed in place; a
+	// value lives until its last reader has run.
 	Activations int64   `json:"activation_bytes"`
 	Bytes       Bytes   `json:"bytes"`
 	Layers      []Layer `json:"layers"`
@@ -40,12 +41,13 @@ type Layer struct {
 	NonZero       int    `json:"non_zero"` // of its weights
 	MACs          int64  `json:"macs"`
 	EffectiveMACs int64  `json:"effective_macs"`
-	// Seconds is the time that Measure found for one image on one thread, by form,
-	// with what is computed in the same step: batch norm, activation, sum.
+	// Seconds is the time for one image on one thread, by form, as Measure finds
+	// it. It includes what is computed in the same step: batch norm, activation,
+	// sum.
 	Seconds map[string]float64 `json:"seconds,omitempty"`
 }
 
-// Count reads what a network costs wherever it runs.
+// Count returns the costs that do not depend on the machine.
 func Count(n Network) (Counts, error) {
 	var c Counts
 	if n.Float != nil {
@@ -127,7 +129,7 @@ type value struct {
 // peak returns the most bytes that are needed at a time: while a value is
 // computed, it and every earlier one that it or a later one reads.
 func peak(values []value) int64 {
-	last := make([]int, len(values)) // that reads it
+	last := make([]int, len(values)) // the last value that reads it
 	for i, v := range values {
 		last[i] = i
 		for _, in := range v.reads {

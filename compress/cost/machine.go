@@ -9,8 +9,7 @@ import (
 	"espalier/internal/plural"
 )
 
-// Machine names the machine that times are of, as "Intel Xeon, 2 processors,
-// linux/amd64".
+// Machine names this machine, such as "Intel Xeon, 2 processors, linux/amd64".
 func Machine() string {
 	name := processor()
 	if name != "" {
@@ -19,7 +18,7 @@ func Machine() string {
 	return fmt.Sprintf("%s%s, %s/%s", name, plural.Count(runtime.NumCPU(), "processor"), runtime.GOOS, runtime.GOARCH)
 }
 
-// processor returns what Linux calls the processor; elsewhere nothing.
+// processor returns Linux's name for the processor, and "" elsewhere.
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {

@@ -27,14 +27,14 @@ const Batch = 128
 type Options struct {
 	Kernels   *kernel.Set
 	Algorithm model.Algorithm
-	Threads   int           // the most threads; below 1 all that Go may use
-	Time      time.Duration // for each form of each measurement, warm-up apart
-	// Patience bounds one batch of 128: where it would take longer, it is not
-	// measured. 0 means no bound.
+	Threads   int           // the most threads; below 1: GOMAXPROCS
+	Time      time.Duration // for each form of each measurement, without warm-up
+	// Patience is the most time that a batch of 128 may take; longer ones are
+	// not measured. 0 means no limit.
 	Patience time.Duration
 	Layers   bool // measure layer by layer, too
 	// NoInteger leaves int8 out of a network in floating point; otherwise it is
-	// quantized on random images, which changes no speed.
+	// quantized on random images, which does not change the speed.
 	NoInteger bool
 }
 
@@ -44,7 +44,7 @@ type Report struct {
 	Kernel  string  `json:"kernel"`
 	Machine string  `json:"machine"`
 	Speeds  []Speed `json:"speeds"`
-	// Notes are sentences about what does not pay, and why.
+	// Notes are sentences that say what brings no gain, and why.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -104,13 +104,13 @@ func Measure(ctx context.Context, n Network, o Options) (*Report, error) {
 	return m.report, nil
 }
 
-// A measuring is a report in the making.
+// A measuring is a report in progress.
 type measuring struct {
 	Options
 	ctx     context.Context
 	report  *Report
-	float   *model.Graph // nil of a network in integers
-	full    *model.Graph // without zeros, where float is computed by lists
+	float   *model.Graph // nil for an integer network
+	full    *model.Graph // without zeros, if float is computed by lists
 	integer *quantize.Network
 	why     string // why a network with zeros is not computed by lists
 }
@@ -142,8 +142,8 @@ func (m *measuring) prepare(n Network) error {
 	return nil
 }
 
-// on takes the times on one number of threads: for one image, and on the most
-// for a batch.
+// on measures on a number of threads: one image and, on the most threads, a
+// batch.
 func (m *measuring) on(threads int) error {
 	e := model.NewEngine(m.Kernels, threads, m.Algorithm)
 	defer e.Close()
@@ -244,8 +244,8 @@ func (m *measuring) layers(forms []form) error {
 	return nil
 }
 
-// WithoutZeros returns a copy whose weights are all non-zero, so that it is
-// computed densely. Speed depends on no other value.
+// WithoutZeros returns a copy whose weights are all nonzero, so that it is
+// computed densely. The speed does not depend on the values otherwise.
 func WithoutZeros(g *model.Graph) *model.Graph {
 	c := g.Clone()
 	for _, l := range c.Layers() {
@@ -259,10 +259,10 @@ func WithoutZeros(g *model.Graph) *model.Graph {
 	return c
 }
 
-// calibrationImages are enough where accuracy is not asked for.
+// calibrationImages are enough, since accuracy does not matter here.
 const calibrationImages = 32
 
-// Quantized quantizes a network on random images: scales change no speed.
+// Quantized quantizes a network on random images: scales do not change the speed.
 func Quantized(g *model.Graph, e *model.Engine) (*quantize.Network, error) {
 	recipe, err := quantize.RecipeNamed("")
 	if err != nil {
@@ -280,8 +280,8 @@ func Quantized(g *model.Graph, e *model.Engine) (*quantize.Network, error) {
 	return n, err
 }
 
-// Images draws n images [n][c][h][w] as normalised ones are distributed: mean 0,
-// deviation 1.
+// Images draws n images [n][c][h][w] with mean 0 and deviation 1, like
+// normalised images.
 func Images(shape model.Shape, n int) []float32 {
 	random := rand.New(rand.NewPCG(1, 0))
 	x := make([]float32, n*shape.Len())

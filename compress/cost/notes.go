@@ -6,7 +6,7 @@ import (
 	"espalier/internal/plural"
 )
 
-// notes says what does not pay, from one image on one thread.
+// notes says what brings no gain, by the times of one image on one thread.
 func (m *measuring) notes() []string {
 	r := m.report
 	var notes []string
@@ -38,7 +38,7 @@ func (m *measuring) notes() []string {
 	return notes
 }
 
-// spread writes a time with its quartiles, as "1.20 ms (1.19 to 1.24)".
+// spread writes a time with its quartiles, such as "1.20 ms (1.19 to 1.24)".
 func (s Speed) spread() string {
 	return fmt.Sprintf("%.3g ms (%.3g to %.3g)", 1e3*s.Seconds, 1e3*s.Low, 1e3*s.High)
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 )
 
-// byGate is who decided where nobody overruled the gate.
+// byGate is the source of decisions that nobody overruled.
 const byGate = "gate"
 
 // action returns what was decided after the round. Journals of earlier versions do
@@ -19,8 +19,8 @@ func (b RoundDone) action() Action {
 	return Stop
 }
 
-// decide settles what follows a round that the gate has judged, and publishes it.
-// What somebody asked for comes before what the gate says.
+// decide decides what follows a round that the gate has judged, and publishes it.
+// A command overrules the gate.
 func (r *runner) decide(row *RoundDone) error {
 	row.Action = r.gateSays(row)
 	if !row.Passed && r.e.Gate.Ask {
@@ -65,7 +65,7 @@ func (r *runner) gateSays(row *RoundDone) Action {
 	return Stop
 }
 
-// cannot says why an action cannot follow a round, or nothing.
+// cannot returns why an action cannot follow a round, or "".
 func (r *runner) cannot(a Action, row *RoundDone) string {
 	switch {
 	case a != Back && row.Diverged:
@@ -76,8 +76,8 @@ func (r *runner) cannot(a Action, row *RoundDone) string {
 	return ""
 }
 
-// askAfter waits for somebody's verdict on a round that did not pass. Whoever just
-// resumes the run leaves it to the gate.
+// askAfter waits for a command that decides about a round that did not pass.
+// Resuming the run leaves the decision to the gate.
 func (r *runner) askAfter(row *RoundDone) error {
 	if _, asked := r.control.verdicts[row.Round]; asked {
 		return nil
@@ -86,7 +86,7 @@ func (r *runner) askAfter(row *RoundDone) error {
 	return r.breathe()
 }
 
-// decisionText tells a decision and its grounds in one sentence.
+// decisionText gives a decision and its reason in one sentence.
 func decisionText(row *RoundDone, d Decided, next try) string {
 	follows := ""
 	switch d.Action {
@@ -105,7 +105,7 @@ func decisionText(row *RoundDone, d Decided, next try) string {
 	return fmt.Sprintf("round %d, target %s: %s; %s", row.Round, percent(row.Target), row.Reason, follows)
 }
 
-// verdict keeps what somebody asks to follow the round in progress, and ends a
+// verdict keeps a command that decides about the round in progress, and ends a
 // pause that waited for it.
 func (r *runner) verdict(c Command) {
 	if r.control.verdicts == nil {

@@ -7,19 +7,18 @@ import "espalier/configs"
 type try struct {
 	configs.Round
 	number int  // from 1
-	again  bool // trains the network of the try before on; nothing more is taken away
+	again  bool // trains the network of the try before further; removes nothing more
 }
 
-// A ladder holds the rounds that are left, and finds the next one to try from
-// what was decided about those before. It is made anew from a journal when a run
-// goes on.
+// A ladder holds the rounds that are left, and chooses the next one to try from
+// the decisions about those before. A resumed run rebuilds it from the journal.
 type ladder struct {
 	gate   configs.Gate
 	rounds []configs.Round // left, the one that is tried first
 	number int             // tries so far
 	again  bool            // the last try is to be trained on
-	// Bisection: the largest target that passed and, if one failed, the smallest
-	// that did, both of what rounds[0] takes away.
+	// For bisection: the largest target that passed and, if one failed, the
+	// smallest that failed, both of the kind of rounds[0].
 	passed, failed float64
 }
 
@@ -27,7 +26,7 @@ func newLadder(e configs.Experiment) *ladder {
 	return &ladder{gate: e.Gate, rounds: e.Plan()}
 }
 
-// next returns the next try, and false where none is left.
+// next returns the next try, or false if none is left.
 func (l *ladder) next() (t try, ok bool) {
 	if len(l.rounds) == 0 {
 		return t, false
@@ -39,7 +38,7 @@ func (l *ladder) next() (t try, ok bool) {
 	return t, true
 }
 
-// decided takes what was decided about the try that next returned.
+// decided takes the decision about the try that next returned.
 func (l *ladder) decided(a Action) {
 	l.number++
 	l.again = a == Retry
@@ -58,9 +57,9 @@ func (l *ladder) decided(a Action) {
 	}
 }
 
-// climb goes on from a round that was accepted: to the next one or, below a target
-// that failed, to the middle of what lies between. Where that is too small a step,
-// no more is taken away of this kind.
+// climb goes on from a round that was accepted: to the next one or, if a larger
+// target failed, to the middle between the two. If that step is too small, rounds
+// of this kind end.
 func (l *ladder) climb() {
 	l.passed = l.rounds[0].Target()
 	switch others := l.others(); {
@@ -73,7 +72,7 @@ func (l *ladder) climb() {
 	}
 }
 
-// others returns the rounds that are left from the first of another kind on.
+// others returns the remaining rounds from the first of another kind on.
 func (l *ladder) others() []configs.Round {
 	for i, r := range l.rounds {
 		if r.Of() != l.rounds[0].Of() {
@@ -96,8 +95,8 @@ func (l *ladder) halve() {
 
 func (l *ladder) halfway() float64 { return (l.passed + l.failed) / 2 }
 
-// mayHalve reports whether the middle between what passed and what failed is far
-// enough from both.
+// mayHalve reports whether the middle between the target that passed and the one
+// that failed is far enough from both.
 func (l *ladder) mayHalve() bool {
 	return l.gate.SmallestStep > 0 && l.halfway()-l.passed >= l.gate.SmallestStep-1e-9
 }

@@ -10,29 +10,29 @@ import (
 	"espalier/model"
 )
 
-// A Budget says how much of a network goes: one of these shares, from above 0 to
-// below 1.
+// A Budget says how much of a network is removed: one of these shares, above 0
+// and below 1.
 type Budget struct {
 	Share      float64 // of the channels that are in groups
 	MACs       float64 // of the multiply-adds of an image
 	Parameters float64 // of the trained values
 }
 
-// Limits say how few channels may stay.
+// Limits say how many channels must stay.
 type Limits struct {
-	// RoundTo is what the number of channels of a layer that is pruned must be a
-	// multiple of; 0 and 1 allow any. Kernels compute 16 channels at a time.
+	// RoundTo divides the number of channels of every pruned layer; 0 and 1
+	// allow any number. Kernels compute 16 channels at a time.
 	RoundTo int
-	// Floor is the share of each group's channels that stays in any case. At least
-	// RoundTo channels stay as well.
+	// Floor is the smallest share of each group's channels that stays. At least
+	// RoundTo channels stay, too.
 	Floor float64
 	// PerLayer keeps the same share of every group and ranks channels within
 	// it; otherwise all groups' channels are ranked together.
 	PerLayer bool
 }
 
-// DefaultLimits keep numbers of channels that kernels like and a tenth of every
-// group.
+// DefaultLimits keep multiples of the kernels' 16 channels and at least a tenth
+// of every group.
 func DefaultLimits() Limits { return Limits{RoundTo: 16, Floor: 0.1} }
 
 func (l Limits) check() error {
@@ -45,8 +45,8 @@ func (l Limits) check() error {
 	return nil
 }
 
-// levels returns the numbers of channels that a group may keep, falling: all, and
-// the multiples below that the limits allow.
+// levels returns the numbers of channels that a group may keep, falling: all
+// channels, and the smaller multiples that the limits allow.
 func (l Limits) levels(g *Group) []int {
 	step := max(1, l.RoundTo)
 	if len(g.Members) > 0 { // a grouped convolution has each channel several times
@@ -74,7 +74,7 @@ type Size struct {
 	Parameters int
 }
 
-// Size returns what the network costs when so many channels of each group stay.
+// Size returns the cost of the network if so many channels of each group stay.
 func (c *Channels) Size(counts []int) Size {
 	var s Size
 	for _, n := range counts {
@@ -122,8 +122,8 @@ func (c *Channels) dense() []int {
 	return counts
 }
 
-// limit returns which number of a size the budget limits, how much of it may
-// stay, and what it is called.
+// limit returns the number of a size that the budget limits, how much of it may
+// stay, and its name.
 func (b Budget) limit(dense Size) (of func(Size) float64, most float64, name string, err error) {
 	type share struct {
 		removed float64
@@ -150,9 +150,9 @@ func (b Budget) limit(dense Size) (of func(Size) float64, most float64, name str
 	return s.of, s.of(dense) * (1 - s.removed), s.name, nil
 }
 
-// Choose returns which channels stay so that the budget is met as closely as the
-// limits allow, and never missed: those with the largest scores (see Scores).
-// Where it cannot be met, the error says what the smallest network has.
+// Choose returns the channels that stay: those with the largest scores (see
+// Scores). The budget is met as closely as the limits allow, and never exceeded.
+// If it cannot be met, the error says what the smallest network has.
 func (c *Channels) Choose(scores [][]float64, b Budget, l Limits) (Kept, error) {
 	if err := l.check(); err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (c *Channels) Choose(scores [][]float64, b Budget, l Limits) (Kept, error) 
 	cost := func(counts []int) float64 { return of(c.Size(counts)) }
 	s := newSearch(c, scores, l)
 	if least := cost(s.smallest()); least > most {
-		return nil, fmt.Errorf("pruning channels of %s: the budget allows %.0f %s, and the smallest network has %.0f; ask for less, round to fewer channels, or lower the floor", c.Graph.Name, most, name, least)
+		return nil, fmt.Errorf("pruning channels of %s: the budget allows %.0f %s, but the smallest network has %.0f; remove less, round to fewer channels, or lower the floor", c.Graph.Name, most, name, least)
 	}
 	return s.keep(s.meet(cost, most)), nil
 }
@@ -173,7 +173,7 @@ func (c *Channels) Choose(scores [][]float64, b Budget, l Limits) (Kept, error) 
 type search struct {
 	channels *Channels
 	perLayer bool
-	ranked   [][]int     // of each group, channels from the least important on
+	ranked   [][]int     // of each group, the least important channels first
 	scores   [][]float64 // as given
 	levels   [][]int     // of each group, falling
 }
@@ -183,7 +183,7 @@ func newSearch(c *Channels, scores [][]float64, l Limits) *search {
 	for i, g := range c.Groups {
 		order := make([]int, g.Size)
 		for ch := range order {
-			order[ch] = g.Size - 1 - ch // of equal ones the last goes first, as among weights
+			order[ch] = g.Size - 1 - ch // of equal scores the last channel goes first, as among weights
 		}
 		levels := []int{g.Size}
 		if scores[i] != nil {
@@ -212,8 +212,8 @@ func (s *search) smallest() []int {
 	return s.counts(at)
 }
 
-// meet returns the levels of the groups at which the cost is at most most, which
-// the smallest network's is.
+// meet returns levels of the groups with a cost of at most most. The smallest
+// network must meet it.
 func (s *search) meet(cost func(counts []int) float64, most float64) []int {
 	if s.perLayer {
 		return s.uniform(cost, most)
@@ -245,9 +245,9 @@ func (s *search) uniform(cost func(counts []int) float64, most float64) []int {
 	return at(low)
 }
 
-// greedy takes groups down level by level, the one first whose next channels have
-// the smallest mean score, until the cost is low enough. Then it gives back, the
-// most important first, what the cost still allows.
+// greedy lowers groups level by level until the cost is low enough, always the
+// group whose next channels have the smallest mean score. Then it gives back what
+// the cost still allows, the most important channels first.
 func (s *search) greedy(cost func(counts []int) float64, most float64) []int {
 	at := make([]int, len(s.levels))
 	for cost(s.counts(at)) > most {

@@ -138,7 +138,7 @@ func TestChooseRefuses(t *testing.T) {
 		{prune.Budget{MACs: -0.5}, prune.Limits{}, "want a share above 0 and below 1"},
 		{prune.Budget{MACs: 0.5}, prune.Limits{Floor: 1}, "a floor of 1"},
 		{prune.Budget{MACs: 0.5}, prune.Limits{RoundTo: -1}, "rounded to -1"},
-		{prune.Budget{MACs: 0.95}, prune.DefaultLimits(), "multiply-adds, and the smallest network has"},
+		{prune.Budget{MACs: 0.95}, prune.DefaultLimits(), "multiply-adds, but the smallest network has"},
 	} {
 		if _, err := c.Choose(s, bad.budget, bad.limits); err == nil || !strings.Contains(err.Error(), bad.want) {
 			t.Errorf("%+v, %+v: error %v, want %q", bad.budget, bad.limits, err, bad.want)

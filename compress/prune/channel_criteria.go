@@ -14,7 +14,7 @@ import (
 )
 
 // Criteria for channels. Each gives every channel of a group a score; channels
-// with the smallest go first.
+// with the smallest scores are removed first.
 const (
 	L1      = "l1"       // Σ|w| of the channel's weights (Li et al. 2017)
 	L2      = "l2"       // Σw²
@@ -41,27 +41,26 @@ func Normalisations() []string { return []string{ByMean, ByMax, None} }
 // A Scoring says how channels are scored.
 type Scoring struct {
 	Criterion string // one of ChannelCriteria
-	Normalise string // one of Normalisations; LAMP and Random, which are comparable, pass it over
+	Normalise string // one of Normalisations; LAMP and Random do not need and do not use it
 	Seed      uint64 // of Random
 	// Gradients are those of the weights, as Gradients returns them; only Taylor
 	// reads them.
 	Gradients []model.Tensor
 }
 
-// Scores returns a score for each channel of each group: the mean over the
-// group's members of what the criterion makes of the channel's weights in that
-// member, as Torch-Pruning reduces groups. A group without a member that the
-// criterion looks at has no scores, nil, and stays whole: one without batch norm
-// under BNScale.
+// Scores returns a score for each channel of each group: the mean of the
+// criterion over the group's members, as Torch-Pruning reduces groups. A group
+// without a member that the criterion uses has no scores (nil) and is not
+// pruned, for example a group without batch norm under BNScale.
 //
 // Depthwise weights count for the channel that they filter. Batch norm's γ counts
 // as a weight, but not for FPGM.
 func (c *Channels) Scores(s Scoring) ([][]float64, error) {
 	if !slices.Contains(ChannelCriteria(), s.Criterion) {
-		return nil, fmt.Errorf("there is no criterion %q for channels: choose among %s", s.Criterion, strings.Join(ChannelCriteria(), ", "))
+		return nil, fmt.Errorf("there is no criterion %q for channels: choose one of %s", s.Criterion, strings.Join(ChannelCriteria(), ", "))
 	}
 	if !slices.Contains(Normalisations(), s.Normalise) {
-		return nil, fmt.Errorf("there is no normalisation %q of scores: choose among %s", s.Normalise, strings.Join(Normalisations(), ", "))
+		return nil, fmt.Errorf("there is no normalisation %q of scores: choose one of %s", s.Normalise, strings.Join(Normalisations(), ", "))
 	}
 	gradients := map[string][]float32{}
 	for _, t := range s.Gradients {
@@ -82,7 +81,7 @@ func (c *Channels) Scores(s Scoring) ([][]float64, error) {
 	return all, nil
 }
 
-// scores are those of one group, or nil.
+// scores returns the scores of one group, or nil.
 func (g *Group) scores(s Scoring, gradients map[string][]float32, index int) ([]float64, error) {
 	if s.Criterion == Random {
 		random := rand.New(rand.NewPCG(s.Seed, uint64(index)))
@@ -121,8 +120,8 @@ func (g *Group) scores(s Scoring, gradients map[string][]float32, index int) ([]
 	return total, nil
 }
 
-// score returns what a criterion makes of each channel's weights in a member, or
-// nil where it does not look at the member.
+// score returns the criterion of each channel's weights in a member, or nil if
+// it does not use the member.
 func (m Member) score(criterion string, gradients map[string][]float32) ([]float64, error) {
 	w := m.Node.Weight
 	var of func(i int) float64
@@ -157,8 +156,7 @@ func (m Member) score(criterion string, gradients map[string][]float32) ([]float
 	return scores, nil
 }
 
-// Weights yields where the weights of a group's channel are in the member's
-// weight.
+// Weights yields the indices of a channel's weights in the member's weight.
 func (m Member) Weights(channel int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		n := m.Node
@@ -190,7 +188,7 @@ func (m Member) Weights(channel int) iter.Seq[int] {
 
 // distances returns the sum of the Euclidean distances between a channel's
 // weights and those of every other channel: small near the geometric median,
-// where others can stand in for it.
+// where others can replace it.
 func (m Member) distances() []float64 {
 	vectors := make([][]float64, len(m.Index))
 	for ch := range vectors {

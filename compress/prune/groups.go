@@ -10,9 +10,9 @@ import (
 
 // Channels are a network's channels in groups. A channel of a group can only be
 // removed from all tensors of the group at once, because some operator needs it
-// on all of its sides: the idea of DepGraph (Fang et al. 2023, arXiv 2301.12900),
-// found here channel by channel rather than layer by layer, so that
-// concatenations and shortcuts with more channels need no special case.
+// on all sides. This is the idea of DepGraph (Fang et al. 2023, arXiv
+// 2301.12900), applied channel by channel rather than layer by layer, so that
+// concatenations and padding shortcuts need no special case.
 //
 // The input's channels and the classes are in no group: they cannot be removed.
 type Channels struct {
@@ -32,17 +32,17 @@ type Group struct {
 	Ties    []Tie    // why they belong together, in the graph's order
 }
 
-// A Member is one side of a node's tensors. Index lists, for each channel of the
-// group, where the channel is on that side: once, or several times where Flatten
-// or a grouped convolution makes several values of one channel.
+// A Member is one side of a node's tensors. Index lists the places of each
+// channel of the group on that side: one, or several if Flatten or a grouped
+// convolution makes several values of one channel.
 type Member struct {
 	Node  *model.Node
 	Side  Side
 	Index [][]int // [Size][times]
 }
 
-// A Side is a dimension of a layer's weight: what it computes or what it reads.
-// Batch norm and depthwise convolutions have the first only.
+// A Side is a dimension of a layer's weight: its outputs or its inputs. Batch
+// norm and depthwise convolutions only have the first.
 type Side string
 
 const (
@@ -56,10 +56,10 @@ type Tie struct {
 	Why  string // in words, as "adds layer1.0.bn2 and relu"
 }
 
-// A place says which channel of which group something is; group −1 is none.
+// A place is a channel of a group; group −1 means none.
 type place struct{ group, channel int }
 
-// A span says that a node has each channel of a group so many times.
+// A span says how many times a node has each channel of a group.
 type span struct{ group, times int }
 
 // GroupChannels finds the groups of a valid network.
@@ -75,7 +75,8 @@ func GroupChannels(g *model.Graph) *Channels {
 			fixed[u.find(n, ch)] = true
 		}
 	}
-	// Sets with channels in the same nodes, equally many in each, are one group.
+	// Sets that have channels in the same nodes, and equally many in each, form one
+	// group.
 	where := map[int]*strings.Builder{}
 	for i, n := range g.Nodes {
 		times, order := map[int]int{}, []int(nil)
@@ -112,8 +113,8 @@ func GroupChannels(g *model.Graph) *Channels {
 	return c
 }
 
-// next returns the place of a further channel of the group that is found by key,
-// which n, the first node with that channel, may open.
+// next returns the place of another channel of the group that key names. If the
+// group is new, n is the first node with that channel.
 func (c *Channels) next(groupOf map[string]int, key string, n *model.Node) place {
 	i, ok := groupOf[key]
 	if !ok {
@@ -165,14 +166,14 @@ func (c *Channels) indices(n *model.Node) map[int][][]int {
 	return all
 }
 
-// depthwise reports whether each output channel of a convolution reads one input
-// channel, so that both are tied.
+// depthwise reports whether each output channel of a convolution reads only one
+// input channel, so that the two are tied.
 func depthwise(n *model.Node) bool {
 	op, ok := n.Op.(model.Conv)
 	return ok && op.Groups > 1 && op.Groups == n.In()
 }
 
-// tieOf returns why a node makes channels belong together, or "".
+// tieOf returns why a node ties channels together, or "".
 func tieOf(n *model.Node) string {
 	var from []string
 	for _, in := range n.Inputs {
@@ -209,7 +210,7 @@ func channels(n int) string {
 	return fmt.Sprintf("%d channels", n)
 }
 
-// words joins names, as "a, b and c".
+// words joins names: "a, b and c".
 func words(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")
@@ -262,7 +263,7 @@ func (u *union) join(n *model.Node, channel int, m *model.Node, other int) {
 	u.parent[max(a, b)] = min(a, b)
 }
 
-// tie joins what a node's operator ties.
+// tie joins the channels that a node's operator ties.
 func (u *union) tie(n *model.Node) {
 	switch op := n.Op.(type) {
 	case model.Input, model.Linear:
@@ -273,7 +274,8 @@ func (u *union) tie(n *model.Node) {
 			}
 			return
 		}
-		// Groups stay equally wide: the i-th channels of all of them go together.
+		// The operator's groups stay equally wide: the i-th channels of all of them
+		// go together.
 		for _, x := range []*model.Node{n, n.Inputs[0]} {
 			for ch := range x.Shape.C {
 				u.join(x, ch, x, ch%(x.Shape.C/op.Groups))

@@ -34,11 +34,11 @@ func (k Kept) Counts() []int {
 }
 
 // Slice returns the network without the channels that are not kept: smaller
-// weights, biases, masks and running statistics. Where the removed channels are
-// zero, or nothing is made of them, it computes the same logits. The network
-// itself stays as it is.
+// weights, biases, masks and running statistics. If the removed channels are
+// zero or unused, it computes the same logits. The network itself does not
+// change.
 //
-// It fails where a group would lose all channels.
+// It fails if a group would lose all channels.
 func (c *Channels) Slice(keep Kept) (*model.Graph, error) {
 	if len(keep) != len(c.Groups) {
 		return nil, fmt.Errorf("slicing %s: choices for %d groups of channels, and it has %d", c.Graph.Name, len(keep), len(c.Groups))
@@ -105,13 +105,13 @@ func (c *Channels) slice(n *model.Node, keep Kept) *model.Node {
 		wide := n.Fan() / kernel
 		m.Weight, m.Mask = pickBlocks(n.Weight, wide, out, in, kernel), pickBlocks(n.Mask, wide, out, in, kernel)
 	case model.PadShortcut:
-		before, _ := slices.BinarySearch(out, op.Before) // zero channels that stay in front
+		before, _ := slices.BinarySearch(out, op.Before) // zero channels in front that stay
 		m.Op = model.PadShortcut{Stride: op.Stride, Before: before, After: len(out) - before - len(c.staying(n.Inputs[0], keep))}
 	}
 	return m
 }
 
-// pick returns some values of a vector; nil of nil.
+// pick returns some values of a vector; nil for nil.
 func pick(v []float32, at []int) []float32 {
 	if v == nil {
 		return nil
@@ -123,8 +123,8 @@ func pick(v []float32, at []int) []float32 {
 	return some
 }
 
-// pickBlocks returns w [rows][columns][block] with some rows and columns only;
-// nil of nil.
+// pickBlocks returns some rows and columns of w [rows][columns][block]; nil for
+// nil.
 func pickBlocks(w []float32, columns int, rows, some []int, block int) []float32 {
 	if w == nil {
 		return nil

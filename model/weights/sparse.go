@@ -17,9 +17,9 @@ import (
 // Sparse coding leaves the zeros of pruned tensors out of a file. A tensor NAME
 // becomes two: NAME.bitmap (U8, one bit an element, the lowest first, 1 where the
 // element is not zero) and NAME.nonzero (the elements that are not, in order, in
-// the tensor's type). The shape stands in the metadata. A tensor that would not
-// become smaller stays as it is, so that coding never costs more than a line of
-// metadata. Reading gives the tensors back bit by bit.
+// the tensor's type). The shape is in the metadata. A tensor that would not
+// become smaller stays as it is, so the coding never costs more than a line of
+// metadata. Reading restores the tensors bit by bit.
 const (
 	metaSparse    = "espalier.sparse" // {"NAME":[shape], …}
 	bitmapSuffix  = ".bitmap"
@@ -57,8 +57,8 @@ func EncodeSparse(w io.Writer, tensors []Tensor, metadata map[string]string) err
 	return Encode(w, coded, all)
 }
 
-// withoutZeros codes a tensor; not ok where that saves nothing. An element is
-// zero when all its bytes are, so that −0 is kept.
+// withoutZeros codes a tensor. It is not ok if that saves nothing. An element
+// is zero if all its bytes are, so −0 is kept.
 func (t Tensor) withoutZeros() (bitmap, nonzero Tensor, ok bool) {
 	size := t.DType.Size()
 	n := len(t.Data) / size
@@ -80,8 +80,8 @@ func (t Tensor) withoutZeros() (bitmap, nonzero Tensor, ok bool) {
 		Tensor{t.Name + nonzeroSuffix, t.DType, []int{len(values) / size}, values}, true
 }
 
-// expand gives the tensors of a sparse-coded file their zeros back, and takes
-// the coding's own key out of the metadata.
+// expand restores the zeros of a sparse-coded file's tensors, and removes the
+// coding's key from the metadata.
 func expand(tensors []Tensor, metadata map[string]string) ([]Tensor, error) {
 	text, ok := metadata[metaSparse]
 	if !ok {

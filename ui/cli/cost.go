@@ -32,16 +32,16 @@ func newCost() *cobra.Command {
 		Use:   "cost FILE...",
 		Short: "Print what networks cost: parameters, multiply-adds, bytes, measured latency",
 		Long: `Cost prints for every FILE the parameters, the weights that are not zero, the
-MACs (multiply-adds of one image; FLOPs are 2 × MACs), the effective MACs, whose
-weight is not zero, the most memory that one image's values take at a time, and
-the size of the safetensors file: dense, with its zeros left out as export
---sparse writes it, and the dense one with gzip and zstd.
+MACs (multiply-adds of one image; FLOPs are 2 × MACs), the effective MACs (whose
+weight is not zero), the peak memory of one image's values, and
+the size of the safetensors file: dense, without its zeros as export
+--sparse writes it, and dense with gzip and zstd.
 
 Then it measures on this machine: one image on one thread and on all, and images
 a second in batches of 128. A network in floating point is measured in fp32, by
-lists of its weights where many of them are zero (fp32 is then the same network
+lists of its weights if many of them are zero (fp32 is then the same network
 without zeros), and quantized to int8. Times are medians; the quartiles stand in
-parentheses. Sentences below say what does not pay, and why.`,
+parentheses. Sentences below them say what brings no gain, and why.`,
 		Example: `  espalier cost dense.safetensors round-6.safetensors quantized.safetensors
   espalier cost mobilenetv2.onnx --layers
   espalier cost resnet20.th --seconds 0 --json`,
