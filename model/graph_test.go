@@ -54,6 +54,22 @@ func TestFoldNorms(t *testing.T) {
 	}
 }
 
+// A convolution that something else reads, too, keeps its output: its batch norm is
+// not folded.
+func TestFoldNormsLeavesWhatOthersRead(t *testing.T) {
+	b := NewBuilder("shared", Shape{3, 8, 8})
+	conv := b.Add("conv", convOf(4, 3, 1), b.Input())
+	sum := b.Add("sum", Add{}, b.Norm("bn", conv), conv)
+	b.Add("fc", Linear{Out: 2}, b.Add("pool", GlobalAvgPool{}, sum))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := g.FoldNorms(); f.Node("bn") == nil {
+		t.Error("it was folded")
+	}
+}
+
 func TestUnits(t *testing.T) {
 	g, err := ResNet(Arch{Depth: 8, Shortcut: Projection, Classes: 10})
 	if err != nil {

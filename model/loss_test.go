@@ -23,3 +23,15 @@ func TestTallyOfLogitsThatAreNotFinite(t *testing.T) {
 		t.Errorf("%+v: want 1 of 6 right and 4 not finite", tally)
 	}
 }
+
+// TestTallyOfEqualLogits: of equal logits the first is the answer, as in PyTorch's
+// argmax.
+func TestTallyOfEqualLogits(t *testing.T) {
+	for label, want := range []int{0, 1, 0} {
+		var tally Tally
+		tally.Add([]float32{1, 2, 2}, []uint16{uint16(label)}, 3)
+		if tally.Correct != want {
+			t.Errorf("label %d: %d right, want %d", label, tally.Correct, want)
+		}
+	}
+}
