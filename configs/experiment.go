@@ -215,15 +215,22 @@ type Gate struct {
 	Ask bool `yaml:"ask,omitempty"`
 }
 
-// The observers of activations.
+// The observers of activations. Percentile with a share behind it, as
+// "percentile-99.9", keeps that share of the values, in per cent.
 const (
-	MinMax        = "min-max"
-	MovingAverage = "moving-average"
-	Histogram     = "histogram"
+	MinMax          = "min-max"
+	MovingAverage   = "moving-average"
+	Histogram       = "histogram"
+	Percentile      = "percentile"
+	MSE             = "mse"
+	Entropy         = "entropy"
+	EntropyTensorRT = "entropy-tensorrt"
 )
 
 // Observers returns the names of all observers.
-func Observers() []string { return []string{MinMax, MovingAverage, Histogram} }
+func Observers() []string {
+	return []string{MinMax, MovingAverage, Histogram, Percentile, MSE, Entropy, EntropyTensorRT}
+}
 
 // Recipes returns the names of all quantization recipes.
 func Recipes() []string { return []string{"lab", "fbgemm", "x86", "onednn", "qnnpack", "ort"} }
@@ -231,19 +238,22 @@ func Recipes() []string { return []string{"lab", "fbgemm", "x86", "onednn", "qnn
 // Quantize makes the final int8 network.
 type Quantize struct {
 	Recipe   string `yaml:"recipe"`   // how ranges become scales: lab, fbgemm, x86, onednn, qnnpack or ort
-	Observer string `yaml:"observer"` // MinMax, MovingAverage or Histogram
+	Observer string `yaml:"observer"` // one of Observers, or Percentile with a share
 	Images   int    `yaml:"images"`   // to calibrate on
 	// RoundBiases rounds biases as the int32 biases of an exported ONNX file are.
 	// The recipes lab and ort always do.
 	RoundBiases bool `yaml:"round_biases,omitempty"`
+	// PerTensor gives all output channels of a layer one weight scale, as the recipe
+	// qnnpack always does.
+	PerTensor bool `yaml:"per_tensor,omitempty"`
 }
 
 // Sweep measures int8 accuracy against the number of calibration images.
 // Without sizes there is no sweep.
 type Sweep struct {
-	Sizes     []int    `yaml:"sizes"` // rising; a size above that of the training part means all of it
-	Draws     int      `yaml:"draws"` // of images for each size
-	Observers []string `yaml:"observers"`
+	Sizes     []int    `yaml:"sizes"`     // rising; a size above that of the training part means all of it
+	Draws     int      `yaml:"draws"`     // of images for each size
+	Observers []string `yaml:"observers"` // all see the same images, in one pass for each draw
 }
 
 // Engine says what to compute with. Threads do not change any result; Kernel

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -41,7 +42,7 @@ func (e Experiment) Validate() error {
 		func() *ValueError { return oneOf("gate.split", e.Gate.Split, Validation, Test) },
 		e.gate,
 		func() *ValueError { return oneOf("quantize.recipe", e.Quantize.Recipe, Recipes()...) },
-		func() *ValueError { return oneOf("quantize.observer", e.Quantize.Observer, Observers()...) },
+		func() *ValueError { return observer("quantize.observer", e.Quantize.Observer) },
 		func() *ValueError { return atLeast("quantize.images", e.Quantize.Images, 1) },
 		e.sweep,
 		func() *ValueError { return atLeast("engine.threads", e.Engine.Threads, 0) },
@@ -280,13 +281,13 @@ func (e Experiment) sweep() *ValueError {
 	if len(e.Sweep.Sizes) > 0 && len(e.Sweep.Observers) == 0 {
 		return bad("sweep.observers", "is empty: name some of %s", strings.Join(Observers(), ", "))
 	}
-	for i, observer := range e.Sweep.Observers {
+	for i, name := range e.Sweep.Observers {
 		key := fmt.Sprintf("sweep.observers[%d]", i)
-		if err := oneOf(key, observer, Observers()...); err != nil {
+		if err := observer(key, name); err != nil {
 			return err
 		}
-		if slices.Contains(e.Sweep.Observers[:i], observer) {
-			return bad(key, "is %s again: name each observer once", observer)
+		if slices.Contains(e.Sweep.Observers[:i], name) {
+			return bad(key, "is %s again: name each observer once", name)
 		}
 	}
 	return nil
@@ -301,6 +302,18 @@ func oneOf(key, value string, allowed ...string) *ValueError {
 		return nil
 	}
 	return bad(key, "is %q: want %s", value, strings.Join(allowed, ", "))
+}
+
+// observer wants the name of an observer, or a percentile with its share.
+func observer(key, name string) *ValueError {
+	text, ok := strings.CutPrefix(name, Percentile+"-")
+	if !ok {
+		return oneOf(key, name, Observers()...)
+	}
+	if p, err := strconv.ParseFloat(text, 64); err != nil || !(p > 0 && p <= 100) {
+		return bad(key, "is %q: want a share above 0 and up to 100 per cent, as %s-99.9", name, Percentile)
+	}
+	return nil
 }
 
 func atLeast(key string, value, least int) *ValueError {

@@ -41,7 +41,7 @@ func (*scalesPane) about() string {
 		"SNR. c tries a share; the run does not change. Below are " +
 		"histograms of the channel's and of the layer's weights, without zeros; enter shows the " +
 		"channel's alone. The comma shows the layer's activations instead: their histogram, range, scale and " +
-		"zero point."
+		"zero point, or the range that every observer of the sweep finds."
 }
 
 func (p *scalesPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
@@ -71,7 +71,7 @@ func (p *scalesPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	case !known:
 		centred(g, inside, theme.Muted, "No scales of "+layer.Name+" yet.", "r computes the scales that it would get now.")
 	case p.part == allActivations:
-		p.drawActivations(g, inside, scales)
+		p.drawActivations(s, g, inside, scales)
 	case len(scales.Channels) == 0:
 		centred(g, inside, theme.Muted, "The layer has no channels.")
 	case p.part == oneChannel:

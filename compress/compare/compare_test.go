@@ -58,7 +58,7 @@ func quantized(t *testing.T, n *model.Graph, x []float32) *quantize.Network {
 	load := func(first, count int) ([]float32, error) { return x[first*pixels : (first+count)*pixels], nil }
 	var q *quantize.Network
 	v := model.NewEvaluator(n, e, quantize.CalibrationBatch)
-	err = quantize.Calibrate(v, e, recipe.Observers(n), quantize.MinMax, load, []int{len(x) / pixels}, func(c *quantize.Calibration) error {
+	err = quantize.Calibrate(v, e, recipe.Observers(n), []string{quantize.MinMax}, load, []int{len(x) / pixels}, func(c *quantize.Calibration) error {
 		q, err = quantize.Build(n, c, recipe)
 		return err
 	})

@@ -45,7 +45,7 @@ func TestOtherOperators(t *testing.T) {
 		load := func(first, n int) ([]float32, error) { return images[first*pixels : (first+n)*pixels], nil }
 		var q *quantize.Network
 		v := model.NewEvaluator(g, e, quantize.CalibrationBatch)
-		err = quantize.Calibrate(v, e, recipe.Observers(g), quantize.MinMax, load, []int{8}, func(c *quantize.Calibration) (err error) {
+		err = quantize.Calibrate(v, e, recipe.Observers(g), []string{quantize.MinMax}, load, []int{8}, func(c *quantize.Calibration) (err error) {
 			q, err = quantize.Build(g, c, recipe)
 			return err
 		})

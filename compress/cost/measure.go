@@ -273,7 +273,7 @@ func Quantized(g *model.Graph, e *model.Engine) (*quantize.Network, error) {
 	load := func(first, n int) ([]float32, error) { return x[first*image : (first+n)*image], nil }
 	v := model.NewEvaluator(g, e, quantize.CalibrationBatch)
 	var n *quantize.Network
-	err = quantize.Calibrate(v, e, recipe.Observers(g), recipe.Observer, load, []int{calibrationImages}, func(c *quantize.Calibration) (err error) {
+	err = quantize.Calibrate(v, e, recipe.Observers(g), []string{recipe.Observer}, load, []int{calibrationImages}, func(c *quantize.Calibration) (err error) {
 		n, err = quantize.Build(g, c, recipe)
 		return err
 	})

@@ -13,11 +13,12 @@ import (
 // A Calibration says how a network becomes one in integers.
 type Calibration struct {
 	Recipe   string // one of quantize.Recipes
-	Observer string // one of quantize.Observers, or empty for the recipe's own
+	Observer string // as quantize.NewObserver takes it, or empty for the recipe's own
 	Images   int    // of the training part
 	Seed     uint64 // of the choice of images
 	// RoundBiases rounds biases as the int32 biases of an exported ONNX file are.
 	RoundBiases bool
+	PerTensor   bool // one weight scale for all output channels of a layer
 }
 
 // Validate returns an error for settings that are wrong with any data set.
@@ -52,6 +53,7 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 		c.Observer = recipe.Observer
 	}
 	recipe.IntegerBias = recipe.IntegerBias || c.RoundBiases
+	recipe.PerTensor = recipe.PerTensor || c.PerTensor
 	images, err := f.Normalise(d)
 	if err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 	}
 	var n *quantize.Network
 	v := model.NewEvaluator(f.Float, e, quantize.CalibrationBatch)
-	err = quantize.Calibrate(v, e, recipe.Observers(f.Float), c.Observer, load, []int{c.Images}, func(seen *quantize.Calibration) error {
+	err = quantize.Calibrate(v, e, recipe.Observers(f.Float), []string{c.Observer}, load, []int{c.Images}, func(seen *quantize.Calibration) error {
 		n, err = quantize.Build(f.Float, seen, recipe)
 		return err
 	})

@@ -80,6 +80,8 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[RoundDone](data)
 	case "calibration_point":
 		return decodeAs[CalibrationPoint](data)
+	case "race":
+		return decodeAs[Race](data)
 	case "scales":
 		return decodeAs[Scales](data)
 	case "sensitivity":

@@ -50,9 +50,8 @@ func newEstimate(e configs.Experiment) *estimate {
 	s.total[observeWork] += float64(min(e.Quantize.Images, train))
 	s.total[int8Work] += float64(test)
 	if sizes := capSizes(e.Sweep.Sizes, train); len(sizes) > 0 {
-		curves := float64(e.Sweep.Draws * len(e.Sweep.Observers))
-		s.total[observeWork] += curves * float64(sizes[len(sizes)-1])
-		s.total[int8Work] += curves * float64(len(sizes)*test)
+		s.total[observeWork] += float64(e.Sweep.Draws * sizes[len(sizes)-1])
+		s.total[int8Work] += float64(e.Sweep.Draws * len(e.Sweep.Observers) * len(sizes) * test)
 	}
 	return s
 }

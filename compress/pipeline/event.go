@@ -239,6 +239,7 @@ func (RoundStarted) Kind() string     { return "round_started" }
 func (Sparsity) Kind() string         { return "sparsity" }
 func (RoundDone) Kind() string        { return "round_done" }
 func (CalibrationPoint) Kind() string { return "calibration_point" }
+func (Race) Kind() string             { return "race" }
 func (Scales) Kind() string           { return "scales" }
 func (Sensitivity) Kind() string      { return "sensitivity" }
 func (Quantized) Kind() string        { return "quantized" }

@@ -117,6 +117,31 @@ type CalibrationPoint struct {
 	Asked            bool    `json:"asked"` // by a command rather than the experiment
 }
 
+// Race is the range that every observer of the sweep finds for the same values:
+// the activations of the first draw's first images. A sweep with one observer has
+// none.
+type Race struct {
+	Images      int            `json:"images"`
+	Activations []ObservedRace `json:"activations"` // by name
+}
+
+// ObservedRace is what the observers find for one activation.
+type ObservedRace struct {
+	Point string  `json:"point"` // "input", or the node that gives it
+	Min   float64 `json:"min"`   // of all values
+	Max   float64 `json:"max"`
+	// Histogram counts the values in equal bins from Min to Max.
+	Histogram []int           `json:"histogram"`
+	Ranges    []ObservedRange `json:"ranges"` // in the order of the sweep's observers
+}
+
+// ObservedRange is one observer's range of an activation, and what the recipe makes
+// of it.
+type ObservedRange struct {
+	Observer string `json:"observer"`
+	Range
+}
+
 // Scales is the quantization that one layer has, or would get, at a step.
 type Scales struct {
 	Layer      string         `json:"layer"`

@@ -141,37 +141,9 @@ func (r *runner) calibrateNow(command Command) error {
 		return err
 	}
 	r.control.answered += float.Total
-	return r.curve(observer, 1, []int{command.Images}, float.Top1(), true)
-}
-
-// curve measures a draw of calibration images at every size.
-func (r *runner) curve(observer string, draw int, sizes []int, float float64, asked bool) error {
-	load, err := r.images(sizes[len(sizes)-1], draw)
+	d, err := r.draw([]string{observer}, 1, []int{command.Images})
 	if err != nil {
 		return err
 	}
-	began, observed := time.Now(), 0
-	observing := func(first, n int) ([]float32, error) {
-		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
-			r.progress(first, sizes[len(sizes)-1])
-		}
-		return load(first, n)
-	}
-	return quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), observer, observing, sizes, func(c *quantize.Calibration) error {
-		calibrated := time.Since(began).Seconds()
-		r.estimate.add(observeWork, c.Images-observed, calibrated)
-		r.control.answered += c.Images - observed
-		observed = c.Images
-		began = time.Now()
-		_, t, err := r.point(c)
-		if err != nil {
-			return err
-		}
-		r.hub.Publish(CalibrationPoint{
-			Images: c.Images, Draw: draw, Observer: observer, Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
-			Float: float, CalibrateSeconds: calibrated, EvaluateSeconds: time.Since(began).Seconds(), Asked: asked,
-		})
-		began = time.Now()
-		return nil
-	})
+	return r.curve(d, observer, float.Top1(), true)
 }

@@ -71,8 +71,9 @@ func (r *runner) outlook(train, infer float64) Outlook {
 	observe, integer := train*cost[observeWork], train*cost[int8Work]
 	parts = append(parts, OutlookPart{Name: StageQuantize, Seconds: float64(min(r.e.Quantize.Images, r.data.Train.Len()))*observe + test*integer})
 	if sizes := capSizes(r.e.Sweep.Sizes, r.data.Train.Len()); len(sizes) > 0 {
-		curves := float64(r.e.Sweep.Draws * len(r.e.Sweep.Observers))
-		parts = append(parts, OutlookPart{Name: StageSweep, Seconds: curves * (float64(sizes[len(sizes)-1])*observe + float64(len(sizes))*test*integer)})
+		observed := float64(r.e.Sweep.Draws * sizes[len(sizes)-1])
+		networks := float64(r.e.Sweep.Draws * len(r.e.Sweep.Observers) * len(sizes))
+		parts = append(parts, OutlookPart{Name: StageSweep, Seconds: observed*observe + networks*test*integer})
 	}
 	return Outlook{Parts: parts}
 }

@@ -113,6 +113,7 @@ func markdown(w io.Writer, s *State, settings []byte, hash string, images []stri
 	roundTable(w, s)
 	quantizedTable(w, s)
 	pointTable(w, s)
+	raceTable(w, s)
 	for i, c := range charts(s) {
 		fmt.Fprintf(w, "\n## %s\n\n```text\n%s\n```\n", c.title, c.text())
 		if i < len(images) {
@@ -262,6 +263,23 @@ func pointTable(w io.Writer, s *State) {
 			sigma = fmt.Sprintf("%.2f", 100*m.sigma)
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %s |\n", m.observer, plural.Thousands(m.images), percent(m.mean), difference(m.mean-m.float), m.draws, sigma)
+	}
+}
+
+// raceTable lists the range of each activation by every observer of the sweep.
+func raceTable(w io.Writer, s *State) {
+	if s.Race == nil || len(s.Race.observers()) == 0 {
+		return
+	}
+	names := s.Race.observers()
+	fmt.Fprintf(w, "\n## Observers\n\nThe range that each observer finds for the same values: the activations of the first %s of the sweep's first draw.\n\n", plural.Count(s.Race.Images, "image"))
+	fmt.Fprintf(w, "| activation | %s |\n|---|%s\n", strings.Join(names, " | "), strings.Repeat("---:|", len(names)))
+	for _, a := range s.Race.Activations {
+		fmt.Fprintf(w, "| %s |", a.Point)
+		for _, r := range a.Ranges {
+			fmt.Fprintf(w, " %s to %s |", strings.Replace(fmt.Sprintf("%.4g", r.Min), "-", "−", 1), fmt.Sprintf("%.4g", r.Max))
+		}
+		fmt.Fprintln(w)
 	}
 }
 

@@ -91,6 +91,7 @@ func (r *runner) run() error {
 		return r.refuse(err)
 	}
 	r.recipe.IntegerBias = r.recipe.IntegerBias || r.e.Quantize.RoundBiases
+	r.recipe.PerTensor = r.recipe.PerTensor || r.e.Quantize.PerTensor
 	if r.net = r.past.net; r.net == nil {
 		shape, classes, err := dataset.Describe(r.dataOptions())
 		if err != nil {

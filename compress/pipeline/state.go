@@ -30,6 +30,7 @@ type State struct {
 	Sparsities  []Sparsity // the newest of each round
 	Rounds      []RoundDone
 	Points      []CalibrationPoint
+	Race        *Race // the newest
 	Quantized   *Quantized
 	Planned     int64 // bytes that training takes, as the newest Planned says
 	Files       []Saved
@@ -91,6 +92,8 @@ func (s *State) Apply(e Event) {
 		s.Current, s.Round = nil, 0
 	case CalibrationPoint:
 		s.Points = append(s.Points, b)
+	case Race:
+		s.Race = &b
 	case Quantized:
 		s.Quantized = &b
 	case Paused:

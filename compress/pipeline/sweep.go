@@ -1,102 +1,45 @@
 package pipeline
 
 import (
-	"os"
+	"maps"
+	"slices"
 	"time"
 
 	"espalier/compress/quantize"
-	"espalier/dataset"
-	"espalier/internal/finite"
 )
 
-// quantization makes the final int8 network from the last round that passed and
-// sweeps over calibration sizes.
-func (r *runner) quantization() error {
-	state := r.hub.State()
-	float := state.Evaluation("dense", string(dataset.Test)).Top1
-	if passed := state.Passed(); passed != nil {
-		float = passed.Top1
-	}
-	done := r.begin(StageFuse, 0, "")
-	r.eval.Reload() // folds batch norm
-	done()
-
-	c, err := r.calibrate()
-	if err != nil {
-		return err
-	}
-	if err := r.integer(c, float); err != nil {
-		return err
-	}
-	return r.sweep(float)
+// A drawn is one draw of calibration images, which all observers saw in one pass.
+type drawn struct {
+	number int // from 1
+	sizes  []drawnSize
 }
 
-// calibrate observes the images of the final calibration.
-func (r *runner) calibrate() (*quantize.Calibration, error) {
-	defer r.begin(StageCalibrate, 0, r.e.Quantize.Observer)()
-	began := time.Now()
-	size := min(r.e.Quantize.Images, r.data.Train.Len())
-	load, err := r.images(size, 1)
-	if err != nil {
-		return nil, err
-	}
-	var found *quantize.Calibration
-	observed := func(first, n int) ([]float32, error) {
-		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
-			r.progress(first, size)
-		}
-		return load(first, n)
-	}
-	err = quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), r.e.Quantize.Observer, observed, []int{size}, func(c *quantize.Calibration) error {
-		found = c
-		return nil
-	})
-	r.estimate.add(observeWork, size, time.Since(began).Seconds())
-	return found, err
+// A drawnSize is what the observers found on the first images of a draw.
+type drawnSize struct {
+	images  int
+	found   map[string]*quantize.Calibration // by observer
+	seconds float64                          // since the size before
 }
 
-// integer builds the int8 network, measures it and saves it.
-func (r *runner) integer(c *quantize.Calibration, float float64) error {
-	defer r.begin(StageQuantize, 0, r.recipe.Name)()
-	began := time.Now()
-	net, t, err := r.point(c)
-	if err != nil {
-		return err
-	}
-	e := Evaluated{
-		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
-		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: time.Since(began).Seconds(),
-	}
-	r.hub.Publish(e)
-	if bad := noAnswer(e); bad != "" {
-		return &diverged{bad + ": quantize by another recipe, or train with a lower learning rate"}
-	}
-	const file = "quantized.safetensors"
-	err = r.write(func() error { return quantize.Save(r.folder.Path(file), net, r.metadata(nil)) })
-	if err != nil {
-		return err
-	}
-	r.saidSaved("quantized", file)
-	if err := r.allScales(); err != nil {
-		return err
-	}
-	r.hub.Publish(Quantized{
-		Recipe: r.recipe.Name, Observer: c.Observer, Images: c.Images, Top1: t.Top1(), Float: float,
-		FloatBytes: quantize.FloatBytes(r.net), Int8Bytes: net.Bytes(), File: file,
-	})
-	return nil
-}
-
-// sweep measures every calibration size, draw and observer.
+// sweep measures every calibration size, draw and observer: first one pass over
+// the images of each draw, for all sizes and observers, then the networks.
 func (r *runner) sweep(float float64) error {
 	sizes := capSizes(r.e.Sweep.Sizes, r.data.Train.Len())
 	if len(sizes) == 0 {
 		return nil
 	}
 	defer r.begin(StageSweep, 0, "")()
+	var draws []*drawn
+	for number := range r.e.Sweep.Draws {
+		d, err := r.draw(r.e.Sweep.Observers, number+1, sizes)
+		if err != nil {
+			return err
+		}
+		draws = append(draws, d)
+	}
 	for _, observer := range r.e.Sweep.Observers {
-		for draw := range r.e.Sweep.Draws {
-			if err := r.curve(observer, draw+1, sizes, float, false); err != nil {
+		for _, d := range draws {
+			if err := r.curve(d, observer, float, false); err != nil {
 				return err
 			}
 		}
@@ -104,11 +47,86 @@ func (r *runner) sweep(float float64) error {
 	return nil
 }
 
-// saidSaved publishes that a file was written to the run folder.
-func (r *runner) saidSaved(what, path string) {
-	var size int64
-	if info, err := os.Stat(r.folder.Path(path)); err == nil {
-		size = info.Size()
+// draw observes a draw of calibration images. Of the first draw it publishes what
+// several observers find.
+func (r *runner) draw(observers []string, number int, sizes []int) (*drawn, error) {
+	largest := sizes[len(sizes)-1]
+	load, err := r.images(largest, number)
+	if err != nil {
+		return nil, err
 	}
-	r.hub.Publish(Saved{What: what, Path: path, Bytes: size})
+	observing := func(first, n int) ([]float32, error) {
+		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
+			r.progress(first, largest)
+		}
+		return load(first, n)
+	}
+	d, began, observed := &drawn{number: number}, time.Now(), 0
+	var race []*quantize.Calibration
+	err = quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), observers, observing, sizes, func(c *quantize.Calibration) error {
+		if race = append(race, c); len(race) < len(observers) {
+			return nil
+		}
+		if number == 1 && len(observers) > 1 {
+			r.hub.Publish(r.race(race))
+		}
+		size := drawnSize{images: c.Images, found: map[string]*quantize.Calibration{}, seconds: time.Since(began).Seconds()}
+		for _, c := range race {
+			c.Counts = nil // megabytes, by now of no use
+			size.found[c.Observer] = c
+		}
+		d.sizes = append(d.sizes, size)
+		r.estimate.add(observeWork, c.Images-observed, size.seconds)
+		r.control.answered += c.Images - observed
+		race, began, observed = nil, time.Now(), c.Images
+		return nil
+	})
+	return d, err
+}
+
+// curve measures the networks that one observer makes of a draw.
+func (r *runner) curve(d *drawn, observer string, float float64, asked bool) error {
+	for _, size := range d.sizes {
+		began := time.Now()
+		_, t, err := r.point(size.found[observer])
+		if err != nil {
+			return err
+		}
+		r.hub.Publish(CalibrationPoint{
+			Images: size.images, Draw: d.number, Observer: observer, Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
+			Float: float, CalibrateSeconds: size.seconds, EvaluateSeconds: time.Since(began).Seconds(), Asked: asked,
+		})
+	}
+	return nil
+}
+
+// race describes what observers found for the same values.
+func (r *runner) race(all []*quantize.Calibration) Race {
+	race := Race{Images: all[0].Images}
+	for _, point := range slices.Sorted(maps.Keys(all[0].Counts)) {
+		counts := all[0].Counts[point]
+		a := ObservedRace{
+			Point: point, Min: float64(counts.Seen.Min), Max: float64(counts.Seen.Max), Histogram: counts.Histogram(histogramBins),
+		}
+		for _, c := range all {
+			found := c.Ranges[point]
+			q := r.recipe.Activation(found)
+			a.Ranges = append(a.Ranges, ObservedRange{c.Observer, Range{
+				Min: float64(found.Min), Max: float64(found.Max), Scale: float64(q.Scale), ZeroPoint: int(q.Zero),
+			}})
+		}
+		race.Activations = append(race.Activations, a)
+	}
+	return race
+}
+
+// observers returns the names of those that race.
+func (b Race) observers() []string {
+	var names []string
+	if len(b.Activations) > 0 {
+		for _, o := range b.Activations[0].Ranges {
+			names = append(names, o.Observer)
+		}
+	}
+	return names
 }

@@ -48,12 +48,28 @@ func BenchmarkObservers(b *testing.B) {
 	for _, observer := range Observers() {
 		b.Run(observer, func(b *testing.B) {
 			for b.Loop() {
-				err := Calibrate(v, e, lab.Observers(n), observer, imagesOf(x), []int{128}, func(*Calibration) error { return nil })
+				err := Calibrate(v, e, lab.Observers(n), []string{observer}, imagesOf(x), []int{128}, func(*Calibration) error { return nil })
 				if err != nil {
 					b.Fatal(err)
 				}
 			}
 			b.ReportMetric(float64(128*b.N)/b.Elapsed().Seconds(), "images/s")
+		})
+	}
+}
+
+func BenchmarkRanges(b *testing.B) {
+	x := heavyTailed(1, 100000, "relu")
+	for _, name := range Observers() {
+		b.Run(name, func(b *testing.B) {
+			o, err := NewObserver(name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			observeIn(o, x, 32768)
+			for b.Loop() {
+				o.Range()
+			}
 		})
 	}
 }

@@ -4,14 +4,19 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"espalier/model"
 )
 
-// A Calibration is the result of calibrating: every quantization point's range.
+// A Calibration is the result of calibrating with one observer: every quantization
+// point's range.
 type Calibration struct {
 	Calibrated
 	Ranges map[string]Range // by point, see Recipe.Observers
+	// Counts are the values that were seen, by point, where several observers
+	// calibrated in one pass; otherwise nil.
+	Counts map[string]*Counts
 }
 
 // Images loads count normalised calibration images [count][c][h][w], starting at
@@ -27,20 +32,25 @@ type Floats interface {
 	Observe(x []float32, see func(point string, rows model.Rows))
 }
 
-// Calibrate observes images with the named observer and calls done with the
-// ranges after each of sizes, ascending. One pass over the largest size serves
-// them all: each result equals that of calibrating on so many images alone.
-// watched says which observer sees each point, as Recipe.Observers does. Memory
-// does not grow with the number of images. An error from load or done ends the
-// calibration.
-func Calibrate(v Floats, e *model.Engine, watched map[string]string, observer string, load Images, sizes []int, done func(*Calibration) error) error {
+// Calibrate observes images with the named observers and calls done with the
+// ranges of each, in their order, after each of sizes, ascending. One pass over the
+// largest size serves them all: each result equals that of calibrating on so many
+// images with that observer alone. watched says which points are observed together,
+// as Recipe.Observers does. Memory does not grow with the number of images. An error
+// from load or done ends the calibration.
+func Calibrate(v Floats, e *model.Engine, watched map[string]string, observers []string, load Images, sizes []int, done func(*Calibration) error) error {
 	if len(sizes) == 0 || sizes[0] < 1 || !slices.IsSorted(sizes) {
 		return fmt.Errorf("calibrating on %v images: sizes must ascend from 1", sizes)
 	}
-	c := &calibrator{v: v, engine: e, watched: watched, observer: observer, load: load, found: map[string]Observer{}}
-	if _, err := NewObserver(observer); err != nil {
-		return err
+	if len(observers) == 0 {
+		return fmt.Errorf("calibrating without an observer: choose some of %s", strings.Join(Observers(), ", "))
 	}
+	for _, name := range observers {
+		if _, err := NewObserver(name); err != nil {
+			return err
+		}
+	}
+	c := &calibrator{v: v, engine: e, watched: watched, observers: observers, load: load, found: map[string]*watch{}}
 	for _, size := range sizes {
 		for c.images+CalibrationBatch <= size {
 			if err := c.observe(c.found, CalibrationBatch); err != nil {
@@ -57,16 +67,10 @@ func Calibrate(v Floats, e *model.Engine, watched map[string]string, observer st
 				return err
 			}
 		}
-		result := &Calibration{Calibrated{observer, size, CalibrationBatch}, map[string]Range{}}
-		ranges := map[string]Range{}
-		for name, o := range found {
-			ranges[name] = o.Range()
-		}
-		for point, name := range watched {
-			result.Ranges[point] = ranges[name]
-		}
-		if err := done(result); err != nil {
-			return err
+		for _, result := range c.results(found, size) {
+			if err := done(result); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -74,17 +78,43 @@ func Calibrate(v Floats, e *model.Engine, watched map[string]string, observer st
 
 // A calibrator is a calibration in progress.
 type calibrator struct {
-	v        Floats
-	engine   *model.Engine
-	watched  map[string]string // the observer's name, by point
-	observer string            // its kind
-	load     Images
-	images   int                 // observed so far
-	found    map[string]Observer // by name
+	v         Floats
+	engine    *model.Engine
+	watched   map[string]string // the name of what observes a point
+	observers []string          // what each of them is
+	load      Images
+	images    int               // observed so far
+	found     map[string]*watch // by name
 }
 
-// observe shows the next count images to observers.
-func (c *calibrator) observe(observers map[string]Observer, count int) error {
+// results returns what each observer has found.
+func (c *calibrator) results(found map[string]*watch, images int) []*Calibration {
+	var counts map[string]*Counts
+	if len(c.observers) > 1 {
+		counts = map[string]*Counts{}
+		for point, name := range c.watched {
+			if w := found[name]; w != nil {
+				counts[point] = w.counts.clone()
+			}
+		}
+	}
+	var all []*Calibration
+	for i, observer := range c.observers {
+		ranges := map[string]Range{}
+		for name, w := range found {
+			ranges[name] = w.observers[i].Range()
+		}
+		result := &Calibration{Calibrated{observer, images, CalibrationBatch}, map[string]Range{}, counts}
+		for point, name := range c.watched {
+			result.Ranges[point] = ranges[name]
+		}
+		all = append(all, result)
+	}
+	return all
+}
+
+// observe shows the next count images to watches.
+func (c *calibrator) observe(watches map[string]*watch, count int) error {
 	x, err := c.load(c.images, count)
 	if err != nil {
 		return fmt.Errorf("loading calibration images %d to %d: %w", c.images, c.images+count-1, err)
@@ -99,20 +129,18 @@ func (c *calibrator) observe(observers map[string]Observer, count int) error {
 			err = fmt.Errorf("calibrating: activation %s, images %d to %d: %w; look at the weights before it", point, c.images, c.images+count-1, bad)
 			return
 		}
-		o := observers[name]
-		if o == nil {
-			o, _ = NewObserver(c.observer) // its name is checked
-			observers[name] = o
+		if watches[name] == nil {
+			watches[name] = newWatch(c.observers)
 		}
-		o.Observe(values, batch)
+		watches[name].observe(values, batch)
 	})
 	return err
 }
 
-func cloneAll(all map[string]Observer) map[string]Observer {
-	c := make(map[string]Observer, len(all))
-	for point, o := range all {
-		c[point] = o.Clone()
+func cloneAll(all map[string]*watch) map[string]*watch {
+	c := make(map[string]*watch, len(all))
+	for name, w := range all {
+		c[name] = w.clone()
 	}
 	return c
 }

@@ -35,7 +35,7 @@ func ExampleBuild() {
 		return x, nil
 	}
 	floats := model.NewEvaluator(folded, engine, quantize.CalibrationBatch)
-	err = quantize.Calibrate(floats, engine, recipe.Observers(folded), quantize.MinMax, images, []int{8}, func(c *quantize.Calibration) error {
+	err = quantize.Calibrate(floats, engine, recipe.Observers(folded), []string{quantize.MinMax}, images, []int{8}, func(c *quantize.Calibration) error {
 		n, err := quantize.Build(folded, c, recipe)
 		if err != nil {
 			return err

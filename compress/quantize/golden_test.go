@@ -285,7 +285,7 @@ func (c goldenCase) build(t *testing.T, set string) *Network {
 		t.Fatal(err)
 	}
 	var q *Network
-	err = Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, recipe.Observers(n), c.observer, imagesOf(x), []int{128}, func(found *Calibration) error {
+	err = Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, recipe.Observers(n), []string{c.observer}, imagesOf(x), []int{128}, func(found *Calibration) error {
 		q, err = Build(n, found, recipe)
 		return err
 	})

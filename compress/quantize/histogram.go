@@ -51,6 +51,10 @@ func (o *histogram) count(values iter.Seq[[]float32]) {
 	width := hi - lo
 	var counts [bins]uint32
 	for row := range values {
+		if width == 0 { // one value so large that 1 is nothing to it
+			counts[bins/2] += uint32(len(row))
+			continue
+		}
 		for _, v := range row {
 			counts[min(int((v-lo)*bins/width), bins-1)]++
 		}

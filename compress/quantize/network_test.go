@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -71,7 +72,7 @@ func archs() []model.Arch {
 func calibrated(t testing.TB, n *model.Graph, x []float32, observer string) *Calibration {
 	e := testEngine(t, "")
 	var c *Calibration
-	err := Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, lab.Observers(n), observer, imagesOf(x), []int{len(x) / pixels}, func(found *Calibration) error {
+	err := Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, lab.Observers(n), []string{observer}, imagesOf(x), []int{len(x) / pixels}, func(found *Calibration) error {
 		c = found
 		return nil
 	})
@@ -173,21 +174,23 @@ func TestPoolScale(t *testing.T) {
 func TestCalibrateAtAllSizes(t *testing.T) {
 	n, x := randomNetwork(t, model.Projection, 100)
 	e := testEngine(t, "")
-	for _, observer := range Observers() {
-		sizes := []int{1, 5, 32, 33, 64, 70, 100}
-		err := Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, lab.Observers(n), observer, imagesOf(x), sizes, func(got *Calibration) error {
-			if got.Images != sizes[0] {
-				t.Errorf("%s: %d images, want %d", observer, got.Images, sizes[0])
-			}
-			sizes = sizes[1:]
-			want := calibrated(t, n, x[:got.Images*pixels], observer)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s: at %d images: %s", observer, got.Images, diff)
-			}
+	race := func(sizes ...int) (all []*Calibration) {
+		err := Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, lab.Observers(n), Observers(), imagesOf(x), sizes, func(c *Calibration) error {
+			all = append(all, c)
 			return nil
 		})
-		if err != nil || len(sizes) > 0 {
-			t.Errorf("%s: %v; sizes left: %v", observer, err, sizes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	sizes := []int{1, 32, 33, 64, 70}
+	got := race(sizes...)
+	for i, size := range sizes {
+		for k, want := range race(size) {
+			if found := got[i*len(Observers())+k]; !reflect.DeepEqual(found, want) {
+				t.Errorf("%s on %d images: %v, alone %v", want.Observer, size, found.Ranges, want.Ranges)
+			}
 		}
 	}
 }
@@ -197,7 +200,7 @@ func TestCalibrateRefuses(t *testing.T) {
 	e := testEngine(t, "")
 	calibrate := func(observer string, sizes ...int) error {
 		v := model.NewEvaluator(n, e, CalibrationBatch)
-		return Calibrate(v, e, lab.Observers(n), observer, imagesOf(x), sizes, func(*Calibration) error { return nil })
+		return Calibrate(v, e, lab.Observers(n), []string{observer}, imagesOf(x), sizes, func(*Calibration) error { return nil })
 	}
 	for _, c := range []struct {
 		err  error
@@ -258,7 +261,7 @@ func TestBuildRefuses(t *testing.T) {
 		"layer3.0.conv2: weight 5 is +Inf":                      func(n *model.Graph, _ *Calibration) { n.Node("layer3.0.conv2").Weight[5] = float32(math.Inf(1)) },
 		"fc: bias 2 is NaN":                                     func(n *model.Graph, _ *Calibration) { n.Output().Bias[2] = float32(math.NaN()) },
 	} {
-		bad, ranges := n.Clone(), &Calibration{c.Calibrated, map[string]Range{}}
+		bad, ranges := n.Clone(), &Calibration{Calibrated: c.Calibrated, Ranges: map[string]Range{}}
 		for point, r := range c.Ranges {
 			ranges.Ranges[point] = r
 		}

@@ -3,20 +3,28 @@ package quantize
 import (
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 
 	"espalier/model/kernel"
 )
 
-// Names of observers.
+// Names of observers. Percentile with a share behind it, as "percentile-99.9",
+// keeps that share of the values, in per cent.
 const (
-	MinMax        = "min-max"
-	MovingAverage = "moving-average"
-	Histogram     = "histogram"
+	MinMax          = "min-max"
+	MovingAverage   = "moving-average"
+	Histogram       = "histogram"
+	Percentile      = "percentile"
+	MSE             = "mse"
+	Entropy         = "entropy"
+	EntropyTensorRT = "entropy-tensorrt"
 )
 
 // Observers returns the names of all observers.
-func Observers() []string { return []string{MinMax, MovingAverage, Histogram} }
+func Observers() []string {
+	return []string{MinMax, MovingAverage, Histogram, Percentile, MSE, Entropy, EntropyTensorRT}
+}
 
 // An Observer determines an activation's range, batch by batch, in memory that
 // does not grow.
@@ -32,6 +40,13 @@ type Observer interface {
 
 // NewObserver returns the observer of that name.
 func NewObserver(name string) (Observer, error) {
+	if text, ok := strings.CutPrefix(name, Percentile+"-"); ok {
+		share, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(share > 0 && share <= 100) {
+			return nil, fmt.Errorf("observer %q: want a share above 0 and up to 100 per cent, as %s-99.9", name, Percentile)
+		}
+		return newBinned(percentile(share)), nil
+	}
 	switch name {
 	case MinMax:
 		return &minMax{}, nil
@@ -39,53 +54,17 @@ func NewObserver(name string) (Observer, error) {
 		return &movingAverage{}, nil
 	case Histogram:
 		return &histogram{}, nil
+	case Percentile:
+		return newBinned(percentile(defaultPercentile)), nil
+	case MSE:
+		return newBinned(leastError), nil
+	case Entropy:
+		return newBinned(entropy), nil
+	case EntropyTensorRT:
+		return newBinned(entropyTensorRT), nil
 	}
 	return nil, fmt.Errorf("observer %q is unknown; choose one of %s", name, strings.Join(Observers(), ", "))
 }
-
-// minMax keeps the smallest and the largest value, as PyTorch's
-// MinMaxObserver.
-type minMax struct {
-	seen bool
-	all  Range
-}
-
-func (o *minMax) Observe(_ iter.Seq[[]float32], batch Range) {
-	if !o.seen {
-		o.seen, o.all = true, batch
-		return
-	}
-	o.all = Range{min(o.all.Min, batch.Min), max(o.all.Max, batch.Max)}
-}
-
-func (o *minMax) Range() Range { return o.all }
-
-func (o *minMax) Clone() Observer { c := *o; return &c }
-
-// averagingConstant is the weight of a new batch in a moving average:
-// PyTorch's default. After 100 batches the first still weighs 37 %.
-const averagingConstant = 0.01
-
-// movingAverage starts with the first batch's range and moves by a hundredth
-// of the way to every later batch's, as PyTorch's MovingAverageMinMaxObserver.
-// The result depends on the size and the order of batches.
-type movingAverage struct {
-	seen bool
-	all  Range
-}
-
-func (o *movingAverage) Observe(_ iter.Seq[[]float32], batch Range) {
-	if !o.seen {
-		o.seen, o.all = true, batch
-		return
-	}
-	o.all.Min += float32(averagingConstant * (batch.Min - o.all.Min))
-	o.all.Max += float32(averagingConstant * (batch.Max - o.all.Max))
-}
-
-func (o *movingAverage) Range() Range { return o.all }
-
-func (o *movingAverage) Clone() Observer { c := *o; return &c }
 
 // extent returns the range of one batch's values. NaN and infinities are an
 // error.

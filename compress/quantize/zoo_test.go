@@ -165,7 +165,7 @@ func zooBuilds(t *testing.T, name string) map[string]zooBuild {
 		f := readGolden(t, filepath.Join(sharedFolder(), "zoo", name+"_"+c.file+".safetensors"))
 		r := named(t, c.recipe)
 		floats.next = 0
-		err := Calibrate(floats, testEngine(t, ""), r.Observers(g), c.observer, imagesOf(images.train), []int{zooTrain}, func(found *Calibration) error {
+		err := Calibrate(floats, testEngine(t, ""), r.Observers(g), []string{c.observer}, imagesOf(images.train), []int{zooTrain}, func(found *Calibration) error {
 			q, err := Build(g, found, r)
 			builds[c.file] = zooBuild{q, f}
 			return err
@@ -264,7 +264,7 @@ func TestZooCalibration(t *testing.T) {
 		g, r := zooGraph(t, name), named(t, "onednn")
 		f := readGolden(t, filepath.Join(sharedFolder(), "zoo", name+"_minmax.safetensors"))
 		e := testEngine(t, "")
-		err := Calibrate(model.NewEvaluator(g, e, CalibrationBatch), e, r.Observers(g), MinMax, imagesOf(images.train), []int{zooTrain}, func(found *Calibration) error {
+		err := Calibrate(model.NewEvaluator(g, e, CalibrationBatch), e, r.Observers(g), []string{MinMax}, imagesOf(images.train), []int{zooTrain}, func(found *Calibration) error {
 			q, err := Build(g, found, r)
 			if err != nil {
 				return err

@@ -98,7 +98,7 @@ func quantized(t testing.TB, n *model.Graph, recipe string, x []float32) *quanti
 	load := func(first, count int) ([]float32, error) { return x[first*pixels : (first+count)*pixels], nil }
 	var q *quantize.Network
 	v := model.NewEvaluator(n, e, quantize.CalibrationBatch)
-	err = quantize.Calibrate(v, e, r.Observers(n), quantize.MinMax, load, []int{len(x) / pixels}, func(c *quantize.Calibration) error {
+	err = quantize.Calibrate(v, e, r.Observers(n), []string{quantize.MinMax}, load, []int{len(x) / pixels}, func(c *quantize.Calibration) error {
 		q, err = quantize.Build(n, c, r)
 		return err
 	})

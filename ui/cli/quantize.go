@@ -43,10 +43,11 @@ which framework's arithmetic it follows: ` + strings.Join(quantize.Recipes(), ",
 	f.add(cmd)
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write (default: FILE's name with -int8)")
 	cmd.Flags().StringVar(&c.Recipe, "recipe", quantize.Recipes()[0], "one of "+strings.Join(quantize.Recipes(), ", "))
-	cmd.Flags().StringVar(&c.Observer, "observer", "", "activation observer, one of "+strings.Join(quantize.Observers(), ", ")+" (default: the recipe's)")
+	cmd.Flags().StringVar(&c.Observer, "observer", "", "activation observer, one of "+strings.Join(quantize.Observers(), ", ")+"; a percentile can say how much it keeps, as percentile-99.9 (default: the recipe's)")
 	cmd.Flags().IntVar(&c.Images, "images", 1000, "calibration images")
 	cmd.Flags().Uint64Var(&c.Seed, "seed", 1, "seed for choosing calibration images")
 	cmd.Flags().BoolVar(&c.RoundBiases, "round-biases", false, "round biases to int32, so that the exported ONNX file computes the same (lab and ort always do)")
+	cmd.Flags().BoolVar(&c.PerTensor, "per-tensor", false, "one weight scale for a whole layer rather than one for each output channel")
 	cmd.RegisterFlagCompletionFunc("recipe", cobra.FixedCompletions(quantize.Recipes(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("observer", cobra.FixedCompletions(quantize.Observers(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd

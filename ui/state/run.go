@@ -51,6 +51,7 @@ type Run struct {
 	Reference *pipeline.Evaluated // the dense network on the split that the gate looks at
 	Rounds    []Round
 	Points    []pipeline.CalibrationPoint // in order of arrival, one per size, draw and observer
+	Race      pipeline.Race               // the newest ranges of the sweep's observers; empty where there is one
 	Quantized *pipeline.Quantized
 	Planned   int64 // bytes that training takes, 0 while unknown
 	Result    *pipeline.RunDone
@@ -199,6 +200,8 @@ func (r *Run) fold(e pipeline.Event) {
 		}
 	case pipeline.CalibrationPoint:
 		r.measure(b)
+	case pipeline.Race:
+		r.Race = b
 	case pipeline.Scales:
 		r.addScales(b)
 	case pipeline.Sensitivity:

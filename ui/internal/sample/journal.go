@@ -144,8 +144,26 @@ func (w *writer) census(round int, target, edge float64) pipeline.Sparsity {
 	return c
 }
 
+// race invents the ranges of the observers.
+func (w *writer) race(images int) pipeline.Race {
+	r := pipeline.Race{Images: images}
+	for i, l := range w.info.Layers {
+		a := pipeline.ObservedRace{Point: l.Name, Max: 6.4 + float64(i%5)}
+		for k := range 64 {
+			a.Histogram = append(a.Histogram, int(900*float64(images)*math.Exp(-float64(k)/5)))
+		}
+		for k, observer := range w.info.Observers {
+			most := a.Max * (1 - 0.2*float64(k))
+			a.Ranges = append(a.Ranges, pipeline.ObservedRange{Observer: observer, Range: pipeline.Range{Max: most, Scale: most / 255}})
+		}
+		r.Activations = append(r.Activations, a)
+	}
+	return r
+}
+
 func (w *writer) sweep(top1 float64) {
 	w.add(0, pipeline.StageStarted{Stage: pipeline.StageSweep})
+	w.add(0, w.race(w.info.Sizes[len(w.info.Sizes)-1]))
 	for _, images := range w.info.Sizes {
 		for _, observer := range w.info.Observers {
 			for draw := 1; draw <= 3; draw++ {

@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"os"
+	"time"
+
+	"espalier/compress/quantize"
+	"espalier/dataset"
+	"espalier/internal/finite"
+)
+
+// quantization makes the final int8 network from the last round that passed and
+// sweeps over calibration sizes.
+func (r *runner) quantization() error {
+	state := r.hub.State()
+	float := state.Evaluation("dense", string(dataset.Test)).Top1
+	if passed := state.Passed(); passed != nil {
+		float = passed.Top1
+	}
+	done := r.begin(StageFuse, 0, "")
+	r.eval.Reload() // folds batch norm
+	done()
+
+	c, err := r.calibrate()
+	if err != nil {
+		return err
+	}
+	if err := r.integer(c, float); err != nil {
+		return err
+	}
+	return r.sweep(float)
+}
+
+// calibrate observes the images of the final calibration.
+func (r *runner) calibrate() (*quantize.Calibration, error) {
+	defer r.begin(StageCalibrate, 0, r.e.Quantize.Observer)()
+	began := time.Now()
+	size := min(r.e.Quantize.Images, r.data.Train.Len())
+	load, err := r.images(size, 1)
+	if err != nil {
+		return nil, err
+	}
+	var found *quantize.Calibration
+	observed := func(first, n int) ([]float32, error) {
+		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
+			r.progress(first, size)
+		}
+		return load(first, n)
+	}
+	err = quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), []string{r.e.Quantize.Observer}, observed, []int{size}, func(c *quantize.Calibration) error {
+		found = c
+		return nil
+	})
+	r.estimate.add(observeWork, size, time.Since(began).Seconds())
+	return found, err
+}
+
+// integer builds the int8 network, measures it and saves it.
+func (r *runner) integer(c *quantize.Calibration, float float64) error {
+	defer r.begin(StageQuantize, 0, r.recipe.Name)()
+	began := time.Now()
+	net, t, err := r.point(c)
+	if err != nil {
+		return err
+	}
+	e := Evaluated{
+		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
+		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: time.Since(began).Seconds(),
+	}
+	r.hub.Publish(e)
+	if bad := noAnswer(e); bad != "" {
+		return &diverged{bad + ": quantize by another recipe, or train with a lower learning rate"}
+	}
+	const file = "quantized.safetensors"
+	err = r.write(func() error { return quantize.Save(r.folder.Path(file), net, r.metadata(nil)) })
+	if err != nil {
+		return err
+	}
+	r.saidSaved("quantized", file)
+	if err := r.allScales(); err != nil {
+		return err
+	}
+	r.hub.Publish(Quantized{
+		Recipe: r.recipe.Name, Observer: c.Observer, Images: c.Images, Top1: t.Top1(), Float: float,
+		FloatBytes: quantize.FloatBytes(r.net), Int8Bytes: net.Bytes(), File: file,
+	})
+	return nil
+}
+
+// saidSaved publishes that a file was written to the run folder.
+func (r *runner) saidSaved(what, path string) {
+	var size int64
+	if info, err := os.Stat(r.folder.Path(path)); err == nil {
+		size = info.Size()
+	}
+	r.hub.Publish(Saved{What: what, Path: path, Bytes: size})
+}
