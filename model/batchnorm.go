@@ -58,8 +58,9 @@ func (b *batchNorm) total(c int) (first, second float64) {
 }
 
 // statistics ends the pass that summed y and y² over the maps of n images: it
-// sets scale and shift and updates the running statistics.
-func (b *batchNorm) statistics(images int) {
+// sets scale and shift and updates the running statistics. Frozen, it takes the
+// running statistics as they are.
+func (b *batchNorm) statistics(images int, frozen bool) {
 	n := float64(images * b.m.H * b.m.W)
 	momentum := float32(b.op.Momentum)
 	for c, gamma := range b.node.Weight {
@@ -69,12 +70,18 @@ func (b *batchNorm) statistics(images int) {
 		if math.IsNaN(squares) {
 			variance = squares
 		}
+		if frozen {
+			mean, variance = float64(b.node.Mean[c]), float64(b.node.Var[c])
+		}
 		rstd := 1 / math.Sqrt(variance+b.op.Epsilon)
 		scale := float64(gamma) * rstd
 		b.mean[c], b.rstd[c] = float32(mean), rstd
 		// Computed from the rounded scale, so that the mean maps to beta exactly.
 		b.scale[c] = float32(scale)
 		b.shift[c] = float32(float64(b.node.Bias[c]) - mean*float64(b.scale[c]))
+		if frozen {
+			continue
+		}
 		b.node.Mean[c] += momentum * (float32(mean) - b.node.Mean[c])
 		b.node.Var[c] += momentum * (float32(variance*n/math.Max(1, n-1)) - b.node.Var[c])
 	}
@@ -85,7 +92,9 @@ func (b *batchNorm) statistics(images int) {
 // it sets gamma's and beta's gradients and the coefficients of
 //
 //	dy = γ·rstd·(g − Σg/n − x̂·Σ(g·x̂)/n),  x̂ = (y − mean)·rstd
-func (b *batchNorm) gradients(images int) {
+//
+// Frozen statistics do not depend on the batch: dy = γ·rstd·g.
+func (b *batchNorm) gradients(images int, frozen bool) {
 	n := float64(images * b.m.H * b.m.W)
 	for c, gamma := range b.node.Weight {
 		sum, weighted := b.total(c)
@@ -95,6 +104,9 @@ func (b *batchNorm) gradients(images int) {
 		slope := -scale * rstd * dGamma / n
 		b.c0[c], b.c1[c] = float32(scale), float32(slope)
 		b.c2[c] = float32(-scale*sum/n - float64(b.c1[c])*mean)
+		if frozen {
+			b.c1[c], b.c2[c] = 0, 0
+		}
 		b.gamma.gradient[c], b.beta.gradient[c] = float32(dGamma), float32(sum)
 	}
 	clear(b.sums)

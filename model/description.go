@@ -40,12 +40,24 @@ type nodeDescription struct {
 	Ceil    bool     `json:"ceil,omitempty"`
 	Count   bool     `json:"count_padding,omitempty"`
 
+	Grid *gridDescription `json:"grid,omitempty"`
+
 	Epsilon  float64 `json:"epsilon,omitempty"`
 	Momentum float64 `json:"momentum,omitempty"`
 	P        float64 `json:"p,omitempty"`
 	Min      float32 `json:"min,omitempty"`
 	Max      float32 `json:"max,omitempty"`
 	Slope    float32 `json:"slope,omitempty"`
+	Bits     int     `json:"bits,omitempty"`
+	Zero     int     `json:"zero_point,omitempty"`
+	Learned  bool    `json:"learned,omitempty"`
+}
+
+// A gridDescription is a Grid without its scales.
+type gridDescription struct {
+	Low     int8 `json:"low"`
+	High    int8 `json:"high"`
+	Learned bool `json:"learned,omitempty"`
 }
 
 // Describe returns the graph as one line of JSON: its name, the input's shape
@@ -68,6 +80,9 @@ func (n *Node) describe() nodeDescription {
 	for _, in := range n.Inputs {
 		d.Inputs = append(d.Inputs, in.Name)
 	}
+	if q := n.Grid; q != nil {
+		d.Grid = &gridDescription{q.Low, q.High, q.Learned}
+	}
 	switch op := n.Op.(type) {
 	case Conv:
 		d.Out, d.Kernel, d.Stride, d.Padding, d.Groups = op.Out, op.Kernel, op.Stride, op.Padding.describe(), op.Groups
@@ -87,6 +102,8 @@ func (n *Node) describe() nodeDescription {
 		d.Stride, d.Before, d.After = op.Stride, op.Before, op.After
 	case Dropout:
 		d.P = op.P
+	case Quantize:
+		d.Bits, d.Zero, d.Learned = op.Bits, int(op.Zero), op.Learned
 	}
 	return d
 }
@@ -152,6 +169,12 @@ func (d nodeDescription) node(known map[string]*Node) (*Node, error) {
 	if err := n.Shape.bounded(); err != nil {
 		return nil, err
 	}
+	if q := d.Grid; q != nil {
+		if !IsLayer(op) || q.Low >= 0 || q.High <= 0 {
+			return nil, fmt.Errorf("codes from %d to %d: want a layer whose codes go below 0 and above", q.Low, q.High)
+		}
+		n.Grid = &Grid{Low: q.Low, High: q.High, Learned: q.Learned}
+	}
 	size := 1
 	for _, dim := range n.WeightShape() {
 		if size *= dim; size > maxValues {
@@ -176,7 +199,7 @@ func (d nodeDescription) op() (Op, error) {
 	if d.Padding != nil {
 		p = *d.Padding
 	}
-	for _, v := range append(p[:], d.Out, d.Kernel, d.Stride, d.Groups, d.Before, d.After) {
+	for _, v := range append(p[:], d.Out, d.Kernel, d.Stride, d.Groups, d.Before, d.After, d.Bits, d.Zero) {
 		if v < 0 || v > maxDimension {
 			return nil, fmt.Errorf("the number %d: want 0 to %d", v, maxDimension)
 		}
@@ -208,6 +231,8 @@ func (d nodeDescription) op() (Op, error) {
 			return PadShortcut{d.Stride, d.Before, d.After}, nil
 		case Dropout:
 			return Dropout{d.P}, nil
+		case Quantize:
+			return Quantize{d.Bits, uint8(min(d.Zero, 255)), d.Learned}, nil
 		}
 		return op, nil // it has no settings
 	}
@@ -217,5 +242,5 @@ func (d nodeDescription) op() (Op, error) {
 // described lists the operators that a description can have.
 var described = []Op{
 	Conv{}, Linear{}, BatchNorm{}, ReLU{}, Clip{}, LeakyReLU{}, Sigmoid{}, SiLU{}, HardSigmoid{}, HardSwish{},
-	Add{}, Mul{}, Concat{}, MaxPool{}, AvgPool{}, GlobalAvgPool{}, Flatten{}, PadShortcut{}, Dropout{},
+	Add{}, Mul{}, Concat{}, MaxPool{}, AvgPool{}, GlobalAvgPool{}, Flatten{}, PadShortcut{}, Dropout{}, Quantize{},
 }

@@ -68,6 +68,8 @@ func (v *Evaluator) pack() {
 			s.linear.pack()
 		case s.norm != nil:
 			s.norm.pack()
+		case isQuantize(s.unit.Node.Op):
+			*s.act.after = s.unit.Node.rounding()
 		}
 	})
 	v.choosePath()

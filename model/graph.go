@@ -19,7 +19,7 @@ type Graph struct {
 
 // A Node is one operator applied to the outputs of others, with its tensors.
 // Conv and Linear have a Weight and may have a Bias. BatchNorm has Weight
-// (gamma), Bias (beta), Mean and Var, each [c].
+// (gamma), Bias (beta), Mean and Var, each [c]. Quantize has its scale as Weight [1].
 type Node struct {
 	Name   string // as PyTorch names the module, as "layer2.0.conv1"; unique
 	Op     Op
@@ -32,6 +32,8 @@ type Node struct {
 	// Mask holds 1 for weights that may be non-zero and 0 for pruned ones, laid
 	// out as Weight; nil keeps all. A Trainer holds weights to their mask.
 	Mask []float32
+	// Grid is what a layer's weights are rounded to where they are used, or nil.
+	Grid *Grid
 }
 
 // Input returns the first node.
@@ -109,6 +111,7 @@ func (g *Graph) Clone() *Graph {
 		}
 		m.Weight, m.Bias, m.Mask = slices.Clone(n.Weight), slices.Clone(n.Bias), slices.Clone(n.Mask)
 		m.Mean, m.Var = slices.Clone(n.Mean), slices.Clone(n.Var)
+		m.Grid = n.Grid.clone()
 		copies[n] = &m
 		c.Nodes = append(c.Nodes, &m)
 	}

@@ -178,6 +178,9 @@ func (s *inferStep) how(act *Unit, e *Engine) {
 	}
 	if act.Act != nil {
 		s.act = activationOf(act.Act.Op)
+	} else if isQuantize(n.Op) {
+		a := n.rounding() // pack brings its present scale
+		s.act.after = &a
 	} else if IsActivation(n.Op) {
 		s.act = activationOf(n.Op)
 	}

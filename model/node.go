@@ -1,5 +1,7 @@
 package model
 
+import "strings"
+
 // IsLayer reports whether the node is a convolution or a linear layer.
 func (n *Node) IsLayer() bool { return IsLayer(n.Op) }
 
@@ -18,7 +20,7 @@ func (n *Node) Out() int { return n.Shape.C }
 
 // WeightShape returns the weight's shape in PyTorch's layout: [Out][In/Groups]
 // [Kernel][Kernel] of a convolution, [Out][In] of a linear layer, [c] of batch
-// norm, nil of others.
+// norm, [1] of Quantize, nil of others.
 func (n *Node) WeightShape() []int {
 	switch op := n.Op.(type) {
 	case Conv:
@@ -27,6 +29,8 @@ func (n *Node) WeightShape() []int {
 		return []int{op.Out, n.In()}
 	case BatchNorm:
 		return []int{n.Out()}
+	case Quantize:
+		return []int{1}
 	}
 	return nil
 }
@@ -58,6 +62,9 @@ func (n *Node) MACs() int64 {
 	return int64(len(n.Weight)) * int64(n.Shape.H) * int64(n.Shape.W)
 }
 
+// scaleSuffix ends the name of a grid's scales.
+const scaleSuffix = ".weight_scale"
+
 // tensors returns the node's state under PyTorch's names. Data is shared.
 func (n *Node) tensors() []Tensor {
 	switch n.Op.(type) {
@@ -66,7 +73,12 @@ func (n *Node) tensors() []Tensor {
 		if n.Bias != nil {
 			all = append(all, Tensor{n.Name + ".bias", []int{n.Out()}, n.Bias})
 		}
+		if n.Grid != nil {
+			all = append(all, Tensor{n.Name + scaleSuffix, []int{n.Out()}, n.Grid.Scale})
+		}
 		return all
+	case Quantize:
+		return []Tensor{{n.Name + ".weight", []int{1}, n.Weight}}
 	case BatchNorm:
 		c := []int{n.Out()}
 		return []Tensor{
@@ -93,13 +105,25 @@ func (g *Graph) Tensors() []Tensor {
 func (g *Graph) Parameters() []Tensor {
 	var all []Tensor
 	for _, n := range g.Nodes {
-		for i, t := range n.tensors() {
-			if i < 2 { // running statistics come third and fourth
+		for _, t := range n.tensors() {
+			if n.trains(t) {
 				all = append(all, t)
 			}
 		}
 	}
 	return all
+}
+
+// trains reports whether a tensor of the node's is changed by gradients: running
+// statistics are not, nor are scales unless they are learned.
+func (n *Node) trains(t Tensor) bool {
+	if op, ok := n.Op.(Quantize); ok {
+		return op.Learned
+	}
+	if n.Grid != nil && !n.Grid.Learned && strings.HasSuffix(t.Name, scaleSuffix) {
+		return false
+	}
+	return !strings.Contains(t.Name[len(n.Name):], ".running_")
 }
 
 // Weights returns the number of convolution and linear weights, without biases

@@ -18,8 +18,8 @@ type Rows = iter.Seq[[]float32]
 // unit that gives them (see Unit): "input", a convolution's output after the ReLU
 // that follows at once, a sum's, and so on to the logits. Any other activation
 // has two points: its input under the unit's name, and its output under its own.
-// Padding shortcuts show nothing. Points come in forward order. The rows are only
-// valid during the call of see.
+// Padding shortcuts and Quantize nodes show nothing. Points come in forward order. The
+// rows are only valid during the call of see.
 func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 	n := len(x) / v.pixels()
 	if n > v.batch || len(x) != n*v.pixels() {
@@ -28,7 +28,7 @@ func (v *Evaluator) Observe(x []float32, see func(point string, rows Rows)) {
 	o := newObserver(v, n)
 	for _, u := range o.units {
 		o.step(u, x)
-		if _, pad := u.Node.Op.(PadShortcut); !pad {
+		if _, pad := u.Node.Op.(PadShortcut); !pad && !isQuantize(u.Node.Op) {
 			if _, ok := u.Node.Op.(Input); ok {
 				see(u.Name(), func(yield func([]float32) bool) { yield(x) })
 			} else {
@@ -110,6 +110,9 @@ func (o *observer) step(u *Unit, x []float32) {
 	}
 	if s.norm != nil {
 		s.norm.pack()
+	}
+	if isQuantize(u.Node.Op) {
+		*s.act.after = u.Node.rounding()
 	}
 	// Each worker computes one image at a time in memory of its own: the output in
 	// slot 0, the inputs after it.

@@ -51,6 +51,20 @@ type (
 	// HardSwish is x·hardsigmoid(x).
 	HardSwish struct{}
 
+	// Quantize rounds to one of 2^Bits values:
+	//
+	//	y = scale·(code − Zero), code = min(max(round(x/scale) + Zero, 0), 2^Bits − 1)
+	//
+	// as torch.fake_quantize_per_tensor_affine does. The scale is the node's weight
+	// [1]; it is trained where Learned is set. The gradient passes where the code is
+	// not limited. In a network of integers the node holds the codes of fewer bits
+	// that a layer reads, and scale and zero point are its output's.
+	Quantize struct {
+		Bits    int
+		Zero    uint8
+		Learned bool
+	}
+
 	// Add is the sum of two or more values of one shape.
 	Add struct{}
 	// Mul scales the first input [c][h][w] by the second, a gate [c][1][1] for
@@ -97,6 +111,7 @@ func (Sigmoid) operator()       {}
 func (SiLU) operator()          {}
 func (HardSigmoid) operator()   {}
 func (HardSwish) operator()     {}
+func (Quantize) operator()      {}
 func (Add) operator()           {}
 func (Mul) operator()           {}
 func (Concat) operator()        {}
@@ -120,7 +135,7 @@ func IsLayer(op Op) bool {
 // value.
 func IsActivation(op Op) bool {
 	switch op.(type) {
-	case ReLU, Clip, LeakyReLU, Sigmoid, SiLU, HardSigmoid, HardSwish:
+	case ReLU, Clip, LeakyReLU, Sigmoid, SiLU, HardSigmoid, HardSwish, Quantize:
 		return true
 	}
 	return false
@@ -151,6 +166,8 @@ func OpName(op Op) string {
 		return "hard sigmoid"
 	case HardSwish:
 		return "hard swish"
+	case Quantize:
+		return "quantize"
 	case Add:
 		return "add"
 	case Mul:

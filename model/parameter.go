@@ -8,6 +8,7 @@ import "espalier/model/kernel"
 type parameter struct {
 	Tensor
 	mask     []float32 // 0 or 1 per value, or nil
+	step     bool      // a scale of LSQ's: it does not decay
 	velocity []float32
 	gradient []float32 // [slots][len(Data)]; the sum ends up in the first
 	slots    int       // 1, or maxParts
@@ -55,8 +56,13 @@ func (p piece) update(k *kernel.Set, parts int, lr float32, o SGD) {
 		mask = p.mask[p.a:p.b]
 	}
 	decay := o.WeightDecay
-	if o.WeightsOnly && len(p.Shape) == 1 {
+	if p.step || o.WeightsOnly && len(p.Shape) == 1 {
 		decay = 0
 	}
 	k.SGD(p.Data[p.a:p.b], gradient, p.velocity[p.a:p.b], mask, lr, o.Momentum, decay, o.Nesterov)
+	if p.step {
+		for i := p.a; i < p.b; i++ {
+			p.Data[i] = max(p.Data[i], smallestScale)
+		}
+	}
 }

@@ -40,6 +40,9 @@ func (conv *Node) fold(b *Node, epsilon float64) {
 		for i := o * fan; i < (o+1)*fan; i++ {
 			conv.Weight[i] *= scale
 		}
+		if conv.Grid != nil && scale != 0 {
+			conv.Grid.Scale[o] *= float32(math.Abs(float64(scale)))
+		}
 		mean := b.Mean[o]
 		if conv.Bias != nil {
 			mean -= conv.Bias[o]
@@ -61,8 +64,17 @@ func (g *Graph) DropDropout() *Graph {
 	return f
 }
 
-// ForInference returns a copy without dropout and with batch norm folded.
-func (g *Graph) ForInference() *Graph { return g.DropDropout().FoldNorms() }
+// ForInference returns a copy without dropout, with batch norm folded, and with
+// weights on their grids, where they have some.
+func (g *Graph) ForInference() *Graph {
+	f := g.DropDropout().FoldNorms()
+	for _, n := range f.Nodes {
+		if n.Grid != nil {
+			n.Grid.round(n.Weight, n.Weight, nil)
+		}
+	}
+	return f
+}
 
 // replace removes node n from the graph. Its readers read by instead.
 func (g *Graph) replace(n, by *Node) {

@@ -113,6 +113,10 @@ func fits(op Op, in []Shape) error {
 		if !(op.P >= 0 && op.P < 1) {
 			return fmt.Errorf("probability %v: want 0 to below 1", op.P)
 		}
+	case Quantize:
+		if op.Bits < 2 || op.Bits > 8 || int(op.Zero) >= 1<<op.Bits {
+			return fmt.Errorf("%d bits and zero point %d: want 2 to 8 bits and a zero point of so many", op.Bits, op.Zero)
+		}
 	case Clip:
 		if !(op.Min < op.Max) {
 			return fmt.Errorf("clip from %v to %v: want a range", op.Min, op.Max)

@@ -31,6 +31,11 @@ type Trainer struct {
 	Seed  uint64
 	Steps int
 
+	// FrozenNorms computes with batch norm's running statistics and leaves them as
+	// they are; its weights and biases still learn. Quantization-aware training ends
+	// so, with what the network in integers will compute with.
+	FrozenNorms bool
+
 	graph  *Graph
 	engine *Engine
 	sgd    SGD
@@ -124,19 +129,13 @@ func (t *Trainer) workspace() *workspace {
 	return w
 }
 
-// list makes the calls of a step: packing the weights, the plan's regions, the
-// update.
+// list makes the calls of a step: rounding and packing the weights, the plan's
+// regions, the update.
 func (t *Trainer) list() {
 	p := t.plan
 	t.calls = append(t.calls, trainCall{
-		items: func() int { return len(p.convs) + len(p.linears) },
-		run: func(_, i int) {
-			if i < len(p.convs) {
-				p.convs[i].pack()
-			} else {
-				p.linears[i-len(p.convs)].pack()
-			}
-		},
+		items: func() int { return len(p.packs) },
+		run:   func(_, i int) { p.packs[i]() },
 	})
 	for _, r := range p.regions {
 		t.calls = append(t.calls, trainCall{
@@ -144,10 +143,10 @@ func (t *Trainer) list() {
 			run:   func(worker, part int) { t.run(r, t.workers[worker], part) },
 			then: func() {
 				for _, b := range r.statistics {
-					b.statistics(t.n)
+					b.statistics(t.n, t.FrozenNorms)
 				}
 				for _, b := range r.gradients {
-					b.gradients(t.n)
+					b.gradients(t.n, t.FrozenNorms)
 				}
 				if r.loss {
 					t.head.sum(t.parts())
@@ -258,6 +257,9 @@ func (t *Trainer) Bytes() int64 {
 	}
 	for _, v := range p.values {
 		bytes += int64(len(v.places))
+		if v.grid != nil {
+			bytes += 4 * int64(len(v.grid.rounded.Weight))
+		}
 	}
 	return bytes
 }

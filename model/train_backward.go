@@ -36,6 +36,7 @@ func (c *scheduler) passConv(v *trainValue) {
 	x := c.need(v.in[0], r)
 	at := c.sumWeights(r, conv.gradLen(), func(part int, sum []float32) {
 		conv.weightGradDone(v.weight.slot(part), sum)
+		v.grid.differentiate(v.weight, part)
 	})
 	uses := []*trainBuffer{x, g}
 	dy := g
@@ -112,7 +113,10 @@ func (c *scheduler) passLinear(v *trainValue) {
 	r, k, l, g := v.back, c.t.engine.Kernels, v.linear, v.g
 	in, out := kernel.Round(l.shape.In), kernel.Round(l.shape.Out)
 	x := c.need(v.in[0], r)
-	at := c.sumWeights(r, l.gradLen(), func(part int, sum []float32) { l.weightGradDone(v.weight.slot(part), sum) })
+	at := c.sumWeights(r, l.gradLen(), func(part int, sum []float32) {
+		l.weightGradDone(v.weight.slot(part), sum)
+		v.grid.differentiate(v.weight, part)
+	})
 	bias := c.sumWeights(r, out, func(part int, sum []float32) {
 		if v.bias != nil {
 			copy(v.bias.slot(part), sum)

@@ -31,6 +31,7 @@ func (c *scheduler) finish(v *trainValue, r int) {
 		}, g, y, z)
 		c.sumGradients(v, r, nil)
 	default:
+		c.scaleGradient(v, r)
 		of := c.need
 		if act.NeedsInput() {
 			of = c.before

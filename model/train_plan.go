@@ -26,9 +26,10 @@ type trainPlan struct {
 	spaces  []mapSpace
 	convs   []*trainConv
 	linears []*trainLinear
-	scratch int // floats
-	sums    int // floats of a batch norm's sums of a few images
-	moved   int // floats of the largest weight gradients of one region
+	packs   []func() // what brings weights and scales to where steps read them
+	scratch int      // floats
+	sums    int      // floats of a batch norm's sums of a few images
+	moved   int      // floats of the largest weight gradients of one region
 }
 
 // A trainRegion is a list of steps. One worker runs all of them for a group of
@@ -126,6 +127,8 @@ type trainValue struct {
 	linear *trainLinear
 	norm   *batchNorm
 	weight *parameter // of a layer
+	grid   *trainGrid // of its weights, or nil
+	scale  *parameter // of Quantize, where it is learned
 	bias   *parameter
 	act    *kernel.Activation
 	relu   bool // act is a ReLU
@@ -202,14 +205,21 @@ func (t *Trainer) describe(p *trainPlan, v *trainValue) error {
 	for _, x := range v.in {
 		v.learns = v.learns || x.learns
 	}
+	used := n // whose weights are computed with
+	if n.Grid != nil {
+		v.grid = t.newTrainGrid(n, norm)
+		used = v.grid.rounded
+	}
 	switch op := n.Op.(type) {
 	case Conv:
-		v.conv = newTrainConv(n, t.engine, v.in[0].image, v.in[0].learns)
+		v.conv = newTrainConv(used, t.engine, v.in[0].image, v.in[0].learns)
 		p.convs = append(p.convs, v.conv)
+		p.packs = append(p.packs, v.grid.before(v.conv.pack))
 		p.scratch = max(p.scratch, v.conv.scratchLen())
 	case Linear:
-		v.linear = newTrainLinear(n, t.engine)
+		v.linear = newTrainLinear(used, t.engine)
 		p.linears = append(p.linears, v.linear)
+		p.packs = append(p.packs, v.grid.before(v.linear.pack))
 		p.scratch = max(p.scratch, v.linear.group*2*(kernel.Round(n.In())+kernel.Round(n.Out()))+kernel.Round(n.Out()))
 	case BatchNorm:
 		norm = n
@@ -239,6 +249,8 @@ func (t *Trainer) describe(p *trainPlan, v *trainValue) error {
 	}
 	if v.unit.Act != nil {
 		v.act = activationOf(v.unit.Act.Op).after
+	} else if isQuantize(n.Op) {
+		t.describeQuantize(p, v)
 	} else if IsActivation(n.Op) {
 		v.act = activationOf(n.Op).after
 	}

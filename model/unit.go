@@ -48,7 +48,7 @@ func (g *Graph) Units() []*Unit {
 			}
 		}
 		if takesActivation(n.Op) {
-			if next := only(readers, u.Output()); next != nil && IsActivation(next.Op) {
+			if next := only(readers, u.Output()); next != nil && IsActivation(next.Op) && !isQuantize(next.Op) {
 				u.Act = next
 			}
 		}
@@ -72,6 +72,12 @@ func only(readers map[*Node][]*Node, n *Node) *Node {
 		return all[0]
 	}
 	return nil
+}
+
+// isQuantize tells Quantize, which has a step of its own wherever it stands.
+func isQuantize(op Op) bool {
+	_, ok := op.(Quantize)
+	return ok
 }
 
 func takesActivation(op Op) bool {

@@ -18,9 +18,10 @@ const MaxFan = 1 << 15
 // of the calibrated ranges.
 func Build(g *model.Graph, c *Calibration, r Recipe) (*Network, error) {
 	g = g.ForInference()
+	observers := r.Observers(g)
+	g = r.narrowed(g)
 	q := &Network{Name: g.Name, Mean: g.Mean, Std: g.Std, Recipe: r, Calibration: c.Calibrated, Nodes: steps(g, r)}
 	b := builder{ranges: c.Ranges, recipe: r, watchers: map[string]int{}}
-	observers := r.Observers(g)
 	for _, by := range observers {
 		b.watchers[by]++
 	}
@@ -41,8 +42,9 @@ func Build(g *model.Graph, c *Calibration, r Recipe) (*Network, error) {
 type builder struct {
 	ranges    map[string]Range
 	recipe    Recipe
-	observers map[string]string // by point, see Recipe.Observers
-	watchers  map[string]int    // points of each observer
+	observers map[string]string        // by point, see Recipe.Observers
+	watchers  map[string]int           // points of each observer
+	given     map[string]kernel.Affine // by Quantize node's name, of a prepared graph; or nil
 	err       error
 }
 
@@ -53,6 +55,9 @@ func (b *builder) node(n *Node, from *model.Node) {
 		b.layer(n, from)
 	case model.BatchNorm:
 		b.norm(n, from, op.Epsilon)
+	case model.Quantize:
+		n.Output = b.narrow(n, op.Bits)
+		return
 	}
 	switch {
 	case n.Keeps:
@@ -62,6 +67,15 @@ func (b *builder) node(n *Node, from *model.Node) {
 	default:
 		n.Output = b.activation(n)
 	}
+}
+
+// narrow returns the quantization of a Quantize node: its input's range in fewer
+// steps.
+func (b *builder) narrow(n *Node, bits int) kernel.Affine {
+	if b.given != nil {
+		return b.given[n.Name]
+	}
+	return b.recipe.narrowActivation(b.ranges[n.Inputs[0].Point()], bits)
 }
 
 func isSigmoid(op model.Op) bool {
@@ -75,6 +89,16 @@ func isSigmoid(op model.Op) bool {
 // activation returns the quantization of a node's output.
 func (b *builder) activation(n *Node) kernel.Affine {
 	point := n.Point()
+	if b.given != nil {
+		a, ok := b.given[n.Name+roundingSuffix]
+		if !ok && !n.Float {
+			b.fail(n.Name, "nothing rounds its output")
+		}
+		if n.Float {
+			a.Scale = 1
+		}
+		return a
+	}
 	x, ok := b.ranges[point]
 	if !ok && b.err == nil {
 		b.err = fmt.Errorf("quantizing: calibration gave no range for %s; calibrate this network again", point)
@@ -98,7 +122,11 @@ func (b *builder) layer(n *Node, from *model.Node) {
 	if fan := from.Fan(); fan > MaxFan && b.err == nil {
 		b.err = fmt.Errorf("quantizing %s: each output sums over %d weights, but int32 holds sums over at most %d; make the layer smaller", n.Name, fan, MaxFan)
 	}
-	n.Weight, n.Scale = b.recipe.Weights(from.Weight, from.Out())
+	if from.Grid != nil {
+		n.Weight, n.Scale = from.Grid.Codes(from.Weight), from.Grid.Scale
+		return
+	}
+	n.Weight, n.Scale = b.recipe.NarrowWeights(from.Weight, from.Out(), n.WeightBits)
 }
 
 // norm turns a batch norm that no convolution precedes into a factor and a term

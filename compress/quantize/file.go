@@ -32,7 +32,7 @@ func IsQuantized(metadata map[string]string) bool {
 }
 
 // Save writes a quantized network as one safetensors file. Every convolution and
-// linear layer has weight (I8), weight_scale and bias (F32), a batch norm has
+// linear layer has weight (I8, or packed as U8 where codes have fewer bits), weight_scale and bias (F32), a batch norm has
 // factor and bias (F32), and every node whose output has a scale of its own has
 // output_scale (F32) and output_zero_point (I32). Recipe, calibration, graph and
 // normalisation stand in the metadata, beside what the caller adds.
@@ -84,12 +84,7 @@ func (n *Network) tensors() []weights.Tensor {
 		out := []int{m.Shape.C}
 		switch {
 		case m.IsLayer():
-			codes := make([]byte, len(m.Weight))
-			for i, w := range m.Weight {
-				codes[i] = byte(w)
-			}
-			all = append(all,
-				weights.Tensor{Name: m.Name + ".weight", DType: weights.I8, Shape: m.WeightShape(), Data: codes},
+			all = append(all, m.weightTensor(),
 				weights.Float32(m.Name+".weight_scale", out, m.Scale),
 				weights.Float32(m.Name+".bias", out, m.Bias))
 		case m.Scale != nil:
@@ -97,6 +92,16 @@ func (n *Network) tensors() []weights.Tensor {
 		}
 	}
 	return all
+}
+
+// weightTensor returns a layer's codes: I8 in the weight's shape, or, of fewer than
+// 8 bits, packed one behind the other as U8 [bytes].
+func (n *Node) weightTensor() weights.Tensor {
+	t := weights.Tensor{Name: n.Name + ".weight", DType: weights.I8, Shape: n.WeightShape(), Data: pack(n.Weight, n.WeightBits)}
+	if n.WeightBits < 8 {
+		t.DType, t.Shape = weights.U8, []int{len(t.Data)}
+	}
+	return t
 }
 
 // FromTensors builds a quantized network from a file's tensors and metadata. It
@@ -179,6 +184,9 @@ func (n *Network) readMetadata(metadata map[string]string) error {
 	if err := d.Decode(&n.Recipe); err != nil {
 		return fmt.Errorf("metadata %q: %w; the file comes from another version", weights.MetaQuantization, err)
 	}
+	if _, err := n.Recipe.WithWidths(n.Recipe.Widths); err != nil {
+		return fmt.Errorf("metadata %q: %w", weights.MetaQuantization, err)
+	}
 	n.Calibration.Observer = metadata[metaObserver]
 	// Both are for people; a file without them computes the same.
 	n.Calibration.Images, _ = strconv.Atoi(metadata[metaImages])
@@ -223,15 +231,23 @@ func (f tensorFile) node(n *Node, r Recipe) error {
 
 // layer fills in a layer's weights, scales and biases.
 func (f tensorFile) layer(n *Node) error {
-	name, shape := n.Name+".weight", n.WeightShape()
+	name, count := n.Name+".weight", 1
+	for _, d := range n.WeightShape() {
+		count *= d
+	}
 	codes, ok := f[name]
 	delete(f, name)
-	if !ok || codes.DType != weights.I8 || !slices.Equal(codes.Shape, shape) {
-		return fmt.Errorf("tensor %s of shape %v and type %s is missing", name, shape, weights.I8)
+	packed := []int{packedLen(count, n.WeightBits)}
+	switch {
+	case ok && codes.DType == weights.I8 && slices.Equal(codes.Shape, n.WeightShape()):
+		n.Weight = unpack(codes.Data, count, 8) // as ONNX files have them
+	case ok && codes.DType == weights.U8 && n.WeightBits < 8 && slices.Equal(codes.Shape, packed):
+		n.Weight = unpack(codes.Data, count, n.WeightBits)
+	default:
+		return fmt.Errorf("tensor %s of shape %v and type %s, or packed %v and %s, is missing", name, n.WeightShape(), weights.I8, packed, weights.U8)
 	}
-	n.Weight = make([]int8, len(codes.Data))
-	for i, b := range codes.Data {
-		n.Weight[i] = int8(b)
+	if half := 1 << (n.WeightBits - 1); slices.ContainsFunc(n.Weight, func(c int8) bool { return int(c) < -half || int(c) >= half }) {
+		return fmt.Errorf("tensor %s has codes of more than %d bits; the file is damaged", name, n.WeightBits)
 	}
 	if fan := n.Fan(); fan > MaxFan {
 		return fmt.Errorf("tensor %s: each output sums over %d weights, but int32 holds sums over at most %d", name, fan, MaxFan)
@@ -259,8 +275,9 @@ func (f tensorFile) activation(n *Node, r Recipe) error {
 	}
 	_, relu := n.Act.(model.ReLU)
 	z := int32(binary.LittleEndian.Uint32(zero.Data))
-	if z < 0 || z > 255 || (relu && z != 0 && !r.Shared) {
-		return fmt.Errorf("tensor %s is %d: want 0 to 255, and 0 behind a ReLU", name, z)
+	most := int32(n.largest())
+	if z < 0 || z > most || (relu && z != 0 && !r.Shared) {
+		return fmt.Errorf("tensor %s is %d: want 0 to %d, and 0 behind a ReLU", name, z, most)
 	}
 	n.Output = kernel.Affine{Scale: scale[0], Zero: uint8(z)}
 	return nil

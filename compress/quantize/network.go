@@ -35,9 +35,11 @@ type Node struct {
 	Act     model.Op
 	ActName string
 
-	Weight []int8    // of Conv and Linear, laid out as in model.Node
-	Scale  []float32 // one for each output channel: of the weights, or batch norm's factors
-	Bias   []float32 // one for each output channel, in float32
+	Weight []int8 // of Conv and Linear, laid out as in model.Node
+	// WeightBits is how many bits each code of Weight needs: 8, or fewer.
+	WeightBits int
+	Scale      []float32 // one for each output channel: of the weights, or batch norm's factors
+	Bias       []float32 // one for each output channel, in float32
 
 	Output kernel.Affine // of the output's codes
 	// Keeps says that the output has its first input's scale and zero point, as
@@ -111,15 +113,24 @@ func (n *Node) WeightShape() []int {
 }
 
 // Codes returns the smallest and the largest code that the node gives: the
-// activation's limits, rounded.
+// activation's limits, rounded, or those of its bits.
 func (n *Node) Codes() (low, high uint8) {
+	high = n.largest()
 	switch act := n.Act.(type) {
 	case model.ReLU:
-		return n.Output.Zero, 255
+		return n.Output.Zero, high
 	case model.Clip:
 		return n.Output.Quantize(act.Min), n.Output.Quantize(act.Max)
 	}
-	return 0, 255
+	return 0, high
+}
+
+// largest returns the largest code of the node's bits.
+func (n *Node) largest() uint8 {
+	if op, ok := n.Op.(model.Quantize); ok {
+		return 1<<op.Bits - 1
+	}
+	return 255
 }
 
 // MACs returns the multiply-adds of one image, as of model.Graph.
@@ -145,12 +156,12 @@ func (n *Network) Sparsity() (zero, total int) {
 	return zero, total
 }
 
-// Bytes returns the size of the weights, scales, zero points and biases.
+// Bytes returns the size of the weights, packed, scales, zero points and biases.
 func (n *Network) Bytes() int64 {
 	const affine = 4 + 1
 	var total int64
 	for _, m := range n.Nodes {
-		total += int64(len(m.Weight) + 4*len(m.Scale) + 4*len(m.Bias))
+		total += int64(packedLen(len(m.Weight), m.WeightBits) + 4*len(m.Scale) + 4*len(m.Bias))
 		if m.stored() {
 			total += affine
 		}
@@ -214,6 +225,9 @@ func (n *Network) Parameters(node string) (codes []int8, scale, bias []float32) 
 	return m.Weight, m.Scale, m.Bias
 }
 
+// WeightBits returns how many bits the codes of a layer's weights have.
+func (n *Network) WeightBits(layer string) int { return n.Node(layer).WeightBits }
+
 // Graph returns the graph that the network computes, without weights.
 func (n *Network) Graph() *model.Graph {
 	g := &model.Graph{Name: n.Name, Mean: n.Mean, Std: n.Std}
@@ -244,6 +258,9 @@ func steps(g *model.Graph, r Recipe) []*Node {
 	var all []*Node
 	add := func(from *model.Node, last *model.Node) {
 		n := &Node{Name: from.Name, Op: from.Op, Shape: from.Shape}
+		if n.IsLayer() {
+			n.WeightBits = r.width(n.Name).Weights
+		}
 		for _, in := range from.Inputs {
 			n.Inputs = append(n.Inputs, of[in])
 		}

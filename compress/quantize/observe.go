@@ -80,10 +80,13 @@ func (a *Activation) fill(i int, n *Node, v *value, s *space) {
 }
 
 // points returns the nodes whose outputs are quantization points: all but padding
-// shortcuts, which only move codes.
+// shortcuts, which only move codes, and the codes of fewer bits that layers read.
 func (n *Network) points() []*Node {
 	return slices.DeleteFunc(slices.Clone(n.Nodes), func(m *Node) bool {
-		_, ok := m.Op.(model.PadShortcut)
-		return ok
+		switch m.Op.(type) {
+		case model.PadShortcut, model.Quantize:
+			return true
+		}
+		return false
 	})
 }

@@ -211,6 +211,52 @@ func TestEqualsReference(t *testing.T) {
 	}
 }
 
+// TestNarrowEqualsReference is TestEqualsReference for networks whose layers have
+// weights and inputs of any number of bits.
+func TestNarrowEqualsReference(t *testing.T) {
+	networks := 40
+	if testing.Short() {
+		networks = 8
+	}
+	for seed := range networks {
+		r := &randomGraph{Rand: rand.New(rand.NewPCG(8, uint64(seed)))}
+		g := r.graph(t).ForInference()
+		names := quantize.Recipes()
+		recipe, err := quantize.RecipeNamed(names[seed%len(names)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, a := quantize.Widths()
+		widths := map[string]quantize.Width{}
+		for _, l := range g.Layers() {
+			widths[l.Name] = quantize.Width{Weights: w[r.IntN(len(w))], Activations: a[r.IntN(len(a))]}
+		}
+		if recipe, err = recipe.WithWidths(widths); err != nil {
+			t.Fatal(err)
+		}
+		q, err := quantize.Build(g, r.ranges(g), recipe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range q.Layers() {
+			half := 1 << (widths[n.Name].Weights - 1)
+			for _, c := range n.Weight {
+				if int(c) < -half || int(c) >= half {
+					t.Fatalf("network %d: %s has a code of %d with %d bits", seed, n.Name, c, widths[n.Name].Weights)
+				}
+			}
+			if _, most := n.Inputs[0].Codes(); int(most) >= 1<<widths[n.Name].Activations {
+				t.Fatalf("network %d: %s reads codes up to %d with %d bits", seed, n.Name, most, widths[n.Name].Activations)
+			}
+		}
+		x := make([]float32, 2*g.Input().Shape.Len())
+		for i := range x {
+			x[i] = float32(2 * r.NormFloat64())
+		}
+		compareWithReference(t, fmt.Sprintf("network %d, recipe %s, narrow", seed, recipe.Name), q, x)
+	}
+}
+
 // compareWithReference computes x [n][c][h][w] with all sets.
 func compareWithReference(t *testing.T, what string, q *quantize.Network, x []float32) {
 	t.Helper()
@@ -227,7 +273,7 @@ func compareWithReference(t *testing.T, what string, q *quantize.Network, x []fl
 		v := quantize.NewEvaluator(q, e)
 		p := 0
 		v.Observe(x, func(a quantize.Activation) {
-			for model.OpName(q.Nodes[p].Op) == "padding shortcut" {
+			for model.OpName(q.Nodes[p].Op) == "padding shortcut" || model.OpName(q.Nodes[p].Op) == "quantize" {
 				p++ // no quantization point
 			}
 			n := q.Nodes[p]

@@ -51,6 +51,9 @@ type Recipe struct {
 	// and activations that are always zero, get it; with UnitEmpty they get 1.
 	EmptyScale float32
 	UnitEmpty  bool
+	// Widths holds the layers whose weights or inputs have codes of fewer than 8
+	// bits, by name.
+	Widths map[string]Width `json:",omitempty"`
 }
 
 // epsilon is float32's machine epsilon, PyTorch's smallest scale.

@@ -16,12 +16,12 @@ type Range struct{ Min, Max float32 }
 //
 // in float32 and rounding half to even, as PyTorch's
 // UniformQuantizationObserverBase._calculate_qparams.
-func (r Recipe) Activation(x Range) kernel.Affine {
+func (r Recipe) Activation(x Range) kernel.Affine { return r.narrowActivation(x, 8) }
+
+// narrowActivation is Activation for codes of so many bits, 0 to 2^bits − 1.
+func (r Recipe) narrowActivation(x Range, bits int) kernel.Affine {
 	lo, hi := min(x.Min, 0), max(x.Max, 0)
-	steps := float32(255)
-	if r.ReducedRange {
-		steps = 127
-	}
+	steps := r.activationSteps(bits)
 	s := (hi - lo) / steps
 	if r.UnitEmpty && s < r.EmptyScale {
 		return kernel.Affine{Scale: 1}
@@ -53,7 +53,7 @@ func (r Recipe) weightCode(w, scale float32) int8 {
 		v = w / scale
 	}
 	q := math.RoundToEven(float64(v))
-	return int8(min(max(q, float64(r.SmallestWeight)), 127))
+	return int8(min(max(q, float64(r.SmallestWeight)), math.Floor(float64(r.WeightSteps))))
 }
 
 func maxAbs(x []float32) float32 {

@@ -321,7 +321,12 @@ func (t *avgPoolStep) run(_ *kernel.Set, s *space) {
 // activation returns the step of an activation that is a node of its own.
 func (c *compiler) activation(n *Node) step {
 	in := n.Inputs[0]
-	return &tableStep{in: c.values[in], codes: kernel.NewCodeTable(in.Output, n.Output, activation(n.Op)), out: c.values[n]}
+	codes := kernel.NewCodeTable(in.Output, n.Output, activation(n.Op))
+	low, high := n.Codes()
+	for i, code := range codes {
+		codes[i] = min(max(code, low), high)
+	}
+	return &tableStep{in: c.values[in], codes: codes, out: c.values[n]}
 }
 
 // A tableStep takes each code to another.
@@ -345,6 +350,8 @@ func activation(op model.Op) func(float32) float32 {
 		return func(x float32) float32 { return max(x, 0) }
 	case model.Clip:
 		return func(x float32) float32 { return min(max(x, op.Min), op.Max) }
+	case model.Quantize:
+		return func(x float32) float32 { return x }
 	case model.LeakyReLU:
 		return func(x float32) float32 {
 			if x < 0 {

@@ -22,11 +22,14 @@ const (
 	HardSigmoid
 	// HardSwish is x·hardsigmoid(x).
 	HardSwish
+	// FakeQuantize is Scale·min(max(round(x/Scale), Min), Max), half to even, which is to
+	// fake-quantize. Its gradient is 1 where nothing is limited.
+	FakeQuantize
 )
 
 // An Activation is a function of one value. NaN stays NaN.
 //
-// Accuracy: Clip and LeakyReLU round as float32 does. Of the others,
+// Accuracy: Clip, LeakyReLU and FakeQuantize round as float32 does. Of the others,
 //
 //	|y − exact| ≤ 2⁻²¹·|exact| + 2⁻¹²⁶·max(1, |x|)   Sigmoid, SiLU, HardSigmoid, HardSwish
 //	|dx − exact| ≤ 2⁻²⁰·|dy|                          their gradients
@@ -35,13 +38,16 @@ const (
 // is given. Sets differ in their last bits.
 type Activation struct {
 	Kind     ActivationKind
-	Min, Max float32 // of Clip
+	Min, Max float32 // of Clip and FakeQuantize
 	Slope    float32 // of LeakyReLU, not negative
+	Scale    float32 // of FakeQuantize, positive
 }
 
 // NeedsInput reports whether ActivationGrad wants the activation's input x.
 // Otherwise it takes the output y.
-func (a Activation) NeedsInput() bool { return a.Kind == SiLU || a.Kind == HardSwish }
+func (a Activation) NeedsInput() bool {
+	return a.Kind == SiLU || a.Kind == HardSwish || a.Kind == FakeQuantize
+}
 
 // zero reports whether the function maps 0 to 0, so that the channels that fill
 // up a block stay zero.
@@ -136,6 +142,8 @@ func (a Activation) value(x float32) float32 {
 		return clip(x+3, 0, 6) / 6
 	case HardSwish:
 		return x * (clip(x+3, 0, 6) / 6)
+	case FakeQuantize:
+		return a.Scale * clip(a.steps(x), a.Min, a.Max)
 	}
 	panic(fmt.Sprintf("kernel: no activation of number %d", a.Kind))
 }
@@ -165,8 +173,50 @@ func (a Activation) slope(v float32) float32 {
 		return inside(v, 0, 1) / 6
 	case HardSwish:
 		return clip(v+3, 0, 6)/6 + v*(inside(v, -3, 3)/6)
+	case FakeQuantize:
+		if s := a.steps(v); s >= a.Min && s <= a.Max {
+			return 1
+		}
+		return 0
 	}
 	panic(fmt.Sprintf("kernel: no activation of number %d", a.Kind))
+}
+
+// steps returns x/Scale to the nearest whole number.
+func (a Activation) steps(x float32) float32 {
+	return float32(math.RoundToEven(float64(x * (1 / a.Scale))))
+}
+
+// Gradient takes dy to dy·a′(x), for a function that needs its input.
+func (a Activation) Gradient(dy, x []float32) {
+	for i, v := range x {
+		dy[i] *= a.slope(v)
+	}
+}
+
+// ScaleGrad is Activation.ScaleGrad for one image laid out as m.
+func (m Map) ScaleGrad(a Activation, dy, x []float32) (sum float64) {
+	m.rows(func(_, from, to int) { sum += a.ScaleGrad(dy[from:to], x[from:to]) })
+	return sum
+}
+
+// ScaleGrad returns the gradient of a FakeQuantize's scale: Σ dy·(round(x/s) − x/s), and
+// Σ dy·limit where the steps are limited.
+func (a Activation) ScaleGrad(dy, x []float32) (sum float64) {
+	inverse := 1 / a.Scale
+	for i, g := range dy {
+		v := x[i] * inverse
+		q := float32(math.RoundToEven(float64(v)))
+		switch {
+		case q < a.Min:
+			sum += float64(g) * float64(a.Min)
+		case q > a.Max:
+			sum += float64(g) * float64(a.Max)
+		default:
+			sum += float64(g) * float64(q-v)
+		}
+	}
+	return sum
 }
 
 // inside is 1 between low and high, and 0 elsewhere and for NaN.

@@ -11,7 +11,7 @@ type activationArgs struct {
 	constants       unsafe.Pointer
 	groups          int // of 16 floats
 	min, max, slope float32
-	_               float32
+	inverse         float32 // of FakeQuantize, whose scale is slope
 }
 
 // activationConstants are in the generator's order; 127 is an integer.
@@ -23,7 +23,7 @@ var activationConstants = [18]float32{
 
 // activationAsm is one instruction set's assembly, by kind.
 type activationAsm struct {
-	forward, grad [6]func(activationArgs)
+	forward, grad [7]func(activationArgs)
 }
 
 func (k *activationAsm) funcs() activationFuncs {
@@ -47,12 +47,15 @@ const activationCall = 2048
 // number of floats in them.
 func runActivation(kernel func(activationArgs), a Activation, dst, x, v []float32) int {
 	groups := len(x) / Lanes
+	if a.Kind == FakeQuantize {
+		a.Slope = a.Scale
+	}
 	for from := 0; from < groups; from += activationCall {
 		at := from * Lanes
 		kernel(activationArgs{
 			dst: unsafe.Pointer(&dst[at]), x: unsafe.Pointer(&x[at]), v: unsafe.Pointer(&v[at]),
 			constants: unsafe.Pointer(&activationConstants), groups: min(activationCall, groups-from),
-			min: a.Min, max: a.Max, slope: a.Slope,
+			min: a.Min, max: a.Max, slope: a.Slope, inverse: 1 / a.Scale,
 		})
 	}
 	return groups * Lanes
@@ -60,15 +63,15 @@ func runActivation(kernel func(activationArgs), a Activation, dst, x, v []float3
 
 func activationAVX512() activationFuncs {
 	return (&activationAsm{
-		forward: [6]func(activationArgs){clipAVX512, leakyReLUAVX512, sigmoidAVX512, siluAVX512, hardSigmoidAVX512, hardSwishAVX512},
-		grad:    [6]func(activationArgs){clipGradAVX512, leakyReLUGradAVX512, sigmoidGradAVX512, siluGradAVX512, hardSigmoidGradAVX512, hardSwishGradAVX512},
+		forward: [7]func(activationArgs){clipAVX512, leakyReLUAVX512, sigmoidAVX512, siluAVX512, hardSigmoidAVX512, hardSwishAVX512, fakeQuantizeAVX512},
+		grad:    [7]func(activationArgs){clipGradAVX512, leakyReLUGradAVX512, sigmoidGradAVX512, siluGradAVX512, hardSigmoidGradAVX512, hardSwishGradAVX512, fakeQuantizeGradAVX512},
 	}).funcs()
 }
 
 func activationAVX2() activationFuncs {
 	return (&activationAsm{
-		forward: [6]func(activationArgs){clipAVX2, leakyReLUAVX2, sigmoidAVX2, siluAVX2, hardSigmoidAVX2, hardSwishAVX2},
-		grad:    [6]func(activationArgs){clipGradAVX2, leakyReLUGradAVX2, sigmoidGradAVX2, siluGradAVX2, hardSigmoidGradAVX2, hardSwishGradAVX2},
+		forward: [7]func(activationArgs){clipAVX2, leakyReLUAVX2, sigmoidAVX2, siluAVX2, hardSigmoidAVX2, hardSwishAVX2, fakeQuantizeAVX2},
+		grad:    [7]func(activationArgs){clipGradAVX2, leakyReLUGradAVX2, sigmoidGradAVX2, siluGradAVX2, hardSigmoidGradAVX2, hardSwishGradAVX2, fakeQuantizeGradAVX2},
 	}).funcs()
 }
 
@@ -93,6 +96,9 @@ func hardSigmoidAVX512(a activationArgs)
 func hardSwishAVX512(a activationArgs)
 
 //go:noescape
+func fakeQuantizeAVX512(a activationArgs)
+
+//go:noescape
 func clipGradAVX512(a activationArgs)
 
 //go:noescape
@@ -109,6 +115,9 @@ func hardSigmoidGradAVX512(a activationArgs)
 
 //go:noescape
 func hardSwishGradAVX512(a activationArgs)
+
+//go:noescape
+func fakeQuantizeGradAVX512(a activationArgs)
 
 //go:noescape
 func clipAVX2(a activationArgs)
@@ -129,6 +138,9 @@ func hardSigmoidAVX2(a activationArgs)
 func hardSwishAVX2(a activationArgs)
 
 //go:noescape
+func fakeQuantizeAVX2(a activationArgs)
+
+//go:noescape
 func clipGradAVX2(a activationArgs)
 
 //go:noescape
@@ -145,3 +157,6 @@ func hardSigmoidGradAVX2(a activationArgs)
 
 //go:noescape
 func hardSwishGradAVX2(a activationArgs)
+
+//go:noescape
+func fakeQuantizeGradAVX2(a activationArgs)

@@ -231,6 +231,69 @@ loop:
 	VZEROUPPER
 	RET
 
+// func fakeQuantizeAVX2(a activationArgs)
+TEXT ·fakeQuantizeAVX2(SB), NOSPLIT, $0-56
+	LEAQ a+0(FP), AX
+	MOVQ 0(AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), R8
+	MOVQ 32(AX), R9
+	VXORPS Y10, Y10, Y10
+	SHLQ $1, R9
+loop:
+	VMOVUPS (SI), Y0
+	VBROADCASTSS activationArgs_inverse(AX), Y9
+	VMULPS Y9, Y0, Y2
+	VROUNDPS $0, Y2, Y2
+	VBROADCASTSS activationArgs_min(AX), Y9
+	VMAXPS Y2, Y9, Y2
+	VBROADCASTSS activationArgs_max(AX), Y9
+	VMINPS Y2, Y9, Y2
+	VBROADCASTSS activationArgs_slope(AX), Y9
+	VMULPS Y9, Y2, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	DECQ R9
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func fakeQuantizeGradAVX2(a activationArgs)
+TEXT ·fakeQuantizeGradAVX2(SB), NOSPLIT, $0-56
+	LEAQ a+0(FP), AX
+	MOVQ 0(AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), R8
+	MOVQ 32(AX), R9
+	VXORPS Y10, Y10, Y10
+	SHLQ $1, R9
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VMOVAPS Y0, Y2
+	VBROADCASTSS activationArgs_inverse(AX), Y9
+	VMULPS Y9, Y1, Y3
+	VROUNDPS $0, Y3, Y3
+	VMOVAPS Y3, Y4
+	VBROADCASTSS activationArgs_min(AX), Y9
+	VMAXPS Y4, Y9, Y4
+	VBROADCASTSS activationArgs_max(AX), Y9
+	VMINPS Y4, Y9, Y4
+	VCMPPS $0, Y4, Y3, Y8
+	VANDPS Y8, Y2, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	DECQ R9
+	JNZ loop
+	VZEROUPPER
+	RET
+
 // func clipGradAVX2(a activationArgs)
 TEXT ·clipGradAVX2(SB), NOSPLIT, $0-56
 	LEAQ a+0(FP), AX

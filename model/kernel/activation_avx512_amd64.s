@@ -225,6 +225,67 @@ loop:
 	VZEROUPPER
 	RET
 
+// func fakeQuantizeAVX512(a activationArgs)
+TEXT ·fakeQuantizeAVX512(SB), NOSPLIT, $0-56
+	LEAQ a+0(FP), AX
+	MOVQ 0(AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), R8
+	MOVQ 32(AX), R9
+	VXORPS Z10, Z10, Z10
+loop:
+	VMOVUPS (SI), Z0
+	VBROADCASTSS activationArgs_inverse(AX), Z9
+	VMULPS Z9, Z0, Z2
+	VRNDSCALEPS $0, Z2, Z2
+	VBROADCASTSS activationArgs_min(AX), Z9
+	VMAXPS Z2, Z9, Z2
+	VBROADCASTSS activationArgs_max(AX), Z9
+	VMINPS Z2, Z9, Z2
+	VBROADCASTSS activationArgs_slope(AX), Z9
+	VMULPS Z9, Z2, Z2
+	VMOVUPS Z2, (DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	DECQ R9
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func fakeQuantizeGradAVX512(a activationArgs)
+TEXT ·fakeQuantizeGradAVX512(SB), NOSPLIT, $0-56
+	LEAQ a+0(FP), AX
+	MOVQ 0(AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), R8
+	MOVQ 32(AX), R9
+	VXORPS Z10, Z10, Z10
+loop:
+	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z1
+	VMOVAPS Z0, Z2
+	VBROADCASTSS activationArgs_inverse(AX), Z9
+	VMULPS Z9, Z1, Z3
+	VRNDSCALEPS $0, Z3, Z3
+	VMOVAPS Z3, Z4
+	VBROADCASTSS activationArgs_min(AX), Z9
+	VMAXPS Z4, Z9, Z4
+	VBROADCASTSS activationArgs_max(AX), Z9
+	VMINPS Z4, Z9, Z4
+	VCMPPS $0, Z4, Z3, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS Z2, (DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	DECQ R9
+	JNZ loop
+	VZEROUPPER
+	RET
+
 // func clipGradAVX512(a activationArgs)
 TEXT ·clipGradAVX512(SB), NOSPLIT, $0-56
 	LEAQ a+0(FP), AX

@@ -28,6 +28,9 @@ var activations = []struct {
 		func(x float64) float64 { return step(x > -3 && x < 3) / 6 }},
 	{"hardswish", Activation{Kind: HardSwish}, func(x float64) float64 { return x * exactHardSigmoid(x) },
 		func(x float64) float64 { return exactHardSigmoid(x) + x/6*step(x > -3 && x < 3) }},
+	{"fake-quantize", Activation{Kind: FakeQuantize, Min: -3, Max: 12, Scale: 0.25},
+		func(x float64) float64 { return 0.25 * min(max(math.RoundToEven(4*x), -3), 12) },
+		func(x float64) float64 { q := math.RoundToEven(4 * x); return step(q >= -3 && q <= 12) }},
 }
 
 func step(ok bool) float64 {

@@ -98,12 +98,47 @@ func TestGeneralIntegerInRuntime(t *testing.T) {
 	}
 }
 
+// TestNarrowInRuntime: onnxruntime computes networks of fewer bits as the own
+// integer network does, with weights of up to 4 bits as int4 and as int8, and the
+// files are read again.
+func TestNarrowInRuntime(t *testing.T) {
+	r := newRuntime(t)
+	const images = 100
+	x := randomImages(images)
+	for _, c := range []struct {
+		recipe string
+		width  quantize.Width
+	}{
+		{"lab", quantize.Width{Weights: 4, Activations: 8}}, {"ort", quantize.Width{Weights: 4, Activations: 4}},
+		{"lab", quantize.Width{Weights: 6, Activations: 6}}, {"lab", quantize.Width{Weights: 2, Activations: 4}},
+	} {
+		n := randomOf(t, archs[0])
+		q := narrow(t, n, c.recipe, c.width, x[:32*pixels])
+		want := make([]float32, images*10)
+		quantize.NewEvaluator(q, newEngine(t)).Logits(want, x)
+		for _, int4 := range []bool{false, true} {
+			file := Integer(q, Header{Version: "v1", Metadata: metadataOf(t, q), Int4: int4})
+			for _, level := range levels {
+				what := fmt.Sprintf("%v, recipe %s, int4 %v, level %s", c.width, c.recipe, int4, level)
+				compareCodes(t, what, r.logits(t, file, level, x), want, q.Output().Output.Scale, 1)
+			}
+			_, read, _, err := open(written(t, file))
+			if err != nil {
+				t.Fatalf("%v, int4 %v: %v", c.width, int4, err)
+			}
+			again := make([]float32, images*10)
+			quantize.NewEvaluator(read, newEngine(t)).Logits(again, x)
+			compareCodes(t, fmt.Sprintf("%v, int4 %v, read again", c.width, int4), again, want, q.Output().Output.Scale, 1)
+		}
+	}
+}
+
 // TestReadGeneralInteger: a file of a network of any graph is read again.
 func TestReadGeneralInteger(t *testing.T) {
 	x := randomImages(4)
 	for _, recipe := range quantize.Recipes() {
 		q := generalNetwork(t, recipe)
-		_, got, _, err := open(written(t, Integer(q, Header{"v1", metadataOf(t, q)})))
+		_, got, _, err := open(written(t, Integer(q, Header{Version: "v1", Metadata: metadataOf(t, q)})))
 		if err != nil {
 			t.Errorf("%s: %v", recipe, err)
 			continue

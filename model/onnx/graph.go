@@ -24,13 +24,20 @@ const (
 type Header struct {
 	Version  string            // of the program
 	Metadata map[string]string // kept as it is
+	// Int4 writes weights of up to 4 bits as int4, two a byte, which takes operator
+	// set 21. Otherwise they are int8.
+	Int4 bool
 }
 
 // newModel returns a model without nodes.
 func newModel(name string, image model.Shape, classes int, h Header) *Model {
+	ir, set := int64(irVersion), int64(opset)
+	if h.Int4 {
+		ir, set = irVersionInt4, opsetInt4
+	}
 	m := &Model{
-		irVersion: irVersion, producer: producer, producerVersion: h.Version,
-		opsets: []opsetID{{version: opset}},
+		irVersion: ir, producer: producer, producerVersion: h.Version,
+		opsets: []opsetID{{version: set}},
 		graph: graph{
 			name:    strings.ReplaceAll(name, " ", "-"),
 			doc:     fmt.Sprintf("input [batch][%d][%d][%d], normalised as the metadata's mean and std say; logits [batch][classes]", image.C, image.H, image.W),

@@ -20,6 +20,8 @@ type IntegerNetwork interface {
 	// laid out as weights, and for each output channel their scale and the bias.
 	// Of a batch norm it returns each channel's factor and term, and no codes.
 	Parameters(node string) (codes []int8, scale, bias []float32)
+	// WeightBits returns how many bits a layer's codes have: 8, or fewer.
+	WeightBits(layer string) int
 }
 
 // Integer returns an integer network. DequantizeLinear turns codes into real
@@ -34,7 +36,7 @@ func Integer(n IntegerNetwork, h Header) *Model {
 	m := newModel(g.Name, g.Input().Shape, g.Classes(), h)
 	q := &integerGraph{
 		floatGraph: &floatGraph{graph: &m.graph, maps: map[string]bool{}, readers: g.Consumers()},
-		net:        n, of: map[*model.Node]string{}, scales: map[*model.Node]float32{}, last: g.Output(),
+		net:        n, int4: h.Int4, of: map[*model.Node]string{}, scales: map[*model.Node]float32{}, last: g.Output(),
 	}
 	for _, u := range g.Units() {
 		if _, own := n.Quantization(u.Node.Name); own && u.Act != nil {
@@ -51,6 +53,7 @@ func Integer(n IntegerNetwork, h Header) *Model {
 type integerGraph struct {
 	*floatGraph
 	net    IntegerNetwork
+	int4   bool                    // weights of up to 4 bits are int4
 	of     map[*model.Node]string  // the name of each node's value after DequantizeLinear
 	scales map[*model.Node]float32 // of values that have codes
 	last   *model.Node
@@ -120,8 +123,18 @@ func (q *integerGraph) compute(n *model.Node, output string) string {
 		return q.scaled(n, x[0], output)
 	case model.GlobalAvgPool:
 		return q.node("GlobalAveragePool", n.Name, output, x)
+	case model.Quantize:
+		return q.limited(n, op.Bits, x[0], output)
 	}
 	return q.operator(n, x, output)
+}
+
+// limited holds real values to those that codes of so many bits stand for, which
+// QuantizeLinear does not know of: it gives all 256 codes.
+func (q *integerGraph) limited(n *model.Node, bits int, x, output string) string {
+	a, _ := q.net.Quantization(n.Name)
+	most := uint8(1<<bits - 1)
+	return q.node("Clip", n.Name, output, []string{x, q.floats(n.Name+".min", nil, a.Dequantize(0)), q.floats(n.Name+".max", nil, a.Dequantize(most))})
 }
 
 // scaled adds a batch norm, which is a factor and a term for each channel.
@@ -147,10 +160,7 @@ func (q *integerGraph) requantize(point, x, output string, a kernel.Affine) stri
 // which reads x.
 func (q *integerGraph) layer(n *model.Node, x string) []string {
 	p := newParameters(q.net, n.Name, q.scales[n.Inputs[0]])
-	codes := make([]byte, len(p.weight))
-	for i, w := range p.weight {
-		codes[i] = byte(w)
-	}
+	int4 := q.int4 && q.net.WeightBits(n.Name) <= 4
 	biases := make([]byte, 0, 4*n.Out())
 	for _, b := range p.bias {
 		biases = binary.LittleEndian.AppendUint32(biases, uint32(b))
@@ -158,15 +168,31 @@ func (q *integerGraph) layer(n *model.Node, x string) []string {
 	out := []int{n.Out()}
 	perChannel := intAttribute("axis", 0)
 	weight := q.node("DequantizeLinear", n.Name+".weight.dequantize", n.Name+".weight.real", []string{
-		q.initializer(n.Name+".weight", typeInt8, n.WeightShape(), codes),
+		q.codes(n.Name+".weight", n.WeightShape(), int4, p.weight),
 		q.floats(n.Name+".weight_scale", out, p.scale...),
-		q.initializer(n.Name+".weight_zero_point", typeInt8, out, make([]byte, n.Out())),
+		q.codes(n.Name+".weight_zero_point", out, int4, make([]int8, n.Out())),
 	}, perChannel)
 	bias := q.node("DequantizeLinear", n.Name+".bias.dequantize", n.Name+".bias.real", []string{
 		q.initializer(n.Name+".bias", typeInt32, out, biases),
 		q.floats(n.Name+".bias_scale", out, p.biasScale...),
 	}, perChannel)
 	return []string{x, weight, bias}
+}
+
+// codes adds codes as int8, or as int4.
+func (q *integerGraph) codes(name string, shape []int, int4 bool, codes []int8) string {
+	if !int4 {
+		raw := make([]byte, len(codes))
+		for i, c := range codes {
+			raw[i] = byte(c)
+		}
+		return q.initializer(name, typeInt8, shape, raw)
+	}
+	raw := make([]byte, (len(codes)+1)/2)
+	for i, c := range codes {
+		raw[i/2] |= byte(c) & 15 << (i % 2 * 4)
+	}
+	return q.initializer(name, typeInt4, shape, raw)
 }
 
 // parameters are a layer's weights and biases with the biases in integers.

@@ -4,6 +4,9 @@ package onnx
 const (
 	irVersion = 8
 	opset     = 13
+	// Those of files with weights in int4.
+	irVersionInt4 = 10
+	opsetInt4     = 21
 )
 
 // The messages of onnx.proto that networks need. Each lists its fields with
@@ -126,6 +129,7 @@ const (
 	typeUint32   = 12
 	typeUint64   = 13
 	typeBfloat16 = 16
+	typeInt4     = 22 // two a byte, the first in its lower half
 )
 
 func (t *tensor) fields() []field {

@@ -90,8 +90,16 @@ func newEngine(t testing.TB) *model.Engine {
 
 // quantized calibrates n on x and quantizes it.
 func quantized(t testing.TB, n *model.Graph, recipe string, x []float32) *quantize.Network {
+	return narrow(t, n, recipe, quantize.Eight, x)
+}
+
+// narrow is quantized with a width for all layers but the first and the last.
+func narrow(t testing.TB, n *model.Graph, recipe string, width quantize.Width, x []float32) *quantize.Network {
 	r, err := quantize.RecipeNamed(recipe)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = r.WithWidths(quantize.Spread(n, width, quantize.Eight)); err != nil {
 		t.Fatal(err)
 	}
 	e := newEngine(t)

@@ -85,7 +85,7 @@ func (m *Model) own(metadata map[string]string) *model.Graph {
 		return nil
 	}
 	g, err := weights.Network(tensors, metadata)
-	if err != nil || !sameShape(m, Float(g, Header{m.producerVersion, metadata})) {
+	if err != nil || !sameShape(m, Float(g, Header{m.producerVersion, metadata, m.int4()})) {
 		return nil
 	}
 	return g
@@ -94,11 +94,14 @@ func (m *Model) own(metadata map[string]string) *model.Graph {
 // Check returns an error unless the file is what Integer writes for n, which was
 // built from its tensors.
 func (f *File) Check(n IntegerNetwork) error {
-	if !sameShape(f.model, Integer(n, Header{f.model.producerVersion, f.Metadata})) {
+	if !sameShape(f.model, Integer(n, Header{f.model.producerVersion, f.Metadata, f.model.int4()})) {
 		return fmt.Errorf("the graph is not the one that is exported with these weights: %w", errForeign)
 	}
 	return nil
 }
+
+// int4 reports whether the file is written in the operator set of int4.
+func (m *Model) int4() bool { return len(m.opsets) == 1 && m.opsets[0].version == opsetInt4 }
 
 // tensors returns the initializers that are parameters, as safetensors files
 // hold them.
@@ -129,6 +132,13 @@ func (g *graph) tensors() ([]weights.Tensor, error) {
 			}
 			shape[i] = int(d)
 			count *= d
+		}
+		if t.dataType == typeInt4 {
+			wide, ok := t.widened(count)
+			if !ok {
+				return nil, fmt.Errorf("initializer %s of int4 and shape %v has %d bytes; the file is damaged", t.name, t.dims, len(t.raw))
+			}
+			t = wide
 		}
 		if size, ok := sizes[t.dataType]; !ok || count*size != int64(len(t.raw)) {
 			return nil, fmt.Errorf("initializer %s of type %d and shape %v has %d bytes; the file is damaged", t.name, t.dataType, t.dims, len(t.raw))
@@ -162,6 +172,18 @@ func (g *graph) tensors() ([]weights.Tensor, error) {
 		}
 	}
 	return all, nil
+}
+
+// widened returns a tensor of int4 as one of int8.
+func (t *tensor) widened(count int64) (*tensor, bool) {
+	if int64(len(t.raw)) != (count+1)/2 {
+		return nil, false
+	}
+	wide := &tensor{name: t.name, dims: t.dims, dataType: typeInt8, raw: make([]byte, count)}
+	for i := range wide.raw {
+		wide.raw[i] = byte(int8(t.raw[i/2]<<(4-i%2*4)) >> 4)
+	}
+	return wide, true
 }
 
 // dequantized returns the real values of biases in integers.

@@ -66,7 +66,7 @@ func TestReadFloat(t *testing.T) {
 	for _, a := range archs {
 		dense := randomOf(t, a)
 		for name, n := range map[string]*model.Graph{"batch norm": dense, "fused": dense.ForInference()} {
-			got, integer, metadata, err := open(written(t, Float(n, Header{"v1", weights.Metadata(n, map[string]string{"dataset": "none"})})))
+			got, integer, metadata, err := open(written(t, Float(n, Header{Version: "v1", Metadata: weights.Metadata(n, map[string]string{"dataset": "none"})})))
 			if err != nil {
 				t.Errorf("%s, %s: %v", a, name, err)
 				continue
@@ -86,13 +86,13 @@ func TestReadInteger(t *testing.T) {
 		n := randomOf(t, a)
 		for _, recipe := range quantize.Recipes() {
 			q := quantized(t, n, recipe, x[:pixels])
-			float, got, _, err := open(written(t, Integer(q, Header{"v1", metadataOf(t, q)})))
+			float, got, _, err := open(written(t, Integer(q, Header{Version: "v1", Metadata: metadataOf(t, q)})))
 			if err != nil {
 				t.Errorf("%s, %s: %v", a, recipe, err)
 				continue
 			}
 			q.RoundBiases()
-			if float != nil || got.Recipe != q.Recipe || got.Calibration != q.Calibration || !slices.Equal(got.Std, q.Std) {
+			if float != nil || !reflect.DeepEqual(got.Recipe, q.Recipe) || got.Calibration != q.Calibration || !slices.Equal(got.Std, q.Std) {
 				t.Errorf("%s, %s: recipe %+v, calibration %+v", a, recipe, got.Recipe, got.Calibration)
 			}
 			for i, want := range q.Layers() {
@@ -117,7 +117,7 @@ func TestReadInteger(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	n := randomNetwork(t, model.Pad)
 	q := quantized(t, n, "lab", randomImages(1))
-	h := Header{"v1", metadataOf(t, q)}
+	h := Header{Version: "v1", Metadata: metadataOf(t, q)}
 	for name, c := range map[string]struct {
 		change func(m *Model)
 		want   string
@@ -159,7 +159,7 @@ func TestReadRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	n := randomNetwork(f, model.Pad)
 	q := quantized(f, n, "lab", randomImages(1))
-	whole := Integer(q, Header{"v1", metadataOf(f, q)})
+	whole := Integer(q, Header{Version: "v1", Metadata: metadataOf(f, q)})
 	// Files hold 80 kB of weights, which a reader copies and nothing else: the
 	// fuzzer gets what is around them, with one weight left.
 	for i := range whole.graph.initializers {

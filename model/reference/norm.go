@@ -60,6 +60,24 @@ func (m *node) normInfer(n int, op model.BatchNorm, x []float64) []float64 {
 	return y
 }
 
+// normFrozenBackward returns the gradient of normInfer's x and sets those of γ and
+// β. The statistics are constants.
+func (m *node) normFrozenBackward(n int, op model.BatchNorm, x, dy []float64) (dx []float64) {
+	dx = make([]float64, len(dy))
+	dGamma, dBeta := m.weight.Gradient, m.bias.Gradient
+	clear(dGamma)
+	clear(dBeta)
+	for c, gamma := range m.weight.Data {
+		rstd := 1 / math.Sqrt(m.variance[c]+op.Epsilon)
+		m.channel(n, c, func(i int) {
+			dBeta[c] += dy[i]
+			dGamma[c] += dy[i] * (x[i] - m.mean[c]) * rstd
+			dx[i] = gamma * rstd * dy[i]
+		})
+	}
+	return dx
+}
+
 // channel visits the indices of channel c in n images.
 func (m *node) channel(n, c int, visit func(i int)) {
 	size := m.pixels()

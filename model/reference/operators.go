@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"math"
 
 	"espalier/model"
 )
@@ -17,11 +18,11 @@ func (r *Network) forward(n int, input []float64, training bool) {
 		case model.Input:
 			m.y = input
 		case model.Conv:
-			m.y = convForward(convOf(m, op), n, x, m.weight.Data, m.biases())
+			m.y = convForward(convOf(m, op), n, x, m.filter(), m.biases())
 		case model.Linear:
-			m.y = linearForward(n, m.In(), m.Out(), x, m.weight.Data, m.biases())
+			m.y = linearForward(n, m.In(), m.Out(), x, m.filter(), m.biases())
 		case model.BatchNorm:
-			if training {
+			if training && !r.FrozenNorms {
 				m.y = m.normTrain(n, op, x)
 			} else {
 				m.y = m.normInfer(n, op, x)
@@ -42,6 +43,8 @@ func (r *Network) forward(n int, input []float64, training bool) {
 			m.y = x
 		case model.PadShortcut:
 			m.y = padForward(op, n, m.Inputs[0].Shape, m.Shape, x)
+		case model.Quantize:
+			m.y = m.grid().forward(x)
 		case model.Dropout:
 			m.y, m.kept = x, nil
 			if training && r.Keep != nil {
@@ -71,11 +74,17 @@ func (r *Network) backward(n int, dy []float64) {
 		dx := make([][]float64, len(m.in)) // the gradient of each input
 		switch op := m.Op.(type) {
 		case model.Conv:
-			dx[0] = convBackward(convOf(m, op), n, x, m.weight.Data, dy, m.weight.Gradient, m.biasGradient())
+			dx[0] = convBackward(convOf(m, op), n, x, m.filter(), dy, m.weight.Gradient, m.biasGradient())
+			m.filterBackward()
 		case model.Linear:
-			dx[0] = linearBackward(n, m.In(), m.Out(), x, m.weight.Data, dy, m.weight.Gradient, m.biasGradient())
+			dx[0] = linearBackward(n, m.In(), m.Out(), x, m.filter(), dy, m.weight.Gradient, m.biasGradient())
+			m.filterBackward()
 		case model.BatchNorm:
-			dx[0] = m.normBackward(n, dy)
+			if r.FrozenNorms {
+				dx[0] = m.normFrozenBackward(n, op, x, dy)
+			} else {
+				dx[0] = m.normBackward(n, dy)
+			}
 		case model.Add:
 			for i := range dx {
 				dx[i] = dy
@@ -94,6 +103,11 @@ func (r *Network) backward(n int, dy []float64) {
 			dx[0] = dy
 		case model.PadShortcut:
 			dx[0] = padBackward(op, n, m.Inputs[0].Shape, m.Shape, dy)
+		case model.Quantize:
+			var dScale float64
+			dx[0], dScale = m.grid().backward(x, dy)
+			q := m.grid()
+			m.weight.Gradient[0] = dScale / math.Sqrt(float64(m.Shape.Len())*max(q.high, -q.low))
 		case model.Dropout:
 			if dx[0] = dy; m.kept != nil {
 				dx[0] = mulForward(1, dy, m.kept)

@@ -23,6 +23,9 @@ type Network struct {
 	// index. Nil keeps all values and scales none.
 	Keep func(n *model.Node, image, index int) bool
 
+	// FrozenNorms is as of a model.Trainer.
+	FrozenNorms bool
+
 	nodes      []*node
 	parameters []*Parameter
 	statistics map[string][]float64
@@ -48,6 +51,8 @@ type node struct {
 	in             []*node
 	weight, bias   *Parameter // nil if the operator has none
 	mean, variance []float64  // batch norm's running statistics
+	scale          *Parameter // of a layer's grid, where it is learned
+	norm           *node      // the batch norm behind a layer with a grid
 
 	y, dy      []float64 // [n] of Shape: the value, and the loss's gradient by it
 	xhat, rstd []float64 // of batch norm's last batch: see normTrain
@@ -63,18 +68,26 @@ func From(g *model.Graph) *Network {
 		for _, in := range m.Inputs {
 			x.in = append(x.in, of[in])
 		}
-		if m.Weight != nil {
+		if op, ok := m.Op.(model.Quantize); ok && !op.Learned {
+			x.weight = &Parameter{Data: wide(m.Weight), Gradient: make([]float64, 1)}
+		} else if m.Weight != nil {
 			x.weight = r.parameter(m.Name+".weight", m.Weight)
 			x.weight.Weight, x.weight.Mask = m.IsLayer(), m.Mask
 		}
 		if m.Bias != nil {
 			x.bias = r.parameter(m.Name+".bias", m.Bias)
 		}
+		if m.Grid != nil && m.Grid.Learned {
+			x.scale = r.parameter(m.Name+".weight_scale", m.Grid.Scale)
+		}
 		if m.Mean != nil {
 			r.statistics[m.Name+".running_mean"], r.statistics[m.Name+".running_var"] = x.mean, x.variance
 		}
 		of[m] = x
 		r.nodes = append(r.nodes, x)
+	}
+	for _, u := range g.Units() {
+		of[u.Node].norm = of[u.Norm]
 	}
 	return r
 }

@@ -34,6 +34,9 @@ func described(text string, byName map[string]Tensor) (*model.Graph, error) {
 		} else if _, ok := byName[n.Name+".bias"]; ok {
 			n.Bias = make([]float32, n.Out())
 		}
+		if n.Grid != nil {
+			n.Grid.Scale = make([]float32, n.Out())
+		}
 	}
 	return g, g.Check()
 }

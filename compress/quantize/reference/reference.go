@@ -229,6 +229,8 @@ func activate(op model.Op, x float32) float32 {
 	switch op := op.(type) {
 	case model.ReLU:
 		return max(x, 0)
+	case model.Quantize:
+		return x // code's limits are those of its bits
 	case model.Clip:
 		return min(max(x, op.Min), op.Max)
 	case model.LeakyReLU:

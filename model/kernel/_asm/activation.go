@@ -46,12 +46,15 @@ func (a activation) clip(x int, low, high func() string) {
 	a.p("\tVMINPS %s, %s, %s", a.reg(x), high(), a.reg(x))
 }
 
-// keep clears register r where not x > y, or with less, where not x < y.
-func (a activation) keep(r, x int, less bool, y string) {
-	predicate := 30
-	if less {
-		predicate = 17
-	}
+// Predicates of VCMPPS, none of them true of NaN.
+const (
+	equal   = 0
+	less    = 17
+	greater = 30
+)
+
+// keep clears register r where the predicate is not true of x and y.
+func (a activation) keep(r, x, predicate int, y string) {
 	if a.name == 'Z' {
 		a.p("\tVCMPPS $%d, %s, %s, K1", predicate, y, a.reg(x))
 		a.p("\tVMOVAPS.Z %s, K1, %s", a.reg(r), a.reg(r))
@@ -62,11 +65,11 @@ func (a activation) keep(r, x int, less bool, y string) {
 }
 
 // replace writes register from into register r where x ≤ 0, or x is NaN, or with
-// less, where x < 0.
-func (a activation) replace(r, from, x int, less bool) {
+// negative, where x < 0.
+func (a activation) replace(r, from, x int, negative bool) {
 	predicate := 26 // not greater
-	if less {
-		predicate = 17
+	if negative {
+		predicate = less
 	}
 	zero := a.constant("0")
 	if a.name == 'Z' {
@@ -84,11 +87,7 @@ func (a activation) sigmoid(x, dst int) {
 	a.op("SUB", a.reg(x), 10, 4) // register 10 is zero
 	a.clip(4, func() string { return a.constant("-limit") }, func() string { return a.constant("limit") })
 	a.op("MUL", a.constant("log2e"), 4, 5)
-	if a.name == 'Z' {
-		a.p("\tVRNDSCALEPS $0, %s, %s", a.reg(5), a.reg(5))
-	} else {
-		a.p("\tVROUNDPS $0, %s, %s", a.reg(5), a.reg(5))
-	}
+	a.nearest(5)
 	for _, c := range []string{"ln2", "ln2low"} {
 		a.p("\tVFNMADD231PS %s, %s, %s", a.constant(c), a.reg(5), a.reg(4))
 	}
@@ -113,6 +112,21 @@ func (a activation) hardSigmoid(x, dst int) {
 	a.op("ADD", a.constant("3"), x, dst)
 	a.clip(dst, func() string { return a.constant("0") }, func() string { return a.constant("6") })
 	a.op("MUL", a.constant("1/6"), dst, dst)
+}
+
+// steps computes dst = round(x/scale), half to even.
+func (a activation) steps(x, dst int) {
+	a.op("MUL", a.own("inverse"), x, dst)
+	a.nearest(dst)
+}
+
+// nearest rounds register r to whole numbers, half to even.
+func (a activation) nearest(r int) {
+	name := "VROUNDPS"
+	if a.name == 'Z' {
+		name = "VRNDSCALEPS"
+	}
+	a.p("\t%s $0, %s, %s", name, a.reg(r), a.reg(r))
 }
 
 // kernel writes a function; body is given x, or dy, in register 0 and v in
@@ -166,10 +180,26 @@ func (a activation) all() {
 		a.op("MUL", a.reg(0), 2, 2)
 	})
 
+	limit := func(x int) {
+		a.clip(x, func() string { return a.own("min") }, func() string { return a.own("max") })
+	}
+	a.kernel("fakeQuantize", false, func() {
+		a.steps(0, 2)
+		limit(2)
+		a.op("MUL", a.own("slope"), 2, 2)
+	})
+	a.kernel("fakeQuantizeGrad", true, func() {
+		a.p("\tVMOVAPS %s, %s", a.reg(0), a.reg(2))
+		a.steps(1, 3)
+		a.p("\tVMOVAPS %s, %s", a.reg(3), a.reg(4))
+		limit(4)
+		a.keep(2, 3, equal, a.reg(4))
+	})
+
 	a.kernel("clipGrad", true, func() {
 		a.p("\tVMOVAPS %s, %s", a.reg(0), a.reg(2))
-		a.keep(2, 1, false, a.own("min"))
-		a.keep(2, 1, true, a.own("max"))
+		a.keep(2, 1, greater, a.own("min"))
+		a.keep(2, 1, less, a.own("max"))
 	})
 	a.kernel("leakyReLUGrad", true, func() {
 		a.p("\tVMOVAPS %s, %s", a.reg(0), a.reg(2))
@@ -190,14 +220,14 @@ func (a activation) all() {
 	})
 	a.kernel("hardSigmoidGrad", true, func() {
 		a.op("MUL", a.constant("1/6"), 0, 2)
-		a.keep(2, 1, false, a.constant("0"))
-		a.keep(2, 1, true, a.constant("1"))
+		a.keep(2, 1, greater, a.constant("0"))
+		a.keep(2, 1, less, a.constant("1"))
 	})
 	a.kernel("hardSwishGrad", true, func() {
 		a.hardSigmoid(1, 2)
 		a.op("MUL", a.constant("1/6"), 1, 3)
-		a.keep(3, 1, false, a.constant("-3"))
-		a.keep(3, 1, true, a.constant("3"))
+		a.keep(3, 1, greater, a.constant("-3"))
+		a.keep(3, 1, less, a.constant("3"))
 		a.op("ADD", a.reg(3), 2, 2)
 		a.op("MUL", a.reg(0), 2, 2)
 	})
