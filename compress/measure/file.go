@@ -22,6 +22,8 @@ type File struct {
 	Metadata map[string]string
 	Float    *model.Graph      // nil for a quantized network
 	Integer  *quantize.Network // nil for one in floating point
+	// Mixture says why layers have their bits, after Quantize chose them.
+	Mixture *quantize.Mixture
 	// Notes are sentences for people about what the reader chose or skipped.
 	Notes []string
 }

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -19,6 +20,11 @@ type Calibration struct {
 	// RoundBiases rounds biases as the int32 biases of an exported ONNX file are.
 	RoundBiases bool
 	PerTensor   bool // one weight scale for all output channels of a layer
+	// Width is that of all layers but the first and the last, which have Ends; the
+	// zero value is quantize.Eight.
+	Width, Ends quantize.Width
+	// Mixed, unless it is zero, chooses the bits of each layer's weights instead.
+	Mixed quantize.Budget
 }
 
 // Validate returns an error for settings that are wrong with any data set.
@@ -29,11 +35,21 @@ func (c Calibration) Validate() error {
 	if _, err := quantize.RecipeNamed(c.Recipe); err != nil {
 		return err
 	}
+	for _, w := range c.widths() {
+		if err := w.Check(); err != nil {
+			return err
+		}
+	}
 	if c.Observer == "" {
 		return nil
 	}
 	_, err := quantize.NewObserver(c.Observer)
 	return err
+}
+
+// widths returns Width and Ends.
+func (c Calibration) widths() [2]quantize.Width {
+	return [2]quantize.Width{cmp.Or(c.Width, quantize.Eight), cmp.Or(c.Ends, quantize.Eight)}
 }
 
 // Quantize calibrates the network on training images of d and quantizes it. The
@@ -52,8 +68,18 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 	if c.Observer == "" {
 		c.Observer = recipe.Observer
 	}
+	if quantize.IsPrepared(f.Float) { // its scales are there
+		n, err := quantize.Convert(f.Float, recipe)
+		if err != nil {
+			return nil, fmt.Errorf("quantizing %s: %w", f.Path, err)
+		}
+		return &File{Metadata: maps.Clone(f.Metadata), Integer: n}, nil
+	}
 	recipe.IntegerBias = recipe.IntegerBias || c.RoundBiases
 	recipe.PerTensor = recipe.PerTensor || c.PerTensor
+	if recipe, err = recipe.WithWidths(quantize.Spread(f.Float, c.widths()[0], c.widths()[1])); err != nil {
+		return nil, err
+	}
 	images, err := f.Normalise(d)
 	if err != nil {
 		return nil, err
@@ -66,15 +92,24 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 		return nil, err
 	}
 	var n *quantize.Network
+	var mixture *quantize.Mixture
 	v := model.NewEvaluator(f.Float, e, quantize.CalibrationBatch)
 	err = quantize.Calibrate(v, e, recipe.Observers(f.Float), []string{c.Observer}, load, []int{c.Images}, func(seen *quantize.Calibration) error {
-		n, err = quantize.Build(f.Float, seen, recipe)
+		if c.Mixed == (quantize.Budget{}) {
+			n, err = quantize.Build(f.Float, seen, recipe)
+			return err
+		}
+		judge, err := newJudge(ctx, e, images, c)
+		if err != nil {
+			return err
+		}
+		n, mixture, err = quantize.Mix(f.Float, seen, recipe, c.Mixed, judge.measure)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("quantizing %s: %w", f.Path, err)
 	}
-	return &File{Metadata: maps.Clone(f.Metadata), Integer: n}, nil
+	return &File{Metadata: maps.Clone(f.Metadata), Integer: n, Mixture: mixture}, nil
 }
 
 // calibrationImages loads images in the order of the first draw.

@@ -10,6 +10,7 @@ import (
 
 	"espalier/compress/cost"
 	"espalier/compress/measure"
+	"espalier/compress/quantize"
 	"espalier/model"
 	"espalier/model/onnx"
 	"espalier/model/weights"
@@ -22,8 +23,8 @@ func newExport() *cobra.Command {
 		Short: "Write a network as an ONNX file, or without its zeros",
 		Long: `Export writes the network in FILE for onnxruntime and others: in fp32, with batch
 norm folded into the convolutions unless told otherwise, or, for a quantized
-network, in int8 with QuantizeLinear and DequantizeLinear (QDQ). Operator set 13;
-input [batch][channels][height][width], normalised as mean and std in the file's
+network, in int8 with QuantizeLinear and DequantizeLinear (QDQ). Operator set 13,
+or 21 with --int4; input [batch][channels][height][width], normalised as mean and std in the file's
 metadata say; any batch. Pruned weights are written as zeros; the answer says how
 small gzip makes the file.
 
@@ -50,6 +51,7 @@ where they were. Every command reads it, and the network is the same bit by bit.
 	cmd.Flags().StringVar(&f.onnx, "onnx", "", "ONNX file to write")
 	cmd.Flags().StringVar(&f.sparse, "sparse", "", "safetensors file to write without zeros")
 	cmd.Flags().BoolVar(&f.fold, "fold", true, "fold batch norm into the convolutions; an int8 network has none")
+	cmd.Flags().BoolVar(&f.int4, "int4", false, "write weights of up to 4 bits as int4 rather than int8; takes a runtime with operator set 21")
 	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
 	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
@@ -63,6 +65,7 @@ type exportFlags struct {
 	onnx      string
 	sparse    string
 	fold      bool
+	int4      bool
 	mean, std string
 	key       string
 	notes     io.Writer
@@ -98,6 +101,9 @@ func (f *exportFlags) export(path string) ([]exported, error) {
 		return nil, err
 	}
 	sayNotes(f.notes, f.asJSON, path, file.Notes)
+	if file.Float != nil && quantize.IsPrepared(file.Float) {
+		return nil, fmt.Errorf("%s was trained rounded and is in float32: quantize it first, and export the result", path)
+	}
 	var written []exported
 	if f.onnx != "" {
 		m, kind := f.model(file)
@@ -139,6 +145,7 @@ func (f *exportFlags) model(file *measure.File) (m *onnx.Model, kind string) {
 	h := onnx.Header{Version: thisBuild().String()}
 	if q := file.Integer; q != nil {
 		h.Metadata = weights.Metadata(&model.Graph{Name: q.Name, Mean: q.Mean, Std: q.Std}, file.Metadata)
+		h.Int4 = f.int4
 		return onnx.Integer(q, h), "int8"
 	}
 	n := file.Float
