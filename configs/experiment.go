@@ -26,6 +26,7 @@ type Experiment struct {
 	FineTune Training `yaml:"fine_tune"`        // of every round that has no other
 	Distill  Distill  `yaml:"distill"`          // while fine-tuning
 	Gate     Gate     `yaml:"gate"`
+	QAT      QAT      `yaml:"qat"`
 	Quantize Quantize `yaml:"quantize"`
 	Sweep    Sweep    `yaml:"sweep"`
 	Engine   Engine   `yaml:"engine"`
@@ -271,6 +272,8 @@ func Defaults() Experiment {
 	dense, fineTune := sgd, sgd
 	dense.Epochs, dense.LearningRate = Epochs{0}, 0.1
 	fineTune.Epochs, fineTune.LearningRate = Epochs{20}, 0.02
+	rounded := fineTune
+	rounded.Epochs, rounded.LearningRate, rounded.WeightDecay = Epochs{10}, 0.01, 1e-4
 	return Experiment{
 		Seed:  1,
 		Data:  Data{Set: CIFAR10, Seed: 1, Validation: 5000, Augment: true},
@@ -284,6 +287,7 @@ func Defaults() Experiment {
 		FineTune: fineTune,
 		Distill:  Distill{Temperature: 4},
 		Gate:     Gate{Split: Validation},
+		QAT:      QAT{Widths: []string{}, FirstLast: 8, Learned: true, Freeze: 0.5, Train: rounded},
 		Quantize: Quantize{Recipe: "lab", Observer: MinMax, Images: 1000},
 		Sweep: Sweep{
 			Sizes:     []int{1, 5, 10, 50, 100, 500, 1000, 5000, 10000, 50000},

@@ -45,6 +45,7 @@ func (e Experiment) Validate() error {
 		func() *ValueError { return observer("quantize.observer", e.Quantize.Observer) },
 		func() *ValueError { return atLeast("quantize.images", e.Quantize.Images, 1) },
 		e.sweep,
+		e.qat,
 		func() *ValueError { return atLeast("engine.threads", e.Engine.Threads, 0) },
 		func() *ValueError { return oneOf("engine.kernel", e.Engine.Kernel, "auto", "avx512", "avx2", "go") },
 		func() *ValueError { return oneOf("engine.algorithm", e.Engine.Algorithm, "auto", "direct", "winograd") },

@@ -91,11 +91,11 @@ func (g *Graph) Fused() bool {
 }
 
 // SameStructure reports whether two graphs have equal nodes, by name, operator,
-// inputs and shape, whatever their weights are.
+// inputs, shape and the codes of their grids, whatever their weights are.
 func (g *Graph) SameStructure(h *Graph) bool {
 	return slices.EqualFunc(g.Nodes, h.Nodes, func(a, b *Node) bool {
 		same := func(x, y *Node) bool { return x.Name == y.Name }
-		return a.Name == b.Name && a.Op == b.Op && a.Shape == b.Shape && slices.EqualFunc(a.Inputs, b.Inputs, same)
+		return a.Name == b.Name && a.Op == b.Op && a.Shape == b.Shape && a.Grid.like(b.Grid) && slices.EqualFunc(a.Inputs, b.Inputs, same)
 	})
 }
 

@@ -40,6 +40,14 @@ func (q *Grid) clone() *Grid {
 	return &c
 }
 
+// like reports whether two grids, or none, differ at most in their scales.
+func (q *Grid) like(other *Grid) bool {
+	if q == nil || other == nil {
+		return q == other
+	}
+	return q.Low == other.Low && q.High == other.High && q.Learned == other.Learned
+}
+
 // rounding returns the function that rounds weights of an output channel. Norm is
 // the batch norm behind the layer, or nil.
 func (q *Grid) rounding(channel int, norm *Node) kernel.Activation {

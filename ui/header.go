@@ -98,7 +98,7 @@ func position(s *scene, wide bool) []segment {
 		doing, progress = r.Answering.Stage, r.Answering
 	}
 	stage := segment{3, piece{theme.Plain, doing}, 0, ""}
-	training := r.Stepping() && (doing == pipeline.StageFineTune || doing == pipeline.StageDense && progress.Total == 0)
+	training := r.Stepping() && (doing == pipeline.StageFineTune || doing == pipeline.StageQAT || doing == pipeline.StageDense && progress.Total == 0)
 	if training {
 		epoch := "ep"
 		if wide {

@@ -58,7 +58,7 @@ func parseStepState(m map[string]string) (stepState, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return s, err
 	}
-	if s.stage != StageDense && s.stage != StageFineTune || s.round < 0 || s.step < 0 || s.steps < s.step || s.seq < 1 {
+	if s.stage != StageDense && s.stage != StageFineTune && s.stage != StageQAT || s.round < 0 || s.step < 0 || s.steps < s.step || s.seq < 1 {
 		return s, fmt.Errorf("it claims step %d of %d in stage %q of round %d, at event %d", s.step, s.steps, s.stage, s.round, s.seq)
 	}
 	return s, nil

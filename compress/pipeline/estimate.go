@@ -47,6 +47,11 @@ func newEstimate(e configs.Experiment) *estimate {
 		training(round.FineTune.Epochs[0])
 		s.total[inferWork] += 2*validation + float64(test)
 	}
+	for range e.QAT.Widths {
+		training(e.QAT.Train.Epochs[0])
+		s.total[observeWork] += float64(min(e.Quantize.Images, train))
+		s.total[int8Work] += validation + float64(test)
+	}
 	s.total[observeWork] += float64(min(e.Quantize.Images, train))
 	s.total[int8Work] += float64(test)
 	if sizes := capSizes(e.Sweep.Sizes, train); len(sizes) > 0 {

@@ -21,6 +21,7 @@ const (
 	StageDense     = "dense"     // evaluating, or training, the dense network
 	StagePrune     = "prune"     // computing and applying masks
 	StageFineTune  = "fine-tune" // training with masks held
+	StageQAT       = "qat"       // training with weights and activations rounded
 	StageEvaluate  = "evaluate"
 	StageFuse      = "fuse" // folding batch norm into convolutions
 	StageCalibrate = "calibrate"

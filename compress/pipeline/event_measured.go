@@ -6,7 +6,7 @@ import "espalier/internal/finite"
 
 // StepDone is one optimiser update.
 type StepDone struct {
-	Stage        string        `json:"stage"` // StageDense or StageFineTune
+	Stage        string        `json:"stage"` // StageDense, StageFineTune or StageQAT
 	Round        int           `json:"round"`
 	Epoch        int           `json:"epoch"`  // from 1
 	Epochs       float64       `json:"epochs"` // of the stage; need not be whole

@@ -56,6 +56,9 @@ func (r *runner) trainings() []OutlookPart {
 	for i, round := range r.e.Plan() {
 		parts = append(parts, OutlookPart{Name: fmt.Sprintf("round %d", i+1), Epochs: round.FineTune.Epochs[0]})
 	}
+	for _, width := range r.e.QAT.Widths {
+		parts = append(parts, OutlookPart{Name: width, Epochs: r.e.QAT.Train.Epochs[0]})
+	}
 	return parts
 }
 

@@ -238,8 +238,11 @@ func reached(top1 float64) string {
 }
 
 func stageName(stage string, round int) string {
-	if round == 0 {
+	switch {
+	case round == 0:
 		return stage
+	case stage == StageQAT:
+		return fmt.Sprintf("%s %d", stage, round)
 	}
 	return fmt.Sprintf("round %d  %s", round, stage)
 }

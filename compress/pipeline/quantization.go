@@ -7,6 +7,7 @@ import (
 	"espalier/compress/quantize"
 	"espalier/dataset"
 	"espalier/internal/finite"
+	"espalier/model"
 )
 
 // quantization makes the final int8 network from the last round that passed and
@@ -20,6 +21,9 @@ func (r *runner) quantization() error {
 	done := r.begin(StageFuse, 0, "")
 	r.eval.Reload() // folds batch norm
 	done()
+	if quantize.IsPrepared(r.net) {
+		return r.converted(float)
+	}
 
 	c, err := r.calibrate()
 	if err != nil {
@@ -63,16 +67,36 @@ func (r *runner) integer(c *quantize.Calibration, float float64) error {
 	if err != nil {
 		return err
 	}
+	return r.keep(net, t, float, time.Since(began).Seconds())
+}
+
+// converted is integer for a network that was trained rounded: its scales are there.
+func (r *runner) converted(float float64) error {
+	defer r.begin(StageQuantize, 0, r.recipe.Name)()
+	began := time.Now()
+	net, err := quantize.Convert(r.net, r.recipe)
+	if err != nil {
+		return err
+	}
+	t, err := r.tally(quantize.NewEvaluator(net, r.engine).Logits, r.data.Test, int8Work)
+	if err != nil {
+		return err
+	}
+	return r.keep(net, t, float, time.Since(began).Seconds())
+}
+
+// keep publishes and saves the final network in integers, of which t was measured.
+func (r *runner) keep(net *quantize.Network, t model.Tally, float, seconds float64) error {
 	e := Evaluated{
 		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
-		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: time.Since(began).Seconds(),
+		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: seconds,
 	}
 	r.hub.Publish(e)
 	if bad := noAnswer(e); bad != "" {
 		return &diverged{bad + ": quantize by another recipe, or train with a lower learning rate"}
 	}
 	const file = "quantized.safetensors"
-	err = r.write(func() error { return quantize.Save(r.folder.Path(file), net, r.metadata(nil)) })
+	err := r.write(func() error { return quantize.Save(r.folder.Path(file), net, r.metadata(nil)) })
 	if err != nil {
 		return err
 	}
@@ -81,7 +105,7 @@ func (r *runner) integer(c *quantize.Calibration, float float64) error {
 		return err
 	}
 	r.hub.Publish(Quantized{
-		Recipe: r.recipe.Name, Observer: c.Observer, Images: c.Images, Top1: t.Top1(), Float: float,
+		Recipe: r.recipe.Name, Observer: net.Calibration.Observer, Images: net.Calibration.Images, Top1: t.Top1(), Float: float,
 		FloatBytes: quantize.FloatBytes(r.net), Int8Bytes: net.Bytes(), File: file,
 	})
 	return nil

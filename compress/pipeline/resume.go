@@ -22,6 +22,7 @@ type past struct {
 	rounds int         // done
 	rows   []RoundDone // of these
 	over   bool        // the last of them ended the rounds
+	qat    int         // widths trained for
 
 	net      *model.Graph // with masks; nil at the beginning
 	step     *stepState   // inside a stage of training, or nil
@@ -47,10 +48,10 @@ func findPast(folder Folder) (past, error) {
 		// A step checkpoint is used if it belongs to the stage that follows this
 		// end.
 		for _, s := range steps {
-			if s.step.seq <= p.seq || p.over || s.step.round != 0 && s.step.round != p.rounds+1 {
+			if s.step.seq <= p.seq || !p.before(s.step) {
 				continue
 			}
-			s.dense, s.rounds, s.rows = p.dense, p.rounds, p.rows
+			s.dense, s.rounds, s.rows, s.over, s.qat = p.dense, p.rounds, p.rows, p.over, p.qat
 			s.warnings, s.notes, s.verdicts = warnings, notesAfter(notes, s.seq), verdicts
 			return s, nil
 		}
@@ -74,6 +75,17 @@ func findPast(folder Folder) (past, error) {
 	return past{warnings: warnings}, nil
 }
 
+// before reports whether a stage of training comes next.
+func (p past) before(s *stepState) bool {
+	switch s.stage {
+	case StageQAT:
+		return s.round == p.qat+1
+	case StageFineTune:
+		return !p.over && p.qat == 0 && s.round == p.rounds+1
+	}
+	return !p.dense
+}
+
 // load reads the network that a stage ended with and checks its hash.
 func (p past) load(folder Folder) (*model.Graph, error) {
 	n, _, err := weights.Load(folder.Path(p.file))
@@ -88,6 +100,7 @@ func (p past) load(folder Folder) (*model.Graph, error) {
 // event.
 func stageEnds(folder Folder) (ends []past, notes, verdicts []Event, last int64, err error) {
 	var now, accepted past
+	var saved string // the newest checkpoint
 	err = ReadJournal(folder.Journal(), func(e Event) error {
 		now.seq = e.Seq
 		switch b := e.Body.(type) {
@@ -99,6 +112,13 @@ func stageEnds(folder Folder) (ends []past, notes, verdicts []Event, last int64,
 				accepted = now
 				ends = append(ends, now)
 			}
+			if b.Stage == StageQAT {
+				now.qat, now.hash = b.Round, ""
+				now.file = saved
+				ends = append(ends, now)
+			}
+		case Saved:
+			saved = b.Path
 		case RoundDone:
 			now.rounds, now.rows = b.Round, append(now.rows, b)
 			switch a := b.action(); a {
@@ -275,10 +295,14 @@ func (r *runner) estimateRest(state *State) {
 	for _, round := range plan[:min(r.past.rounds, len(plan))] {
 		r.estimate.skip(trainWork, round.FineTune.Epochs[0]*train)
 	}
+	r.estimate.skip(trainWork, float64(r.past.qat)*r.e.QAT.Train.Epochs[0]*train)
 	if s := r.past.step; s != nil {
 		batch := r.e.Dense.Batch
-		if s.stage == StageFineTune && s.round <= len(plan) {
+		switch {
+		case s.stage == StageFineTune && s.round <= len(plan):
 			batch = plan[s.round-1].FineTune.Batch
+		case s.stage == StageQAT:
+			batch = r.e.QAT.Train.Batch
 		}
 		r.estimate.skip(trainWork, float64(s.step*batch))
 	}

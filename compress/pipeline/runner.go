@@ -123,7 +123,7 @@ func (r *runner) run() error {
 // stages lists what the run passes through, in order. Each stage knows what of it
 // an interrupted run has behind it, and does the rest.
 func (r *runner) stages() []func() error {
-	return []func() error{r.readData, r.lookAhead, r.denseStage, r.rounds, r.quantization}
+	return []func() error{r.readData, r.lookAhead, r.denseStage, r.rounds, r.trainQuantized, r.quantization}
 }
 
 // become makes n the present network, whose evaluator is then a new one unless

@@ -28,6 +28,7 @@ type training struct {
 	course   course // of the learning rate
 	trainer  *model.Trainer
 	average  *model.Average // or nil
+	frozen   int            // the step from which batch norm is frozen, or -1
 	teacher  *teacher       // or nil
 	buffers  []model.Tensor // batch norm's running statistics
 	x        []float32      // [batch][channels][height][width]
@@ -88,7 +89,8 @@ func (r *runner) plan(stage string, round int, settings configs.Training, epochs
 		r.hub.Publish(Planned{Stage: stage, Round: round, Bytes: bytes})
 	}
 	t := &training{
-		stage: stage, round: round, settings: settings, trainer: trainer, buffers: statistics(r.net),
+		frozen: -1,
+		stage:  stage, round: round, settings: settings, trainer: trainer, buffers: statistics(r.net),
 		loader: r.data.NewLoader(r.data.Train, dataset.LoaderOptions{
 			Batch: settings.Batch, Shuffle: true, Augment: r.e.Data.Augment, NoFlip: !r.e.Data.Flips(), Cutout: r.e.Data.Cutout, Seed: r.stream(stage, round),
 		}),
@@ -184,6 +186,7 @@ func (r *runner) takeStep(t *training) error {
 	if t.teacher != nil {
 		t.trainer.Teacher = t.teacher.of(t.x[:n*r.data.Shape.Len()], n)
 	}
+	t.trainer.FrozenNorms = t.frozen >= 0 && t.step >= t.frozen
 	loss, correct := t.trainer.Step(t.x[:n*r.data.Shape.Len()], t.labels[:n], float32(rate))
 	seconds := time.Since(began).Seconds()
 	t.step++

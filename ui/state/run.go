@@ -95,7 +95,7 @@ func (r *Run) Round() (Round, bool) {
 // the round before.
 func (r *Run) Stepping() bool {
 	round, ok := r.Round()
-	return r.Step.Steps > 0 && r.Step.Stage == r.Stage && (!ok || r.Step.Round == round.Round)
+	return r.Step.Steps > 0 && r.Step.Stage == r.Stage && (!ok || r.Stage == pipeline.StageQAT || r.Step.Round == round.Round)
 }
 
 // RoundCount returns how many rounds there will be.
