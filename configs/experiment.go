@@ -29,6 +29,7 @@ type Experiment struct {
 	QAT      QAT      `yaml:"qat"`
 	Quantize Quantize `yaml:"quantize"`
 	Sweep    Sweep    `yaml:"sweep"`
+	Cost     Cost     `yaml:"cost"`
 	Engine   Engine   `yaml:"engine"`
 }
 
@@ -257,6 +258,12 @@ type Sweep struct {
 	Observers []string `yaml:"observers"` // all see the same images, in one pass for each draw
 }
 
+// Cost says whether every checkpoint's size and speed are measured. It changes no
+// result.
+type Cost struct {
+	Measure bool `yaml:"measure"` // a second or two for each checkpoint of a small network
+}
+
 // Engine says what to compute with. Threads do not change any result; Kernel
 // and Algorithm change its rounding.
 type Engine struct {
@@ -294,6 +301,7 @@ func Defaults() Experiment {
 			Draws:     1,
 			Observers: []string{MinMax},
 		},
+		Cost:   Cost{Measure: true},
 		Engine: Engine{Kernel: "auto", Algorithm: "auto"},
 	}
 }

@@ -16,10 +16,10 @@ func canonical(body Body) (Body, bool) {
 		b.Name, b.Version, b.Threads = "", "", 0
 		return b, true
 	case StageStarted:
-		return b, b.Stage != StageData // done again after an interruption
+		return b, !uncounted(b.Stage)
 	case StageDone:
 		b.Seconds = 0
-		return b, b.Stage != StageData
+		return b, !uncounted(b.Stage)
 	case StepDone:
 		b.ImagesPerSec, b.Overall, b.Remaining = 0, 0, 0
 		return b, true
@@ -45,6 +45,10 @@ func canonical(body Body) (Body, bool) {
 	}
 	return nil, false
 }
+
+// uncounted reports whether a stage decides nothing: data is read again after an
+// interruption, and costs are times.
+func uncounted(stage string) bool { return stage == StageData || stage == StageCost }
 
 // JournalHash returns the SHA-256, in hexadecimal, of the canonical part of a
 // run's journal, one JSON object a line. Equal hashes mean equal losses,

@@ -88,6 +88,8 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[Sensitivity](data)
 	case "quantized":
 		return decodeAs[Quantized](data)
+	case "cost":
+		return decodeAs[Cost](data)
 	case "paused":
 		return decodeAs[Paused](data)
 	case "resumed":

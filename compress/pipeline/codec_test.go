@@ -40,6 +40,8 @@ func bodies() []Body {
 		Sensitivity{Round: 1, GlobalStep: 2, Share: 0.5, Split: "validation", Images: 3, Loss: 0.4, Top1: 0.5,
 			Layers: []LayerSensitivity{{Name: "conv1", Loss: 0.6, Top1: 0.7}, {Name: "fc", Loss: 1.5, Top1: 0.2}}, Seconds: 8},
 		Quantized{Recipe: "lab", Observer: "min-max", Images: 1, Top1: 0.2, Float: 0.3, FloatBytes: 4, Int8Bytes: 5, File: "f"},
+		Cost{What: "int8", Round: 1, File: "f", Top1: 0.2, Parameters: 3, Weights: 4, NonZero: 5, MACs: 6, EffectiveMACs: 7, Activations: 8, Bytes: 9, SparseBytes: 10, GzipBytes: 11, ZstdBytes: 12,
+			Machine: "m", Kernel: "k", Speeds: []Speed{{"int8", 1, 2, 0.3, 0.2, 0.4, 5}}, Notes: []string{"n"}},
 		Paused{GlobalStep: 1, Source: "keyboard", Reason: "r"},
 		Resumed{GlobalStep: 1, Source: "socket", Seconds: 2},
 		Commanded{Command: Command{Do: Calibrate, Images: 1, Observer: "min-max", Layer: "l", Clip: 0.5, AtStep: 2, Text: "t", Source: "s"}, Refused: "r"},

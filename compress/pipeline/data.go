@@ -13,8 +13,10 @@ import (
 )
 
 // dataOptions returns the options that open the experiment's images.
-func (r *runner) dataOptions() dataset.Options {
-	d := r.e.Data
+func (r *runner) dataOptions() dataset.Options { return DataOptions(r.e.Data) }
+
+// DataOptions returns the options that open images.
+func DataOptions(d configs.Data) dataset.Options {
 	height, width := d.Size.Pixels()
 	return dataset.Options{
 		Set: d.Set, Path: d.Path, Seed: d.Seed, Validation: d.Validation, ValidationShare: d.ValidationShare,

@@ -19,6 +19,8 @@
 //	quantized.safetensors
 //	result.json       the tables, when the run is over
 //	report.md         the same for people, with charts as text and PNG
+//	report.html, metrics.csv    the same as one page and as a table, where the
+//	                  command report wrote them
 //	engine.lock       held by the process that computes, freed when it ends
 //	control.sock      takes commands from other processes
 //	crash.txt         the stack of a panic, where there was one

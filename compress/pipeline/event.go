@@ -26,6 +26,7 @@ const (
 	StageFuse      = "fuse" // folding batch norm into convolutions
 	StageCalibrate = "calibrate"
 	StageQuantize  = "quantize"
+	StageCost      = "cost"  // measuring a checkpoint's time and size
 	StageSweep     = "sweep" // quantizing at every calibration size
 	// StageSensitivity occurs only in Progress: a command asked for it within
 	// another stage.
@@ -244,6 +245,7 @@ func (Race) Kind() string             { return "race" }
 func (Scales) Kind() string           { return "scales" }
 func (Sensitivity) Kind() string      { return "sensitivity" }
 func (Quantized) Kind() string        { return "quantized" }
+func (Cost) Kind() string             { return "cost" }
 func (Paused) Kind() string           { return "paused" }
 func (Resumed) Kind() string          { return "resumed" }
 func (Commanded) Kind() string        { return "commanded" }

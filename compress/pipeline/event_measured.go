@@ -224,3 +224,43 @@ type Quantized struct {
 	Int8Bytes  int64   `json:"int8_bytes"`
 	File       string  `json:"file"`
 }
+
+// Cost is what a checkpoint costs: counted, and measured on this machine while
+// nothing else of the run computes.
+type Cost struct {
+	What  string  `json:"what"`  // "dense", "pruned" or "int8"
+	Round int     `json:"round"` // of a pruned one, else 0
+	File  string  `json:"file"`  // in the run folder; empty where it was not saved
+	Top1  float64 `json:"top1"`  // on the test split
+	// Parameters are all trained values, Weights those of convolutions and linear
+	// layers, NonZero the ones of these that are not zero.
+	Parameters int `json:"parameters"`
+	Weights    int `json:"weights"`
+	NonZero    int `json:"non_zero"`
+	// MACs are the multiply-adds of one image; effective are those whose weight is
+	// not zero.
+	MACs          int64 `json:"macs"`
+	EffectiveMACs int64 `json:"effective_macs"`
+	Activations   int64 `json:"activation_bytes"` // the most that one image's values take at a time
+	// Bytes are those of the safetensors file: as it is, without its zeros (export
+	// --sparse), and compressed.
+	Bytes       int64    `json:"bytes"`
+	SparseBytes int64    `json:"sparse_bytes"`
+	GzipBytes   int64    `json:"gzip_bytes"`
+	ZstdBytes   int64    `json:"zstd_bytes"`
+	Machine     string   `json:"machine"`
+	Kernel      string   `json:"kernel"`
+	Speeds      []Speed  `json:"speeds"`
+	Notes       []string `json:"notes,omitempty"` // sentences about what does not pay
+}
+
+// Speed is how long a batch takes, in one form of the network.
+type Speed struct {
+	Form        string  `json:"form"`  // "fp32", "sparse fp32" (by lists of the weights that are not zero) or "int8"
+	Batch       int     `json:"batch"` // images
+	Threads     int     `json:"threads"`
+	Seconds     float64 `json:"seconds"` // the median
+	Low         float64 `json:"low"`     // the quartiles
+	High        float64 `json:"high"`
+	Repetitions int     `json:"repetitions"`
+}

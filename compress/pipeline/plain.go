@@ -168,6 +168,8 @@ func line(body Body) string {
 	case Sensitivity:
 		return fmt.Sprintf("sensitivity  step %d  loss %s on %s of %s; with %s of a layer's weights gone: %s  %s",
 			b.GlobalStep, loss(b.Loss), plural.Count(b.Images, "image"), b.Split, percent(b.Share), rises(b), duration(b.Seconds))
+	case Cost:
+		return b.String()
 	case Paused:
 		return strings.TrimSuffix(fmt.Sprintf("paused by %s at step %d: %s", b.Source, b.GlobalStep, b.Reason), ": ")
 	case Resumed:

@@ -22,7 +22,10 @@ func (r *runner) quantization() error {
 	r.eval.Reload() // folds batch norm
 	done()
 	if quantize.IsPrepared(r.net) {
-		return r.converted(float)
+		if err := r.converted(float); err != nil {
+			return err
+		}
+		return r.integerCost()
 	}
 
 	c, err := r.calibrate()
@@ -30,6 +33,9 @@ func (r *runner) quantization() error {
 		return err
 	}
 	if err := r.integer(c, float); err != nil {
+		return err
+	}
+	if err := r.integerCost(); err != nil {
 		return err
 	}
 	return r.sweep(float)
@@ -85,8 +91,12 @@ func (r *runner) converted(float float64) error {
 	return r.keep(net, t, float, time.Since(began).Seconds())
 }
 
+// quantizedFile is where the network in integers is kept.
+const quantizedFile = "quantized.safetensors"
+
 // keep publishes and saves the final network in integers, of which t was measured.
 func (r *runner) keep(net *quantize.Network, t model.Tally, float, seconds float64) error {
+	r.integers = net
 	e := Evaluated{
 		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
 		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: seconds,
@@ -95,18 +105,17 @@ func (r *runner) keep(net *quantize.Network, t model.Tally, float, seconds float
 	if bad := noAnswer(e); bad != "" {
 		return &diverged{bad + ": quantize by another recipe, or train with a lower learning rate"}
 	}
-	const file = "quantized.safetensors"
-	err := r.write(func() error { return quantize.Save(r.folder.Path(file), net, r.metadata(nil)) })
+	err := r.write(func() error { return quantize.Save(r.folder.Path(quantizedFile), net, r.metadata(nil)) })
 	if err != nil {
 		return err
 	}
-	r.saidSaved("quantized", file)
+	r.saidSaved("quantized", quantizedFile)
 	if err := r.allScales(); err != nil {
 		return err
 	}
 	r.hub.Publish(Quantized{
 		Recipe: r.recipe.Name, Observer: net.Calibration.Observer, Images: net.Calibration.Images, Top1: t.Top1(), Float: float,
-		FloatBytes: quantize.FloatBytes(r.net), Int8Bytes: net.Bytes(), File: file,
+		FloatBytes: quantize.FloatBytes(r.net), Int8Bytes: net.Bytes(), File: quantizedFile,
 	})
 	return nil
 }

@@ -34,6 +34,9 @@ type Result struct {
 	Rounds     []RoundDone        `json:"rounds"`
 	Quantized  *Quantized         `json:"quantized"` // null when not reached
 	Points     []CalibrationPoint `json:"calibration_points"`
+	Costs      []Cost             `json:"costs"`
+	Decisions  []Decided          `json:"decisions"`
+	Notes      []Note             `json:"notes"`
 	Journal    string             `json:"journal_sha256"` // of its canonical part, without the last event
 }
 
@@ -77,7 +80,8 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 	result := Result{
 		Schema: Schema, Name: s.Started.Name, Experiment: s.Started.Experiment, Dataset: s.Dataset(), Network: s.Started.Network,
 		Seed: s.Started.Seed, Kernel: s.Started.Kernel, Threads: s.Started.Threads, Planned: s.Planned, Gate: s.Gate(),
-		Begun: s.Begun.UTC(), Rounds: s.Rounds, Quantized: s.Quantized, Points: s.Points, Journal: hash,
+		Begun: s.Begun.UTC(), Rounds: s.Rounds, Quantized: s.Quantized, Points: s.Points,
+		Costs: s.Costs, Decisions: s.Decisions, Notes: s.Notes, Journal: hash,
 	}
 	if s.Done != nil {
 		result.Outcome = *s.Done
@@ -114,6 +118,7 @@ func markdown(w io.Writer, s *State, settings []byte, hash string, images []stri
 	quantizedTable(w, s)
 	pointTable(w, s)
 	raceTable(w, s)
+	costTable(w, s)
 	for i, c := range charts(s) {
 		fmt.Fprintf(w, "\n## %s\n\n```text\n%s\n```\n", c.title, c.text())
 		if i < len(images) {
@@ -283,6 +288,30 @@ func raceTable(w io.Writer, s *State) {
 	}
 }
 
+func costTable(w io.Writer, s *State) {
+	if len(s.Costs) == 0 {
+		return
+	}
+	c := s.Costs[0]
+	fmt.Fprintf(w, "\n## Costs\n\nMACs are multiply-adds of one image (FLOPs are 2 × MACs), effective those whose weight is not zero. Times are medians of one image in the quickest form, on %s, kernel %s.\n\n", c.Machine, c.Kernel)
+	fmt.Fprint(w, "| network | top-1 | non-zero weights | MACs | effective | kB | without zeros | zstd | form | ms, 1 thread | ms, all | images/s at 128 |\n|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|\n")
+	for _, c := range s.Costs {
+		one, _ := c.Fastest(1, 1)
+		all, _ := c.Fastest(1, 0)
+		rate := "–"
+		if batch, ok := c.Fastest(128, 0); ok {
+			rate = plural.Thousands(int(128 / batch.Seconds))
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %.2f M | %.2f M | %.1f | %.1f | %.1f | %s | %.3f | %.3f | %s |\n", c.Name(), percent(c.Top1), plural.Thousands(c.NonZero),
+			float64(c.MACs)/1e6, float64(c.EffectiveMACs)/1e6, float64(c.Bytes)/1e3, float64(c.SparseBytes)/1e3, float64(c.ZstdBytes)/1e3, one.Form, 1e3*one.Seconds, 1e3*all.Seconds, rate)
+	}
+	for _, c := range s.Costs {
+		for _, note := range c.Notes {
+			fmt.Fprintf(w, "\n%s: %s.\n", c.Name(), note)
+		}
+	}
+}
+
 func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
 
 // difference writes a difference of fractions in points, as −0.25 or +1.00.
@@ -293,6 +322,9 @@ func difference(share float64) string {
 	}
 	return strings.Replace(text, "-", "−", 1)
 }
+
+// Duration writes seconds as 2h03m, 4m05s or 6s.
+func Duration(seconds float64) string { return duration(seconds) }
 
 // duration writes seconds as 2h03m, 4m05s or 6s.
 func duration(seconds float64) string {

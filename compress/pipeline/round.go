@@ -68,6 +68,11 @@ func (r *runner) oneRound(t try) (RoundDone, error) {
 		return row, err
 	}
 	row.Seconds = (time.Since(began) - (r.paused - paused)).Seconds()
+	if row.Checkpoint != "" {
+		if err := r.cost(CostPruned, row.Round, row.Checkpoint, row.Top1, nil); err != nil {
+			return row, err
+		}
+	}
 	r.hub.Publish(row)
 	return row, nil
 }

@@ -33,14 +33,15 @@ type runner struct {
 	engine *model.Engine
 	data   *dataset.Data
 	// shape and classes are those of the data.
-	shape   dataset.Shape
-	classes int
-	net     *model.Graph
-	eval    *model.Evaluator // of net; reload it when weights have changed
-	recipe  quantize.Recipe
-	gate    prune.Gate
-	ladder  *ladder // from the first round on
-	past    past    // what a resumed run has behind it
+	shape    dataset.Shape
+	classes  int
+	net      *model.Graph
+	eval     *model.Evaluator // of net; reload it when weights have changed
+	recipe   quantize.Recipe
+	integers *quantize.Network // the final network, once it is made
+	gate     prune.Gate
+	ladder   *ladder // from the first round on
+	past     past    // what a resumed run has behind it
 
 	control  control
 	estimate *estimate
@@ -123,7 +124,7 @@ func (r *runner) run() error {
 // stages lists what the run passes through, in order. Each stage knows what of it
 // an interrupted run has behind it, and does the rest.
 func (r *runner) stages() []func() error {
-	return []func() error{r.readData, r.lookAhead, r.denseStage, r.rounds, r.trainQuantized, r.quantization}
+	return []func() error{r.readData, r.lookAhead, r.denseStage, r.denseCost, r.rounds, r.trainQuantized, r.quantization}
 }
 
 // become makes n the present network, whose evaluator is then a new one unless

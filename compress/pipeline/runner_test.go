@@ -112,7 +112,7 @@ func journalHash(t *testing.T, f Folder) string {
 }
 
 func TestWholeExperiment(t *testing.T) {
-	r := create(t, tiny(t, "sweep.draws=2", "data.seed=5"))
+	r := create(t, tiny(t, "sweep.draws=2", "data.seed=5", "cost.measure=true"))
 	done, events := do(t, r, tinyParts())
 	if done.Status != StatusDone {
 		t.Fatalf("%+v", done)
@@ -162,6 +162,24 @@ func TestWholeExperiment(t *testing.T) {
 	// The dense network, each round's and the final one show all layers.
 	if scales := of[Scales](events); len(scales) != 4*10 {
 		t.Errorf("%d scales", len(scales))
+	}
+	var costs []string
+	for _, c := range of[Cost](events) {
+		costs = append(costs, c.Name())
+		info, err := os.Stat(r.Folder.Path(c.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The file's own metadata tells a little more.
+		if over := info.Size() - c.Bytes; over < 0 || over > 512 {
+			t.Errorf("%s is said to take %d bytes and takes %d", c.Name(), c.Bytes, info.Size())
+		}
+		if s, ok := c.Fastest(1, 0); !ok || !(s.Seconds > 0) || c.MACs == 0 || c.NonZero > c.Weights || c.Top1 == 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if !slices.Equal(costs, []string{"dense", "round 1", "round 2", "int8"}) {
+		t.Errorf("the costs of %v", costs)
 	}
 	var overall float64
 	for _, s := range of[StepDone](events) {

@@ -32,6 +32,7 @@ type State struct {
 	Points      []CalibrationPoint
 	Race        *Race // the newest
 	Quantized   *Quantized
+	Costs       []Cost
 	Planned     int64 // bytes that training takes, as the newest Planned says
 	Files       []Saved
 	Notes       []Note
@@ -96,6 +97,8 @@ func (s *State) Apply(e Event) {
 		s.Race = &b
 	case Quantized:
 		s.Quantized = &b
+	case Cost:
+		s.Costs = append(s.Costs, b)
 	case Paused:
 		s.Paused = true
 	case Resumed:
@@ -151,6 +154,16 @@ func (s *State) Evaluation(what, split string) *Evaluated {
 	return nil
 }
 
+// Cost returns the newest measurement of that name and round, or nil.
+func (s *State) Cost(what string, round int) *Cost {
+	for i := len(s.Costs) - 1; i >= 0; i-- {
+		if c := &s.Costs[i]; c.What == what && c.Round == round {
+			return c
+		}
+	}
+	return nil
+}
+
 // Passed returns the last round that passed its gate, or nil.
 func (s *State) Passed() *RoundDone {
 	for i := len(s.Rounds) - 1; i >= 0; i-- {
@@ -170,6 +183,7 @@ func (s *State) clone() State {
 	c.Sparsities = slices.Clone(s.Sparsities)
 	c.Rounds = slices.Clone(s.Rounds)
 	c.Points = slices.Clone(s.Points)
+	c.Costs = slices.Clone(s.Costs)
 	c.Files = slices.Clone(s.Files)
 	c.Notes = slices.Clone(s.Notes)
 	c.Decisions = slices.Clone(s.Decisions)

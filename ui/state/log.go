@@ -99,6 +99,8 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 		text, layer = scanText(b)
 	case pipeline.Quantized:
 		text = fmt.Sprintf("int8 network: top-1 %.2f%% (%s to fp32), %s instead of %s, %s", 100*b.Top1, points(b.Top1-b.Float), Bytes(b.Int8Bytes), Bytes(b.FloatBytes), b.File)
+	case pipeline.Cost:
+		text = costText(b)
 	case pipeline.Paused:
 		text = fmt.Sprintf("paused at step %d by %s", b.GlobalStep, b.Source)
 		if b.Reason != "" {
@@ -210,4 +212,13 @@ func Bytes(n int64) string {
 		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
 	}
 	return fmt.Sprintf("%.2f MB", float64(n)/1e6)
+}
+
+// costText tells what a checkpoint costs.
+func costText(c pipeline.Cost) string {
+	text := fmt.Sprintf("%s network: %s, %s without zeros", c.Name(), Bytes(c.Bytes), Bytes(c.SparseBytes))
+	if s, ok := c.Fastest(1, 1); ok {
+		text += fmt.Sprintf("; an image takes %.3g ms in %s on one thread", 1e3*s.Seconds, s.Form)
+	}
+	return text
 }

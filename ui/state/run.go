@@ -53,6 +53,7 @@ type Run struct {
 	Points    []pipeline.CalibrationPoint // in order of arrival, one per size, draw and observer
 	Race      pipeline.Race               // the newest ranges of the sweep's observers; empty where there is one
 	Quantized *pipeline.Quantized
+	Costs     []pipeline.Cost
 	Planned   int64 // bytes that training takes, 0 while unknown
 	Result    *pipeline.RunDone
 
@@ -206,6 +207,8 @@ func (r *Run) fold(e pipeline.Event) {
 		r.addScales(b)
 	case pipeline.Sensitivity:
 		r.addScan(b)
+	case pipeline.Cost:
+		r.Costs = append(r.Costs, b)
 	case pipeline.Quantized:
 		r.Quantized = &b
 	case pipeline.Planned:
