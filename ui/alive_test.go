@@ -14,7 +14,7 @@ import (
 // works in. In some state it changes what the screen shows, asks the run for
 // something, or asks the terminal.
 func TestEveryKeyDoesSomething(t *testing.T) {
-	states := []string{"running", "paused", "over", "replayed", "replay paused", "replay over", "filtered", "scaled"}
+	states := []string{"running", "paused", "over", "replayed", "replay paused", "replay over", "filtered", "scaled", "measured", "costs"}
 	// Where a list is at its end, a key that goes on does nothing.
 	before := [][]string{nil, {"j", "j"}, {"l", "l"}, {"G", "k"}, {"G"}, {"1", "+", "+"}, {"+", "+", "shift+left"}, {"]"}, {"[", "["}}
 	table := bindings()
@@ -67,6 +67,15 @@ func aliveIn(t *testing.T, state string) (*App, *sample.Source) {
 	case "scaled":
 		a = newTestApp(t, during(2, 10), 120, 40)
 		press(a, "2", "enter", "1")
+	case "measured", "costs":
+		a = inState(t, "over")
+		for i := range 3 {
+			a.scene.run.Costs = append(a.scene.run.Costs, pipeline.Cost{What: pipeline.CostPruned, Round: i + 1, Top1: 0.9 - 0.01*float64(i), Bytes: int64(1000 - i),
+				Speeds: []pipeline.Speed{{Form: "fp32", Batch: 1, Threads: 1, Seconds: 0.003 - 0.001*float64(i)}}})
+		}
+		if state == "costs" {
+			press(a, "6", "p")
+		}
 	case "replay over":
 		a = inState(t, "replayed")
 		run(a, press(a, "end"))

@@ -45,6 +45,7 @@ type App struct {
 	layers   *layersPane
 	scales   *scalesPane
 	log      *logPane
+	rounds   *roundsPane
 	runs     *runsPane
 	panes    []pane
 	table    []binding
@@ -95,10 +96,10 @@ func newApp(ctx context.Context, src pipeline.Source, o Options, r *lipgloss.Ren
 	}
 	a := &App{
 		ctx: ctx, options: o, renderer: r, clock: clock,
-		loss: &lossPane{smoothing: 2}, layers: &layersPane{}, scales: &scalesPane{}, log: &logPane{}, runs: &runsPane{known: o.Runs != nil},
+		loss: &lossPane{smoothing: 2}, layers: &layersPane{}, scales: &scalesPane{}, log: &logPane{}, rounds: &roundsPane{}, runs: &runsPane{known: o.Runs != nil},
 		table: bindings(), grid: grid.New(0, 0), mode: mode, bell: o.Bell, mouseOff: o.NoMouse, stale: true,
 	}
-	a.panes = []pane{a.loss, a.layers, &calibrationPane{}, a.scales, a.log, &roundsPane{}, a.runs}
+	a.panes = []pane{a.loss, a.layers, &calibrationPane{}, a.scales, a.log, a.rounds, a.runs}
 	a.home = newView(src)
 	a.scene = scene{now: clock(), send: a.send, open: a.setFocus}
 	a.show(a.home)

@@ -91,7 +91,10 @@ func (p *logPane) data(s *scene) table {
 }
 
 // data returns the table of results; what was not reached is left out.
-func (*roundsPane) data(s *scene) table {
+func (p *roundsPane) data(s *scene) table {
+	if p.costs.on {
+		return p.costs.data(s)
+	}
 	t := table{columns: []string{"what", "target", "sparsity", "top1", "drop", "epochs", "seconds", "passed", "reason", "checkpoint"}}
 	if d := s.run.Dense; d != nil {
 		t.add("dense", "", 0.0, d.Top1, 0.0, "", d.Seconds, "", "", "")

@@ -170,7 +170,10 @@ func paneBindings() []binding {
 		{keys: []string{"enter"}, hint: "histogram", help: "the histogram of the channel's weights, or all channels again", in: []paneID{paneScales}, do: call(enter)},
 		{keys: []string{"r"}, hint: "compute", asks: true, help: "compute the layer's scales now", in: []paneID{paneScales}, do: call(func(a *App) { a.whileLive(a.scene.inspect) })},
 		{keys: []string{"c"}, hint: "clip", asks: true, help: "show what clipping the layer's weight ranges would do", in: []paneID{paneScales}, do: call(func(a *App) { a.whileLive(a.askClip) })},
-		{keys: []string{"enter"}, hint: "show", help: "put the cursor at the round's end", in: []paneID{paneRounds}, do: call(enter)},
+		{keys: []string{"enter"}, hint: "show", help: "put the cursor at the round's end", in: []paneID{paneRounds}, when: func(a *App) bool { return !a.rounds.costs.on }, do: call(enter)},
+		{keys: []string{"p"}, hint: "costs", help: "draw every measured network by top-1 and cost, or the table again", in: []paneID{paneRounds}, do: call(func(a *App) { a.rounds.turnCosts(a) })},
+		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "cost", help: "previous or next cost", in: []paneID{paneRounds}, when: costsShown, do: call(func(a *App) { a.move(-1, 0) })},
+		{keys: []string{"l", "right"}, in: []paneID{paneRounds}, when: costsShown, do: call(func(a *App) { a.move(1, 0) })},
 		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "cursor", help: "move the cursor, which all panes follow", in: []paneID{paneLoss}, do: call(func(a *App) { a.move(-1, 0) })},
 		{keys: []string{"h", "left"}, label: "h l", also: "← →", hint: "channel", help: "previous or next channel", in: []paneID{paneScales}, do: call(func(a *App) { a.move(-1, 0) })},
 		{keys: []string{"h", "left"}, label: "h l", also: "← →", help: "previous or next calibration size", in: []paneID{paneCalibration}, do: call(func(a *App) { a.move(-1, 0) })},
@@ -215,6 +218,9 @@ func (a *App) whileLive(ask func()) {
 		a.say("only a run in progress can compute that")
 	}
 }
+
+// costsShown reports whether the rounds are drawn by their costs.
+func costsShown(a *App) bool { return a.rounds.costs.on }
 
 // filtered reports whether the focused pane shows only what passes a filter.
 func filtered(a *App) bool { return a.filter() != nil && a.filter().text != "" }

@@ -13,6 +13,7 @@ import (
 type roundsPane struct {
 	first, selected int
 	body            grid.Rect // of the rows, drawn last
+	costs           costView  // in place of the table
 }
 
 func (*roundsPane) name() string { return "Rounds" }
@@ -21,13 +22,19 @@ func (*roundsPane) about() string {
 	return "One row for every pruning round: the candidates' target sparsity, the sparsity of all weights " +
 		"of convolutions and linear layers, top-1 on the test split, and its difference to the dense " +
 		"network in points. If there is room, also top-1 after pruning and after fine-tuning on the split " +
-		"that the gate uses. The last row is the int8 network, compared with fp32."
+		"that the gate uses. The last row is the int8 network, compared with fp32. The key p draws every " +
+		"measured network by top-1 and cost instead, also those of compared runs. A network is dim where " +
+		"another one costs no more and is at least as accurate."
 }
 
 // gateColumns is what the accuracies on the gate's split take.
 const gateColumns = 9 + 9
 
 func (p *roundsPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	if p.costs.on {
+		p.costs.draw(s, g, r, focused)
+		return
+	}
 	inside := box(g, r, focused, []piece{{0, "6 Rounds"}}, s.run.Info.Gate)
 	if s.run.Info.Experiment == "" {
 		centred(g, inside, theme.Muted, "The rounds appear when the run starts.")
@@ -150,12 +157,21 @@ func (p *roundsPane) doing(s *scene) string {
 	return r.Stage
 }
 
-func (p *roundsPane) move(s *scene, _, dy int) {
+func (p *roundsPane) move(s *scene, dx, dy int) {
+	if p.costs.on {
+		n := len(pipeline.Axes())
+		p.costs.axis = (p.costs.axis + dx%n + n) % n
+		p.costs.dot = min(max(p.costs.dot+dy, 0), max(len(p.costs.dots(s))-1, 0))
+		return
+	}
 	p.selected = min(max(p.selected+dy, 0), len(p.rows(s, false))-1)
 }
 
 // enter puts the cursor at the end of the selected round.
 func (p *roundsPane) enter(s *scene) {
+	if p.costs.on {
+		return
+	}
 	i := p.selected - 1
 	if i < 0 || i >= len(s.run.Rounds) {
 		return
@@ -171,6 +187,10 @@ func (p *roundsPane) enter(s *scene) {
 }
 
 func (p *roundsPane) readout(s *scene, w *pen) {
+	if p.costs.on {
+		p.costs.readout(s, w)
+		return
+	}
 	i := p.selected - 1
 	if i < 0 || i >= len(s.run.Rounds) || s.run.Rounds[i].Done == nil {
 		w.put(theme.Muted, "gate: ").put(0, s.run.Info.Gate)
