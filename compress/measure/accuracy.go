@@ -66,26 +66,35 @@ func (f *File) evaluator(e *model.Engine) interface{ Logits(logits, x []float32)
 	return quantize.NewEvaluator(f.Integer, e)
 }
 
+// Tally counts the network's answers over a part of d. It ends early with the
+// context's error.
+func (f *File) Tally(ctx context.Context, e *model.Engine, d *dataset.Data, split *dataset.Split) (tally model.Tally, err error) {
+	images, err := f.Normalise(d)
+	if err != nil {
+		return tally, err
+	}
+	run := f.evaluator(e)
+	classes := f.network().Classes()
+	logits := make([]float32, batch*classes)
+	for x, labels := range images.NewLoader(split, dataset.LoaderOptions{Batch: batch}).Epoch(0) {
+		if err := ctx.Err(); err != nil {
+			return tally, err
+		}
+		run.Logits(logits[:len(labels)*classes], x)
+		tally.Add(logits[:len(labels)*classes], labels, classes)
+	}
+	return tally, nil
+}
+
 // Evaluate runs the network over the test part of d. It ends early with the
 // context's error.
 func (f *File) Evaluate(ctx context.Context, e *model.Engine, d *dataset.Data) (Result, error) {
 	if d.Test.Len() == 0 {
 		return Result{}, fmt.Errorf("evaluating %s: %s holds no test images", f.Path, d.Source)
 	}
-	images, err := f.Normalise(d)
+	tally, err := f.Tally(ctx, e, d, d.Test)
 	if err != nil {
 		return Result{}, err
-	}
-	run := f.evaluator(e)
-	classes := f.network().Classes()
-	logits := make([]float32, batch*classes)
-	var tally model.Tally
-	for x, labels := range images.NewLoader(images.Test, dataset.LoaderOptions{Batch: batch}).Epoch(0) {
-		if err := ctx.Err(); err != nil {
-			return Result{}, err
-		}
-		run.Logits(logits[:len(labels)*classes], x)
-		tally.Add(logits[:len(labels)*classes], labels, classes)
 	}
 	return Result{
 		Top1: tally.Top1(), Correct: tally.Correct, Total: tally.Total,

@@ -29,9 +29,9 @@ func newReport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report RUN...",
 		Short: "Write a run's report: tables, settings and charts, or compare runs",
-		Long: `Report writes report.md, result.json, metrics.csv and the charts into the folder of
-a run, anew from its journal, whether it is over or not, and prints their names.
-RUN is a folder or a name in --run-dir.
+		Long: `Report writes report.md, result.json, metrics.csv and the charts of a run, over or not,
+into its folder, and prints their names. All of them are made from the journal. RUN
+is a folder or a name in --run-dir.
 
 --html also writes report.html: one file with tables, charts, the network and all
 settings, which needs no script and nothing outside itself. Of several runs --html
