@@ -51,6 +51,18 @@ type table struct {
 
 type cell struct{ Text, Class string }
 
+// widen gives sentences in a table room to stand in few lines.
+func (t table) widen() {
+	const words = 40
+	for _, row := range t.Rows {
+		for i := range row {
+			if len(row[i].Text) > words && row[i].Class != "r" && len(t.Head) > 0 {
+				row[i].Class = strings.TrimSpace(row[i].Class + " long")
+			}
+		}
+	}
+}
+
 // left and right are cells of words and of numbers.
 func left(text string) cell { return cell{Text: text} }
 
@@ -80,6 +92,9 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 func (p page) write(w io.Writer) error {
 	var told []section
 	for _, s := range p.Sections {
+		for _, t := range s.Tables {
+			t.widen()
+		}
 		for i := 0; i < len(s.Charts); i++ {
 			if s.Charts[i] == "" {
 				s.Charts = append(s.Charts[:i], s.Charts[i+1:]...)
