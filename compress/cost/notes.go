@@ -16,9 +16,15 @@ func (m *measuring) notes() []string {
 		notes = append(notes, fmt.Sprintf("sparsity makes the file smaller and not the network faster: %s of %s weights are zero, and %s",
 			plural.Thousands(zeros), plural.Thousands(r.Weights), m.why))
 	}
-	if sparse, ok := r.Speed(Sparse, 1, 1); ok && !float.Slower(sparse) {
-		notes = append(notes, fmt.Sprintf("sparsity does not pay in time here: an image takes %s by lists of weights and %s densely, because a multiply-add of a list costs several of a dense one",
-			sparse.spread(), float.spread()))
+	if sparse, ok := r.Speed(Sparse, 1, 1); ok {
+		switch {
+		case sparse.Slower(float):
+			notes = append(notes, fmt.Sprintf("sparsity does not pay in time here: an image takes %s by lists of weights and %s densely, because a multiply-add of a list costs several of a dense one",
+				sparse.spread(), float.spread()))
+		case !float.Slower(sparse):
+			notes = append(notes, fmt.Sprintf("whether sparsity pays in time here cannot be told from the noise: an image takes %s by lists of weights and %s densely",
+				sparse.spread(), float.spread()))
+		}
 	}
 	if integer, ok := r.Speed(Integer, 1, 1); ok && m.float != nil {
 		best := float

@@ -16,7 +16,7 @@ func (r *run) costs() section {
 		return sec
 	}
 	sec.Text = []string{fmt.Sprintf("Measured on %s, kernel %s. Bytes are of the safetensors file. Times are of one image in the quickest form, medians with quartiles; effective MACs are those whose weight is not zero.", all[0].Machine, all[0].Kernel)}
-	t := table{Head: heads("network", ">top-1", ">parameters", ">non-zero", ">MACs (M)", ">effective (M)", ">kB", ">without zeros", ">gzip", ">zstd", ">values (kB)", "form", ">ms, one thread", ">ms, all", ">images/s at 128")}
+	t := table{Head: heads("network", ">top-1", "form", ">ms, one thread", ">ms, all", ">images/s at 128", ">kB", ">without zeros", ">gzip", ">zstd", ">MACs (M)", ">effective (M)", ">parameters", ">non-zero", ">values (kB)")}
 	for i := range all {
 		c := &all[i]
 		one, _ := c.Fastest(1, 1)
@@ -28,9 +28,9 @@ func (r *run) costs() section {
 		ms := func(s pipeline.Speed) cell {
 			return right("%.3f (%.3f–%.3f)", 1e3*s.Seconds, 1e3*s.Low, 1e3*s.High)
 		}
-		t.Rows = append(t.Rows, []cell{left(c.Name()), right("%s", percent(c.Top1)), right("%s", plural.Thousands(c.Parameters)), right("%s", plural.Thousands(c.NonZero)),
-			right("%.2f", float64(c.MACs)/1e6), right("%.2f", float64(c.EffectiveMACs)/1e6), right("%s", kilobytes(c.Bytes)), right("%s", kilobytes(c.SparseBytes)),
-			right("%s", kilobytes(c.GzipBytes)), right("%s", kilobytes(c.ZstdBytes)), right("%s", kilobytes(c.Activations)), left(one.Form), ms(one), ms(every), right("%s", rate)})
+		t.Rows = append(t.Rows, []cell{left(c.Name()), right("%s", percent(c.Top1)), left(one.Form), ms(one), ms(every), right("%s", rate),
+			right("%s", kilobytes(c.Bytes)), right("%s", kilobytes(c.SparseBytes)), right("%s", kilobytes(c.GzipBytes)), right("%s", kilobytes(c.ZstdBytes)),
+			right("%.2f", float64(c.MACs)/1e6), right("%.2f", float64(c.EffectiveMACs)/1e6), right("%s", plural.Thousands(c.Parameters)), right("%s", plural.Thousands(c.NonZero)), right("%s", kilobytes(c.Activations))})
 	}
 	if len(t.Rows) > 40 {
 		t.Fold = fmt.Sprintf("all %d checkpoints", len(t.Rows))
