@@ -207,7 +207,7 @@ func curves(runs []*run) section {
 		var validation curve
 		for _, e := range r.epochs {
 			if e.ValCount > 0 {
-				validation.add(float64(e.GlobalStep), e.ValLoss)
+				validation.add(float64(e.GlobalStep), float64(e.ValLoss))
 			}
 		}
 		if len(validation.x) > 0 {

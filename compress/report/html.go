@@ -161,7 +161,7 @@ func (r *run) training() section {
 		x := float64(e.GlobalStep)
 		trainTop.add(x, 100*e.TrainTop1)
 		if e.ValCount > 0 {
-			valLoss.add(x, e.ValLoss)
+			valLoss.add(x, float64(e.ValLoss))
 			valTop.add(x, 100*e.ValTop1)
 		}
 	}

@@ -46,16 +46,16 @@ func moments(folder pipeline.Folder, see func(moment) error) error {
 		case pipeline.StepDone:
 			step = b.GlobalStep
 			m.stage, m.round = b.Stage, b.Round
-			m.metrics = []metric{{"step/loss", b.Loss}, {"step/learning_rate", b.LearningRate}, {"step/images_per_second", b.ImagesPerSec}}
+			m.metrics = []metric{{"step/loss", float64(b.Loss)}, {"step/learning_rate", b.LearningRate}, {"step/images_per_second", b.ImagesPerSec}}
 		case pipeline.EpochDone:
 			m.stage, m.round = b.Stage, b.Round
-			m.metrics = []metric{{"epoch/train_loss", b.TrainLoss}, {"epoch/train_top1", b.TrainTop1}}
+			m.metrics = []metric{{"epoch/train_loss", float64(b.TrainLoss)}, {"epoch/train_top1", b.TrainTop1}}
 			if b.ValCount > 0 {
-				m.metrics = append(m.metrics, metric{"epoch/validation_loss", b.ValLoss}, metric{"epoch/validation_top1", b.ValTop1})
+				m.metrics = append(m.metrics, metric{"epoch/validation_loss", float64(b.ValLoss)}, metric{"epoch/validation_top1", b.ValTop1})
 			}
 		case pipeline.Evaluated:
 			m.stage, m.round = b.What, b.Round
-			m.metrics = []metric{{b.Split + "/loss", b.Loss}, {b.Split + "/top1", b.Top1}}
+			m.metrics = []metric{{b.Split + "/loss", float64(b.Loss)}, {b.Split + "/top1", b.Top1}}
 		case pipeline.RoundDone:
 			passed := 0.0
 			if b.Passed {

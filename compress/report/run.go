@@ -51,7 +51,7 @@ func read(folder pipeline.Folder) (*run, error) {
 	err = pipeline.ReadJournal(folder.Journal(), func(e pipeline.Event) error {
 		switch b := e.Body.(type) {
 		case pipeline.StepDone:
-			r.steps.add(float64(b.GlobalStep), b.Loss)
+			r.steps.add(float64(b.GlobalStep), float64(b.Loss))
 		case pipeline.Scales:
 			if !b.Asked {
 				r.scales[b.Layer] = b

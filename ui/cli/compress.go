@@ -73,7 +73,11 @@ with espalier attach FOLDER/run-1.
 			if err != nil {
 				return err
 			}
-			return answer(cmd.OutOrStdout(), f.asJSON, outcome, "\n"+outcome.String()+"\nwritten: "+strings.Join(outcome.Files, ", "))
+			err = answer(cmd.OutOrStdout(), f.asJSON, outcome, "\n"+outcome.String()+"\nwritten: "+strings.Join(outcome.Files, ", "))
+			if err == nil && cmd.Context().Err() != nil {
+				err = fmt.Errorf("the search was %w; the best so far is in %s", errInterrupted, f.output)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&f.data, "data", "", dataHelp)
