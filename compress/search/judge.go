@@ -29,6 +29,11 @@ func (s *searcher) judge(c *Candidate) error {
 		*c = known
 		return nil
 	}
+	if c.like != nil {
+		known := *c.like
+		known.Name, known.file, known.like = c.Name, c.file, nil
+		*c = known
+	}
 	tally, err := c.file.Tally(s.ctx, s.engine, s.data, s.data.Validation)
 	if err != nil {
 		return err
@@ -36,6 +41,21 @@ func (s *searcher) judge(c *Candidate) error {
 	if tally.NotFinite > 0 {
 		return fmt.Errorf("its logits are not finite for %d of %d validation images", tally.NotFinite, tally.Total)
 	}
+	c.Top1 = tally.Top1()
+	if c.Form == "" {
+		if err := s.cost(c); err != nil {
+			return err
+		}
+	}
+	if len(s.outcome.Candidates) > 0 {
+		c.Drop = s.outcome.Candidates[0].Top1 - c.Top1
+	}
+	s.measured[key] = *c
+	return nil
+}
+
+// cost measures a candidate's time and size.
+func (s *searcher) cost(c *Candidate) error {
 	n := cost.Network{Float: c.file.Float, Integer: c.file.Integer, Metadata: c.file.Metadata}
 	report, err := cost.Measure(s.ctx, n, cost.Options{
 		Kernels: s.engine.Kernels, Algorithm: s.engine.Algorithm, Threads: s.engine.Threads(),
@@ -44,7 +64,7 @@ func (s *searcher) judge(c *Candidate) error {
 	if err != nil {
 		return err
 	}
-	c.cost, c.Top1, c.Bytes = report, tally.Top1(), report.Bytes.Sparse
+	c.Bytes = report.Bytes.Sparse
 	if report.Weights > 0 {
 		c.Sparsity = 1 - float64(report.NonZero)/float64(report.Weights)
 	}
@@ -58,10 +78,6 @@ func (s *searcher) judge(c *Candidate) error {
 			c.Batch = all.Images()
 		}
 	}
-	if len(s.outcome.Candidates) > 0 {
-		c.Drop = s.outcome.Candidates[0].Top1 - c.Top1
-	}
-	s.measured[key] = *c
 	return nil
 }
 

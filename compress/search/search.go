@@ -82,7 +82,9 @@ type Candidate struct {
 	Seconds  float64    `json:"seconds"`           // it took to make and to measure
 
 	file *measure.File
-	cost *cost.Report
+	// like is a candidate with the same codes and steps, whose time and size are
+	// taken.
+	like *Candidate
 }
 
 // A searcher is a search in progress.
@@ -248,6 +250,7 @@ func (s *searcher) train(name string, step step) (*measure.File, error) {
 // integers quantizes a network by every observer and reports whether one of the
 // results keeps the bar.
 func (s *searcher) integers(prefix string, file *measure.File) (kept bool) {
+	var first *Candidate // observers change scales of activations, and neither time nor size
 	for _, observer := range configs.Observers() {
 		if s.ctx.Err() != nil || s.left() < 0 {
 			return kept
@@ -261,8 +264,11 @@ func (s *searcher) integers(prefix string, file *measure.File) (kept bool) {
 			s.failed(name, err, began)
 			continue
 		}
-		if s.add(Candidate{Name: name, file: q}, began) {
+		if s.add(Candidate{Name: name, file: q, like: first}, began) {
 			kept = true
+		}
+		if c := s.outcome.Candidates[len(s.outcome.Candidates)-1]; first == nil && c.Form != "" {
+			first = &c
 		}
 	}
 	return kept

@@ -37,7 +37,7 @@ func trained(t *testing.T) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Model: run.Folder.Path("checkpoints/dense.safetensors"), Base: base, MaxDrop: 0.05, For: Size, Time: 20 * time.Second,
+		Model: run.Folder.Path("checkpoints/dense.safetensors"), Base: base, MaxDrop: 0.05, For: Size, Time: 30 * time.Second,
 		Folder: filepath.Join(t.TempDir(), "out"),
 		Say:    t.Logf,
 		Compute: func(ctx context.Context, run *pipeline.Run) (pipeline.RunDone, error) {
