@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"compress/report":             {"compress/pipeline", "configs", "model"},
 	"compress/search":             {"compress/pipeline", "compress/cost", "compress/compare", "compress/measure", "compress/quantize", "configs", "dataset", "model"},
 	"compress/bench":              {"compress/cost", "compress/prune", "compress/quantize", "model", "dataset"},
-	"compress/measure":            {"compress/quantize", "model", "dataset", "configs"},
+	"compress/measure":            {"compress/prune", "compress/quantize", "model", "dataset", "configs"},
 	"compress/compare":            {"compress/measure", "compress/quantize", "model", "dataset"},
 	"compress/prune":              {"model"},
 	"compress/quantize":           {"model"},

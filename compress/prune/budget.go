@@ -166,7 +166,16 @@ func (c *Channels) Choose(scores [][]float64, b Budget, l Limits) (Kept, error) 
 	if least := cost(s.smallest()); least > most {
 		return nil, fmt.Errorf("pruning channels of %s: the budget allows %.0f %s, but the smallest network has %.0f; remove less, round to fewer channels, or lower the floor", c.Graph.Name, most, name, least)
 	}
-	return s.keep(s.meet(cost, most)), nil
+	return s.keep(s.counts(s.meet(cost, most))), nil
+}
+
+// Without keeps all channels but, of one group, the share with the smallest
+// scores; at least one channel stays. A group without scores loses its last ones.
+func (c *Channels) Without(scores [][]float64, group int, share float64) Kept {
+	counts := c.dense()
+	size := counts[group]
+	counts[group] = max(1, size-int(math.Round(share*float64(size))))
+	return newSearch(c, scores, Limits{}).keep(counts)
 }
 
 // A search looks for numbers of channels.
@@ -262,6 +271,12 @@ func (s *search) greedy(cost func(counts []int) float64, most float64) []int {
 		}
 		at[next]++
 	}
+	return s.giveBack(at, cost, most)
+}
+
+// giveBack takes groups up again as far as the cost allows, the one first whose
+// channels have the largest mean score.
+func (s *search) giveBack(at []int, cost func(counts []int) float64, most float64) []int {
 	for {
 		back, largest := -1, 0.0
 		for i := range at {
@@ -293,10 +308,10 @@ func (s *search) mean(group, level int) float64 {
 	return sum / float64(to-from)
 }
 
-// keep returns the channels that stay at the levels.
-func (s *search) keep(at []int) Kept {
+// keep returns the channels that stay where so many of each group do.
+func (s *search) keep(counts []int) Kept {
 	k := s.channels.All()
-	for i, n := range s.counts(at) {
+	for i, n := range counts {
 		for _, ch := range s.ranked[i][:len(s.ranked[i])-n] {
 			k[i][ch] = false
 		}

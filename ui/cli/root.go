@@ -27,7 +27,7 @@ draws itself.`,
 	}
 	root.AddCommand(
 		newRun(), newTrain(), newAttach(), newRuns(), newReport(), newScreenshot(),
-		newEvaluate(), newInspect(), newQuantize(), newExport(), newCompareLayers(), newCheck(), newCost(), newCompress(), newBench(),
+		newEvaluate(), newInspect(), newPrune(), newQuantize(), newExport(), newCompareLayers(), newCheck(), newCost(), newCompress(), newBench(),
 		newFetch(), newVersion(),
 	)
 	f.add(root)
