@@ -43,6 +43,10 @@ func TestDenseCache(t *testing.T) {
 		if do(t, other, parts); journalHash(t, other.Folder) == want {
 			t.Error("another learning rate takes the cached network")
 		}
+		other = create(t, tiny(t, set, "model.weights="+plain.Folder.Path(denseCheckpoint)))
+		if do(t, other, parts); journalHash(t, other.Folder) == want {
+			t.Error("a training from other weights takes the cached network")
+		}
 	}
 }
 

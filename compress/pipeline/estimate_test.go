@@ -52,6 +52,27 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
+// TestEstimateCountsTheWork counts by hand. Each round is measured on validation
+// after pruning, after every epoch and at its end, and then on test.
+func TestEstimateCountsTheWork(t *testing.T) {
+	e, err := configs.Load("smoke", []string{
+		"data.train=256", "data.validation=64", "data.test=100", "dense.epochs=1", "prune.targets=[0.3, 0.5]",
+		"fine_tune.epochs=[0.5, 2]", "quantize.images=32", "sweep.sizes=[1, 8]", "sweep.draws=2",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [works]float64{
+		trainWork:   256 + 128 + 512,
+		inferWork:   (64 + 64 + 100) + (64 + 64 + 64 + 100) + (64 + 2*64 + 64 + 100),
+		observeWork: 32 + 2*8,
+		int8Work:    100 + 2*2*100,
+	}
+	if have := newEstimate(e).total; have != want {
+		t.Errorf("%v images, want %v", have, want)
+	}
+}
+
 // TestEstimateOfShortenedRuns skips work that will not be done.
 func TestEstimateOfShortenedRuns(t *testing.T) {
 	s := &estimate{}
