@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,20 @@ func TestDenseCache(t *testing.T) {
 		other = create(t, tiny(t, set, "model.weights="+plain.Folder.Path(denseCheckpoint)))
 		if do(t, other, parts); journalHash(t, other.Folder) == want {
 			t.Error("a training from other weights takes the cached network")
+		}
+		if open := parts.Open; validation > 0 {
+			parts.Open = func(o dataset.Options) (*dataset.Data, error) {
+				data, err := open(o)
+				other := *data.Validation
+				other.Images = slices.Clone(other.Images)
+				other.Images[0]++
+				data.Validation = &other
+				return data, err
+			}
+			other = create(t, tiny(t, set))
+			if _, events := do(t, other, parts); strings.Contains(fmt.Sprint(of[Log](events)), "come from an earlier run") {
+				t.Error("a run with other validation images takes the cached network, whose events have other losses")
+			}
 		}
 	}
 }
