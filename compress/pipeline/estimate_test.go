@@ -57,7 +57,7 @@ func TestEstimate(t *testing.T) {
 func TestEstimateCountsTheWork(t *testing.T) {
 	e, err := configs.Load("smoke", []string{
 		"data.train=256", "data.validation=64", "data.test=100", "dense.epochs=1", "prune.targets=[0.3, 0.5]",
-		"fine_tune.epochs=[0.5, 2]", "quantize.images=32", "sweep.sizes=[1, 8]", "sweep.draws=2",
+		"fine_tune.epochs=[0.5, 2]", "quantize.images=32", "sweep.sizes=[1, 8]", "sweep.draws=2", "sweep.observers=[min-max]",
 	})
 	if err != nil {
 		t.Fatal(err)
