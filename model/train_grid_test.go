@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"espalier/model"
+	"espalier/model/kernel"
 	"espalier/model/reference"
 )
 
@@ -92,6 +93,30 @@ func TestGradientsOnGrids(t *testing.T) {
 				holdGradients(t, onGrids(t, block, bits, learned), 11)
 			})
 		}
+	}
+}
+
+// TestStepOnGridsAllocatesNothing, with learned scales either.
+func TestStepOnGridsAllocatesNothing(t *testing.T) {
+	g, err := model.ResNet(model.Arch{Depth: 8, Shortcut: model.Projection, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(g, 2)
+	k, err := kernel.Select("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := model.NewEngine(k, 2, model.DirectOnly)
+	defer e.Close()
+	trainer, err := model.NewTrainer(onGrids(t, g, 4, true), e, 8, model.SGD{Momentum: 0.9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, labels := draw(3, 8, g.Input().Shape, 10)
+	trainer.Step(x, labels, 0.01)
+	if n := testing.AllocsPerRun(2, func() { trainer.Step(x, labels, 0.01) }); n > 0 {
+		t.Errorf("a step allocates %v times", n)
 	}
 }
 

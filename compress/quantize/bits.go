@@ -18,14 +18,13 @@ type Width struct {
 // Eight is the width of a layer that is told nothing else.
 var Eight = Width{8, 8}
 
-// Widths returns the numbers of bits that are offered.
-func Widths() (weights, activations []int) { return []int{8, 6, 4, 3, 2}, []int{8, 6, 4, 3, 2} }
+// Bits returns the numbers of bits that codes can have, the most first.
+func Bits() []int { return []int{8, 6, 4, 3, 2} }
 
-// Check wants widths that are offered.
+// Check wants numbers of bits that codes can have.
 func (w Width) Check() error {
-	weights, activations := Widths()
-	if !slices.Contains(weights, w.Weights) || !slices.Contains(activations, w.Activations) {
-		return fmt.Errorf("weights of %d bits and activations of %d: choose weights of %v bits and activations of %v", w.Weights, w.Activations, weights, activations)
+	if !slices.Contains(Bits(), w.Weights) || !slices.Contains(Bits(), w.Activations) {
+		return fmt.Errorf("weights of %d bits and activations of %d: choose from %v", w.Weights, w.Activations, Bits())
 	}
 	return nil
 }

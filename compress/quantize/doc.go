@@ -21,6 +21,11 @@
 // which others do, and which values share an observer. Package reference defines
 // what is computed.
 //
+// Codes can have fewer than 8 bits, layer by layer: a Recipe's Widths say how many. Mix
+// chooses them from the layers' sensitivities. Prepare makes a float network round
+// as the integer one does, for a model.Trainer, and Convert takes over what training
+// made of it.
+//
 // Degenerate cases have defined results. A channel whose weights are all zero,
 // as pruning leaves them, has the smallest scale and codes 0. An activation
 // that was constantly zero has the smallest scale and zero point 0; any other

@@ -136,10 +136,9 @@ type setting struct {
 // sensitivity measures the rise of the loss of every layer at every number of bits.
 func (m *mixer) sensitivity(wide *Network, of Measurement) (map[setting]float64, error) {
 	rise := map[setting]float64{}
-	offered, _ := Widths()
 	for _, l := range wide.Layers() {
 		rise[setting{l.Name, 8}] = 0
-		for _, bits := range offered[1:] {
+		for _, bits := range Bits()[1:] {
 			n, err := m.build(map[string]int{l.Name: bits})
 			if err != nil {
 				return nil, err
@@ -170,14 +169,13 @@ func (s narrowing) price() float64 { return max(s.rise, 0) / float64(s.saved) }
 // one is always that of the lowest price, of whichever layer. A layer may jump over
 // numbers of bits where more of them together are cheaper.
 func steepest(layers []*Node, rise map[setting]float64) []narrowing {
-	offered, _ := Widths()
 	at := map[string]int{}
 	var path []narrowing
 	for {
 		var best *narrowing
 		for _, l := range layers {
 			now := cmp.Or(at[l.Name], 8)
-			for _, bits := range offered {
+			for _, bits := range Bits() {
 				if bits >= now {
 					continue
 				}
@@ -234,7 +232,7 @@ func (m *mixer) furthest(path []narrowing, top1 float64) (int, error) {
 func choice(l *Node, bits int, rise map[setting]float64) Choice {
 	size := func(bits int) int64 { return int64(packedLen(len(l.Weight), bits)) }
 	c := Choice{Layer: l.Name, Bits: bits, Rise: rise[setting{l.Name, bits}], Saved: size(8) - size(bits)}
-	offered, _ := Widths()
+	offered := Bits()
 	if i := slices.Index(offered, bits) + 1; i < len(offered) {
 		c.NextRise, c.NextSaved = rise[setting{l.Name, offered[i]}], size(8)-size(offered[i])
 	}

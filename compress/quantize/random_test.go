@@ -226,10 +226,10 @@ func TestNarrowEqualsReference(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, a := quantize.Widths()
+		bits := quantize.Bits()
 		widths := map[string]quantize.Width{}
 		for _, l := range g.Layers() {
-			widths[l.Name] = quantize.Width{Weights: w[r.IntN(len(w))], Activations: a[r.IntN(len(a))]}
+			widths[l.Name] = quantize.Width{Weights: bits[r.IntN(len(bits))], Activations: bits[r.IntN(len(bits))]}
 		}
 		if recipe, err = recipe.WithWidths(widths); err != nil {
 			t.Fatal(err)
