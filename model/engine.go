@@ -42,16 +42,42 @@ type Engine struct {
 	Kernels   *kernel.Set
 	Algorithm Algorithm
 	threads   int
-	jobs      []chan job // to workers 1 and up; the caller is worker 0
-	pending   atomic.Int32
-	done      chan struct{} // told when no worker is pending any more
+	wake      []chan struct{} // tells workers 1 and up that there is work; the caller is worker 0
+	run       func(worker, item int)
+	ranges    []itemRange   // by worker
+	left      atomic.Int32  // items that are not done
+	done      chan struct{} // told when none is left
 	failures  []*Failure    // by worker
 	yielded   []time.Time   // when each worker last gave way
 }
 
-type job struct {
-	run  func(worker, item int)
-	a, b int // items a to b−1
+// An itemRange is the items, first to end−1, that one worker takes in order, and
+// that others take from the end of when they have none left. Both numbers are in one
+// word. Each range has a line of the cache to itself.
+type itemRange struct {
+	firstEnd atomic.Uint64
+	_        [56]byte
+}
+
+func (r *itemRange) set(first, end int) { r.firstEnd.Store(uint64(first)<<32 | uint64(end)) }
+
+// take returns an item that nobody has taken, the first one or the last; ok is false
+// if there is none.
+func (r *itemRange) take(last bool) (item int, ok bool) {
+	for {
+		both := r.firstEnd.Load()
+		first, end := int(both>>32), int(both&(1<<32-1))
+		if first >= end {
+			return 0, false
+		}
+		item, next := first, both+1<<32
+		if last {
+			item, next = end-1, both-1
+		}
+		if r.firstEnd.CompareAndSwap(both, next) {
+			return item, true
+		}
+	}
 }
 
 // A Failure is a panic of a worker, raised again in the caller's goroutine.
@@ -69,14 +95,17 @@ func NewEngine(kernels *kernel.Set, threads int, algorithm Algorithm) *Engine {
 	if threads < 1 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	e := &Engine{Kernels: kernels, Algorithm: algorithm, threads: threads, done: make(chan struct{}, 1), failures: make([]*Failure, threads), yielded: make([]time.Time, threads)}
+	e := &Engine{
+		Kernels: kernels, Algorithm: algorithm, threads: threads,
+		ranges: make([]itemRange, threads), done: make(chan struct{}, 1),
+		failures: make([]*Failure, threads), yielded: make([]time.Time, threads),
+	}
 	for worker := 1; worker < threads; worker++ {
-		jobs := make(chan job, 1)
-		e.jobs = append(e.jobs, jobs)
+		wake := make(chan struct{}, 1)
+		e.wake = append(e.wake, wake)
 		go func() {
-			for j, ok := receive(jobs); ok; j, ok = receive(jobs) {
-				e.do(worker, j)
-				if e.pending.Add(-1) == 0 {
+			for _, ok := receive(wake); ok; _, ok = receive(wake) {
+				if e.work(worker) {
 					e.done <- struct{}{}
 				}
 			}
@@ -87,38 +116,65 @@ func NewEngine(kernels *kernel.Set, threads int, algorithm Algorithm) *Engine {
 
 // Close ends the workers.
 func (e *Engine) Close() {
-	for _, jobs := range e.jobs {
-		close(jobs)
+	for _, wake := range e.wake {
+		close(wake)
 	}
-	e.jobs = nil
+	e.wake = nil
 }
 
 // Threads returns the number of workers, the caller included.
 func (e *Engine) Threads() int { return e.threads }
 
 // Each calls run(worker, item) for every item from 0 to n−1 and returns when
-// all calls have. Items are split among the workers in contiguous ranges; calls
-// with the same worker never overlap. Workers without items are not woken. The
-// caller itself runs a single item.
+// all calls have. Each worker begins with a contiguous range of items, of which
+// workers that have done theirs take some: a slow core is not waited for longer than
+// for one item. Calls with the same worker never overlap. Workers without items are
+// not woken, and a single item is the caller's.
 func (e *Engine) Each(n int, run func(worker, item int)) {
+	if n < 1 {
+		return
+	}
 	first := func(worker int) int { return (worker*n + e.threads - 1) / e.threads }
-	others := max(0, min(n, e.threads)-1) // workers with items, beside the caller
-	e.pending.Store(int32(others))
-	for i, jobs := range e.jobs {
-		if j := (job{run, first(i + 1), first(i + 2)}); j.a < j.b {
-			jobs <- j
+	e.run = run
+	e.left.Store(int32(n))
+	for worker := range e.ranges {
+		e.ranges[worker].set(first(worker), first(worker+1))
+	}
+	for i, wake := range e.wake {
+		if first(i+1) < first(i+2) {
+			select {
+			case wake <- struct{}{}:
+			default: // it has yet to look for the work of a call before, and will find this
+			}
 		}
 	}
-	e.do(0, job{run, 0, first(1)})
-	if others > 0 {
+	if !e.work(0) {
 		receive(e.done)
 	}
+	e.run = nil // an engine keeps no network in memory
 	for worker, f := range e.failures {
 		if f != nil {
 			e.failures[worker] = nil
 			panic(f)
 		}
 	}
+}
+
+// work does items until all are taken. It reports whether the worker did the last
+// one. Whoever holds an item may read e.run: the call that gave it cannot end.
+func (e *Engine) work(worker int) (last bool) {
+	for i := range e.ranges {
+		from := &e.ranges[(worker+i)%e.threads]
+		for {
+			item, ok := from.take(i > 0)
+			if !ok {
+				break
+			}
+			e.do(worker, item)
+			last = e.left.Add(-1) == 0
+		}
+	}
+	return last
 }
 
 // receive takes the next value of c. It polls for a while before it sleeps: waking
@@ -146,21 +202,19 @@ const (
 	looksAtOnce = 4096                 // about 10 µs; then others may have the processor
 )
 
-func (e *Engine) do(worker int, j job) {
+// do computes one item. Go cannot preempt assembly: now and then, it gives way to the
+// screen and the garbage collector. If a processor is idle, this costs about a
+// twentieth of an int8 image.
+func (e *Engine) do(worker, item int) {
 	defer func() {
 		if v := recover(); v != nil {
 			e.failures[worker] = &Failure{v, debug.Stack()}
 		}
 	}()
-	for item := j.a; item < j.b; item++ {
-		j.run(worker, item)
-		// Go cannot preempt assembly: now and then, give way to the screen and
-		// the garbage collector. If a processor is idle, this costs about a
-		// twentieth of an int8 image.
-		if now := time.Now(); now.Sub(e.yielded[worker]) >= yieldAfter {
-			runtime.Gosched()
-			e.yielded[worker] = time.Now()
-		}
+	e.run(worker, item)
+	if now := time.Now(); now.Sub(e.yielded[worker]) >= yieldAfter {
+		runtime.Gosched()
+		e.yielded[worker] = time.Now()
 	}
 }
 
@@ -171,8 +225,11 @@ const yieldAfter = time.Millisecond
 // can use and the memory for partial gradients.
 const maxParts = 16
 
-// partSize returns the images in one part of a batch of n, so that there are at
-// most limit parts. It is a multiple of 8, the most images that kernels group.
+// share returns how many images of a batch each worker has if all have as many.
+func (e *Engine) share(batch int) int { return max(1, (batch+e.threads-1)/e.threads) }
+
+// partSize returns how many images of a batch of n make one part, of which there
+// are limit at most: a multiple of 8, which is what the kernels group at most.
 func partSize(n, limit int) int { return 8 * max(1, (n+8*limit-1)/(8*limit)) }
 
 // parts returns the number of parts of a batch of n images.

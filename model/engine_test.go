@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -299,23 +302,49 @@ func TestLossThatIsNotFiniteChangesNoWeight(t *testing.T) {
 func TestEach(t *testing.T) {
 	e := model.NewEngine(kernel.All()[0], 4, model.Auto)
 	defer e.Close()
-	for n := range 10 {
-		workers := make([]int, n) // by item, plus 1
-		e.Each(n, func(worker, item int) { workers[item] += worker + 1 })
-		count := map[int]int{}
-		for item, w := range workers {
-			if w < 1 || w > 4 || item > 0 && w < workers[item-1] {
-				t.Fatalf("%d items went to workers %v", n, workers)
+	for range 100 {
+		for n := range 10 {
+			done := make([]atomic.Int32, n)
+			var busy [4]atomic.Bool
+			e.Each(n, func(worker, item int) {
+				if busy[worker].Swap(true) {
+					t.Errorf("%d items: worker %d has two at a time", n, worker)
+				}
+				done[item].Add(1)
+				busy[worker].Store(false)
+			})
+			for item := range done {
+				if c := done[item].Load(); c != 1 {
+					t.Fatalf("item %d of %d was done %d times", item, n, c)
+				}
 			}
-			count[w]++
 		}
-		if n > 0 && count[1] == 0 {
-			t.Errorf("%d items: the caller has none", n)
-		}
-		for _, c := range count {
-			if c > (n+3)/4 {
-				t.Errorf("%d items: a worker has %d", n, c)
+	}
+}
+
+// A worker that is held up keeps nobody waiting: the others do what is left of its
+// items.
+func TestWorkersTakeOthersItems(t *testing.T) {
+	e := model.NewEngine(kernel.All()[0], 2, model.Auto)
+	defer e.Close()
+	for _, slow := range []int{0, 7} { // the first item of either worker's
+		const n = 14
+		var others atomic.Int32
+		var late atomic.Bool
+		e.Each(n, func(_, item int) {
+			if item != slow {
+				others.Add(1)
+				return
 			}
+			for end := time.Now().Add(10 * time.Second); others.Load() < n-1; runtime.Gosched() {
+				if time.Now().After(end) {
+					late.Store(true)
+					return
+				}
+			}
+		})
+		if late.Load() {
+			t.Errorf("while item %d took long, only %d of %d others were done", slow, others.Load(), n-1)
 		}
 	}
 }
