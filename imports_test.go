@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"model/zoo":                   {"model"},
 	"model":                       {"model/kernel"},
 	"model/kernel":                {},
+	"docs/peers":                  {"compress/quantize", "model"},
 	"dataset":                     {},
 	"configs":                     {},
 	"internal":                    {}, // helpers of no layer, which all may import

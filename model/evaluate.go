@@ -24,13 +24,19 @@ type Evaluator struct {
 	workers  []*inferSpace
 	planar   bool // activations are planes, for sparse convolution
 	planable bool // they may be
-	group    int  // images computed together on planes
+	group    int  // images that are computed together on planes
+	most     int  // images of a part
 
-	n      int // of the call in progress
-	x      []float32
-	logits []float32
-	run    func(worker, part int)
-	spent  map[*inferStep]time.Duration // while Profile runs, else nil
+	// Of the call in progress.
+	n        int // images
+	size     int // images of a part
+	x        []float32
+	logits   []float32
+	run      func(worker, part int)
+	together bool // there are more workers than images: they share each convolution
+	shared   sharedConv
+	runShare func(worker, share int)
+	spent    map[*inferStep]time.Duration // while Profile runs, else nil
 }
 
 // An inferSpace is one worker's memory.
@@ -46,14 +52,15 @@ type inferSpace struct {
 // images.
 func NewEvaluator(g *Graph, e *Engine, batch int) *Evaluator {
 	v := &Evaluator{graph: g, engine: e, batch: batch, folded: g.ForInference()}
-	v.steps = fuseForInference(v.folded, e)
+	v.steps = fuseForInference(v.folded, e, batch)
 	v.segments = schedule(v.steps)
 	place(v.segments)
 	v.planable = !slices.ContainsFunc(v.steps, func(s *inferStep) bool { return !s.planable() })
+	v.most = max(8, min(v.segments[len(v.segments)-1].group, e.share(batch)))
 	for range e.Threads() {
 		v.workers = append(v.workers, v.space())
 	}
-	v.run = v.part
+	v.run, v.runShare, v.size = v.part, v.share, v.most
 	v.pack()
 	return v
 }
@@ -188,13 +195,20 @@ func (v *Evaluator) take(logits, x []float32) {
 // Logits computes logits [n][classes] of x [n][c][h][w], normalised.
 func (v *Evaluator) Logits(logits, x []float32) {
 	v.take(logits, x)
-	v.engine.Each(parts(v.n, maxParts), v.run)
+	if v.n < v.engine.Threads() && !v.planar {
+		v.together = true
+		v.part(0, 0)
+		v.together = false
+		return
+	}
+	v.size = min(v.most, v.engine.share(v.n))
+	v.engine.Each((v.n+v.size-1)/v.size, v.run)
 }
 
 // part computes one part's logits.
 func (v *Evaluator) part(worker, i int) {
 	s := v.workers[worker]
-	first, end := part(v.n, maxParts, i)
+	first, end := i*v.size, min(v.n, (i+1)*v.size)
 	last := len(v.segments) - 1
 	group := v.segments[last].group
 	if v.planar {

@@ -14,13 +14,16 @@ type convPlan struct {
 	direct   *kernel.Conv // for the fastest kernels
 	depth    *kernel.Depthwise
 	general  *kernel.GeneralConv
-	group    int // images computed together
+	batch    *kernel.GeneralConv // in place of direct or general where there are enough images
+	group    int                 // images computed together
 }
 
-// planConv plans a convolution. With image set, the input is in the layout of
-// the image, which has up to four channels. Winograd's algorithm works in
-// chunks of so many channels times tiles; see kernel.SmallChunk.
-func planConv(n *Node, e *Engine, image bool, chunk int) convPlan {
+// planConv plans a convolution for batches of so many images, of which one worker
+// computes so many at a time. Only the first number decides the algorithm. With
+// image set, the input is in the layout of the image, which has up to four
+// channels. Winograd's algorithm works in chunks of so many channels times tiles;
+// see kernel.SmallChunk.
+func planConv(n *Node, e *Engine, image bool, chunk, batch, images int) convPlan {
 	op, x := n.Op.(Conv), n.Inputs[0].Shape
 	w := windowOf(op.Kernel, op.Stride, op.Padding)
 	c := convPlan{node: n, kernels: e.Kernels, group: 1}
@@ -31,18 +34,34 @@ func planConv(n *Node, e *Engine, image bool, chunk int) convPlan {
 	}
 	g := kernel.NewGeneralConv(x.C, x.H, x.W, op.Out, op.Groups, w, image)
 	c.in, c.out = g.In, g.Out
-	plain, ok := g.Conv()
-	if !ok {
+	if plain, ok := g.Conv(); !ok {
 		c.general = &g
-		return c
+	} else {
+		c.direct = &plain
+		if e.Algorithm != DirectOnly && kernel.WinogradOK(plain) {
+			plan := kernel.NewWinograd(plain, chunk).Limit(images)
+			if e.Algorithm == WinogradOnly || 4*plan.WeightsLen() <= smallWeights || batch*c.out.H*c.out.W >= manyPixels {
+				c.winograd, c.group = &plan, plan.Group()
+				return c
+			}
+		}
 	}
-	c.direct = &plain
-	if e.Algorithm != DirectOnly && kernel.WinogradOK(plain) {
-		plan := kernel.NewWinograd(plain, chunk)
-		c.winograd, c.group = &plan, plan.Group()
+	if op.Groups == 1 && !image && op.Kernel > 1 && c.out.W%8 != 0 && c.out.H*c.out.W <= smallMap && 4*c.packedLen() >= smallWeights {
+		c.batch, c.group = &g, min(images, batchGroup)
 	}
 	return c
 }
+
+// When a convolution is computed how. Transformed weights are four times as long as
+// others, and far away where they are large: then Winograd's algorithm needs many
+// pixels to be worthwhile.
+const (
+	smallWeights = 1 << 20 // bytes
+	manyPixels   = 128     // of a batch
+	smallMap     = 64      // pixels up to which images are computed in batches
+	batchGroup   = 32      // images
+	leastBatch   = 4       // images from which on a batch is faster
+)
 
 // isDepthwise reports whether each output channel depends on only one input
 // channel.
@@ -121,6 +140,17 @@ func (c *convPlan) forward(y, x []float32, n int, weights []float32, e kernel.Ep
 	switch k := c.kernels; {
 	case c.winograd != nil:
 		k.WinogradForward(*c.winograd, y, x, n, weights, e, scratch, next)
+	case c.batch != nil && n >= leastBatch:
+		k.BatchForward(*c.batch, y, x, n, weights, e)
+	case c.batch != nil && n > 1:
+		in, out := c.in.Len(), c.out.Len()
+		for i := range n {
+			one := e
+			if e.Residual != nil {
+				one.Residual = e.Residual[i*out:]
+			}
+			c.forward(images(y, out, i, 1), images(x, in, i, 1), 1, weights, one, scratch, nil)
+		}
 	case c.direct != nil:
 		k.ConvForward(*c.direct, y, x, weights, e)
 	case c.depth != nil:

@@ -17,7 +17,14 @@ func (v *Evaluator) through(s *inferSpace, segment, first, n int) {
 			v.through(s, segment-1, first+a, m)
 			for i := range m {
 				for _, step := range g.entry {
-					v.apply(step, s, i, a+i, 1)
+					if !step.batched() {
+						v.apply(step, s, i, a+i, 1)
+					}
+				}
+			}
+			for _, step := range g.entry {
+				if step.batched() {
+					v.apply(step, s, 0, a, m)
 				}
 			}
 		}
@@ -30,6 +37,10 @@ func (v *Evaluator) through(s *inferSpace, segment, first, n int) {
 		v.apply(step, s, 0, 0, n)
 	}
 }
+
+// batched reports whether a step at a segment's entry takes all images at once
+// rather than one after the other. Its residual is not one of those that do not.
+func (s *inferStep) batched() bool { return s.conv != nil && s.conv.batch != nil }
 
 // input lays out n images of the batch, starting at image first.
 func (v *Evaluator) input(step *inferStep, s *inferSpace, first, n int) {
@@ -96,6 +107,11 @@ func (v *Evaluator) convolve(step *inferStep, s *inferSpace, from, to, n int) {
 			v.engine.Kernels.PackChannels(x.m, x.shape.C, s.one[0], in)
 			in = s.one[0]
 		}
+		if !y.vector && v.together {
+			v.shared = sharedConv{c, out, in, m, e}
+			v.engine.Each(v.engine.Threads(), v.runShare)
+			continue
+		}
 		if !y.vector {
 			c.run(out, in, m, e, s.scratch)
 			continue
@@ -103,4 +119,19 @@ func (v *Evaluator) convolve(step *inferStep, s *inferSpace, from, to, n int) {
 		c.run(s.one[1], in, m, e, s.scratch)
 		v.engine.Kernels.UnpackChannels(y.m, y.shape.C, out, s.one[1])
 	}
+}
+
+// A sharedConv is a convolution that all workers compute together.
+type sharedConv struct {
+	conv *inferConv
+	y, x []float32
+	n    int // images
+	e    kernel.Epilogue
+}
+
+// share computes one share of v.shared.
+func (v *Evaluator) share(worker, share int) {
+	c := v.shared
+	c.e.Share = kernel.Share{Part: share, Of: v.engine.Threads()}
+	c.conv.run(c.y, c.x, c.n, c.e, v.workers[worker].scratch)
 }

@@ -13,14 +13,17 @@ type inferConv struct {
 }
 
 // newInferConv plans a convolution; see planConv.
-func newInferConv(n *Node, e *Engine, image bool) *inferConv {
-	p := planConv(n, e, image, kernel.SmallChunk) // chunks are small: whole segments share the cache, not single layers
+func newInferConv(n *Node, e *Engine, image bool, batch int) *inferConv {
+	p := planConv(n, e, image, kernel.SmallChunk, batch, e.share(batch)) // chunks are small: whole segments share the cache, not single layers
 	return &inferConv{convPlan: p, weights: kernel.Floats(p.packedLen())}
 }
 
 // bounded reports whether the kernels can apply an upper bound to the output at
-// no cost. Direct convolution's fastest kernels cannot.
-func (c *inferConv) bounded() bool { return c.depth != nil || c.general != nil }
+// no cost. Direct convolution's fastest kernels cannot, but those of 1×1 kernels
+// are no faster than others.
+func (c *inferConv) bounded() bool {
+	return c.winograd == nil && (c.direct == nil || c.direct.Kernel == 1)
+}
 
 func (c *inferConv) pack() {
 	c.packWeights(c.weights)

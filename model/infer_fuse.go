@@ -63,8 +63,9 @@ func (b *inferNorm) pack() {
 	}
 }
 
-// fuseForInference returns the steps of a graph, each after its inputs.
-func fuseForInference(g *Graph, e *Engine) []*inferStep {
+// fuseForInference returns the steps of a graph for batches of so many images, each
+// after its inputs.
+func fuseForInference(g *Graph, e *Engine, batch int) []*inferStep {
 	units := g.Units()
 	readers := readersOf(units)
 	sums := map[*Unit]*Unit{} // by convolution
@@ -97,7 +98,7 @@ func fuseForInference(g *Graph, e *Engine) []*inferStep {
 			values[u] = s.inputs[0] // the same numbers
 			continue
 		}
-		s.how(u, e)
+		s.how(u, e, batch)
 		steps = append(steps, s)
 	}
 	for _, s := range steps {
@@ -159,14 +160,14 @@ func (s *inferStep) reads() []*inferValue {
 
 // how chooses the kernel of the step. act is the unit whose activation comes
 // last.
-func (s *inferStep) how(act *Unit, e *Engine) {
+func (s *inferStep) how(act *Unit, e *Engine, batch int) {
 	n := s.unit.Node
 	switch op := n.Op.(type) {
 	case Conv:
 		if s.inputs[0].vector && s.output.vector {
 			s.linear = newInferLinear(n, e)
 		} else {
-			s.conv = newInferConv(n, e, s.inputs[0].image)
+			s.conv = newInferConv(n, e, s.inputs[0].image, batch)
 		}
 	case Linear:
 		s.linear = newInferLinear(n, e)

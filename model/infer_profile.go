@@ -13,7 +13,8 @@ type StepTime struct {
 func (v *Evaluator) Profile(logits, x []float32) []StepTime {
 	v.take(logits, x)
 	v.spent = map[*inferStep]time.Duration{}
-	for i := range parts(v.n, maxParts) {
+	v.size = v.most
+	for i := range (v.n + v.size - 1) / v.size {
 		v.part(0, i)
 	}
 	times := make([]StepTime, len(v.steps))

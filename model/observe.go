@@ -86,7 +86,7 @@ func newObserver(v *Evaluator, n int) *observer {
 			s.inputs = append(s.inputs, values[in])
 		}
 		values[u], o.steps[u] = s.output, s
-		s.how(u, v.engine)
+		s.how(u, v.engine, v.batch)
 	}
 	o.spaces = make([]*inferSpace, v.engine.Threads())
 	return o

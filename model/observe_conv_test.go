@@ -30,7 +30,7 @@ func TestOrderedConv(t *testing.T) {
 				x[i] = float32(r.NormFloat64())
 			}
 			e := NewEngine(set, 1, DirectOnly)
-			plan := newInferConv(l, e, c.in == 3)
+			plan := newInferConv(l, e, c.in == 3, 1)
 			plan.pack()
 			packed := kernel.Floats(kernel.Map{C: kernel.Round(c.in), H: side, W: side}.Len())
 			set.PackChannels(plan.in, c.in, packed, x)

@@ -16,13 +16,16 @@ type trainConv struct {
 
 // newTrainConv plans a convolution; see planConv. With dataGrad it can also compute
 // the gradient of its input.
-func newTrainConv(n *Node, e *Engine, image, dataGrad bool) *trainConv {
-	p := planConv(n, e, image, kernel.LargeChunk)
+func newTrainConv(n *Node, e *Engine, image, dataGrad bool, batch, images int) *trainConv {
+	p := planConv(n, e, image, kernel.LargeChunk, batch, images)
 	c := &trainConv{convPlan: p, weights: kernel.Floats(p.packedLen()), bias: padded(nil, n.Bias)}
 	switch {
 	case !dataGrad || c.depth != nil:
 	case c.general != nil:
 		c.transposed = kernel.Floats(c.general.TransposedLen())
+	case c.winograd != nil:
+		t := c.winograd.Transposed()
+		c.transposed = kernel.Floats(t.WeightsLen())
 	default:
 		c.transposed = kernel.Floats(c.packedLen())
 	}
@@ -51,7 +54,7 @@ func (c *trainConv) pack() {
 	}
 	switch k, w := c.kernels, c.node.Weight; {
 	case c.winograd != nil:
-		k.WinogradWeights(*c.winograd, c.transposed, w, true)
+		k.WinogradWeights(c.winograd.Transposed(), c.transposed, w, true)
 	case c.direct != nil:
 		k.PackWeightsTransposed(*c.direct, c.transposed, w)
 	default:
@@ -63,12 +66,17 @@ func (c *trainConv) pack() {
 // it adds to dx.
 func (c *trainConv) dataGrad(dx, dy []float32, n int, add bool, scratch, next []float32) {
 	switch k := c.kernels; {
+	case c.batch != nil && n > 1:
+		in, out := c.in.Len(), c.out.Len()
+		for i := range n {
+			c.dataGrad(images(dx, in, i, 1), images(dy, out, i, 1), 1, add, scratch, nil)
+		}
 	case c.winograd != nil:
 		var e kernel.Epilogue
 		if add {
 			e.Residual = dx
 		}
-		k.WinogradForward(*c.winograd, dx, dy, n, c.transposed, e, scratch, next)
+		k.WinogradForward(c.winograd.Transposed(), dx, dy, n, c.transposed, e, scratch, next)
 	case c.direct != nil:
 		k.ConvDataGrad(*c.direct, dx, dy, c.transposed, add)
 	case c.depth != nil:
@@ -84,6 +92,11 @@ func (c *trainConv) gradLen() int { return len(c.weights) }
 // weightGrad adds the weight gradient of n images to sum.
 func (c *trainConv) weightGrad(sum, x, dy []float32, n int, scratch, next []float32) {
 	switch k := c.kernels; {
+	case c.batch != nil && n > 1:
+		in, out := c.in.Len(), c.out.Len()
+		for i := range n {
+			c.weightGrad(sum, images(x, in, i, 1), images(dy, out, i, 1), 1, scratch, nil)
+		}
 	case c.winograd != nil:
 		k.WinogradWeightGrad(*c.winograd, sum, x, dy, n, scratch, next)
 	case c.direct != nil:

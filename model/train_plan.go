@@ -212,7 +212,7 @@ func (t *Trainer) describe(p *trainPlan, v *trainValue) error {
 	}
 	switch op := n.Op.(type) {
 	case Conv:
-		v.conv = newTrainConv(used, t.engine, v.in[0].image, v.in[0].learns)
+		v.conv = newTrainConv(used, t.engine, v.in[0].image, v.in[0].learns, t.batch, partSize(t.batch, t.limit))
 		p.convs = append(p.convs, v.conv)
 		p.packs = append(p.packs, v.grid.before(v.conv.pack))
 		p.scratch = max(p.scratch, v.conv.scratchLen())

@@ -26,6 +26,13 @@ type step interface {
 	run(k *kernel.Set, s *space)
 }
 
+// A sharedStep is one that several workers can compute together, each the share that
+// its space says.
+type sharedStep interface {
+	step
+	shared()
+}
+
 // A compiler makes a plan, node by node in the network's order. A convolution
 // that is fused into a sum is computed where the sum is.
 type compiler struct {

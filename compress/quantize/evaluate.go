@@ -17,12 +17,16 @@ type Evaluator struct {
 	engine  *model.Engine
 	plan    *plan
 	workers []*space
-	pixels  int // values of one image
+	helpers []*space // by worker: the first one's values, and a scratch of its own
+	pixels  int      // values of one image
 
 	observed *plan // of Observe, nil before the first
 
-	logits, x []float32 // of the call in progress
+	// Of the call in progress.
+	logits, x []float32
 	run       func(worker, image int)
+	step      sharedStep // that all workers compute together
+	runShare  func(worker, share int)
 }
 
 // A space is one worker's memory for one image.
@@ -32,15 +36,18 @@ type space struct {
 	scratch []uint8
 	image   []float32 // of the image in progress
 	logits  []float32
+	share   kernel.Share // of the steps that several workers compute together
 }
 
 // NewEvaluator packs n for e's kernels.
 func NewEvaluator(n *Network, e *model.Engine) *Evaluator {
 	v := &Evaluator{net: n, engine: e, plan: compile(n, e.Kernels, false), pixels: n.Input().Shape.Len()}
 	for range e.Threads() {
-		v.workers = append(v.workers, v.plan.space())
+		s := v.plan.space()
+		v.workers = append(v.workers, s)
+		v.helpers = append(v.helpers, &space{buffers: v.workers[0].buffers, scratch: s.scratch})
 	}
-	v.run = v.image
+	v.run, v.runShare = v.image, v.shareStep
 	return v
 }
 
@@ -64,7 +71,41 @@ func (v *Evaluator) Logits(logits, x []float32) {
 		panic(fmt.Sprintf("quantize: %d logits of %d values", len(logits), len(x)))
 	}
 	v.logits, v.x = logits, x
-	v.engine.Each(n, v.run)
+	if n >= v.engine.Threads() {
+		v.engine.Each(n, v.run)
+		return
+	}
+	for i := range n {
+		v.together(i)
+	}
+}
+
+// together computes the logits of image i with all workers, who share each
+// convolution.
+func (v *Evaluator) together(i int) {
+	s := v.workers[0]
+	v.open(s, i)
+	for _, step := range v.plan.steps {
+		if shared, ok := step.(sharedStep); ok {
+			v.step = shared
+			v.engine.Each(v.engine.Threads(), v.runShare)
+		} else {
+			step.run(v.engine.Kernels, s)
+		}
+	}
+	v.plan.finish(s)
+}
+
+// shareStep computes one share of v.step.
+func (v *Evaluator) shareStep(worker, share int) {
+	s := v.helpers[worker]
+	s.share = kernel.Share{Part: share, Of: v.engine.Threads()}
+	v.step.run(v.engine.Kernels, s)
+}
+
+// open gives a worker image i of the batch.
+func (v *Evaluator) open(s *space, i int) {
+	s.image, s.logits = v.x[i*v.pixels:(i+1)*v.pixels], v.logits[i*v.Classes():(i+1)*v.Classes()]
 }
 
 // Profile computes one image's logits on the caller's thread and returns the
@@ -89,7 +130,7 @@ func (v *Evaluator) Classes() int { return v.net.Classes() }
 // image computes the logits of image i of the batch.
 func (v *Evaluator) image(worker, i int) {
 	s := v.workers[worker]
-	s.image, s.logits = v.x[i*v.pixels:(i+1)*v.pixels], v.logits[i*v.Classes():(i+1)*v.Classes()]
+	v.open(s, i)
 	for _, step := range v.plan.steps {
 		step.run(v.engine.Kernels, s)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"espalier/compress/quantize"
@@ -271,6 +272,10 @@ func compareWithReference(t *testing.T, what string, q *quantize.Network, x []fl
 	for _, set := range kernel.All() {
 		e := model.NewEngine(set, 2, model.DirectOnly)
 		v := quantize.NewEvaluator(q, e)
+		one := make([]float32, q.Classes()) // by both workers together
+		if v.Logits(one, x[:pixels]); !slices.Equal(one, want[:len(one)]) {
+			t.Fatalf("%s, %s: logits of one image are %v, want %v", what, set.Name, one, want[:len(one)])
+		}
 		p := 0
 		v.Observe(x, func(a quantize.Activation) {
 			for model.OpName(q.Nodes[p].Op) == "padding shortcut" || model.OpName(q.Nodes[p].Op) == "quantize" {

@@ -60,8 +60,9 @@ type generalStep struct {
 	in, out *value
 }
 
+func (t *generalStep) shared() {}
 func (t *generalStep) run(k *kernel.Set, s *space) {
-	k.GeneralInteger(s.at(t.out), s.at(t.in), t.conv, s.scratch)
+	k.GeneralInteger(s.at(t.out), s.at(t.in), t.conv, s.scratch, s.share)
 }
 
 // A depthwiseStep runs the kernel of a depthwise convolution.
@@ -70,8 +71,9 @@ type depthwiseStep struct {
 	in, out *value
 }
 
+func (t *depthwiseStep) shared() {}
 func (t *depthwiseStep) run(k *kernel.Set, s *space) {
-	k.DepthwiseInteger(s.at(t.out), s.at(t.in), t.conv, s.scratch)
+	k.DepthwiseInteger(s.at(t.out), s.at(t.in), t.conv, s.scratch, s.share)
 }
 
 // generalAdd returns the step of a sum of two maps.

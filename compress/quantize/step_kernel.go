@@ -76,7 +76,10 @@ type convStep struct {
 	in, out *value
 }
 
-func (t *convStep) run(k *kernel.Set, s *space) { k.ConvInteger(s.at(t.out), s.at(t.in), t.conv) }
+func (t *convStep) shared() {}
+func (t *convStep) run(k *kernel.Set, s *space) {
+	k.ConvInteger(s.at(t.out), s.at(t.in), t.conv, s.share)
+}
 
 // A limitStep clamps a map's codes to an activation's limits.
 type limitStep struct {
@@ -116,8 +119,9 @@ type convAddStep struct {
 	in, other, out *value
 }
 
+func (t *convAddStep) shared() {}
 func (t *convAddStep) run(k *kernel.Set, s *space) {
-	k.ConvAddInteger(s.at(t.out), s.at(t.in), s.at(t.other), t.conv, &t.add)
+	k.ConvAddInteger(s.at(t.out), s.at(t.in), s.at(t.other), t.conv, &t.add, s.share)
 }
 
 func (c *compiler) kernelAdd(n *Node) step {

@@ -92,7 +92,7 @@ func bitsOf(t *testing.T, s *Set) map[string]uint32 {
 		settings.Scale[i] /= 1 << 12
 		settings.Bias[i] *= 16
 	}
-	s.ConvInteger(out, a, s.NewIntegerConv(settings, weight, 77))
+	s.ConvInteger(out, a, s.NewIntegerConv(settings, weight, 77), Share{})
 	sums["integer convolution"] = checksum(t, out)
 
 	image := make([]uint8, 7*18*4)

@@ -76,10 +76,10 @@ func benchmarkDirectCalls(s *Set, c Conv, call func(name string, shape fmt.Strin
 
 	settings, weight := randomConv(newRand(1), c)
 	integer, bytes, out := s.NewIntegerConv(settings, weight, 0), make([]uint8, c.inputBytes()), make([]uint8, c.Out.Len())
-	call("integer", c, c.Out.C/Lanes, func() { s.ConvInteger(out, bytes, integer) })
+	call("integer", c, c.Out.C/Lanes, func() { s.ConvInteger(out, bytes, integer, Share{}) })
 	if c.Kernel == 3 && c.In == c.Out {
 		other, q := make([]uint8, len(out)), &IntegerAdd{Affine{1, settings.Zero}, Affine{1, 0}, Affine{1, 0}}
-		call("integer and add", c, c.Out.C/Lanes, func() { s.ConvAddInteger(out, bytes, other, integer, q) })
+		call("integer and add", c, c.Out.C/Lanes, func() { s.ConvAddInteger(out, bytes, other, integer, q, Share{}) })
 	}
 
 	// Dense layers are not computed as sparse ones; these are the longest calls

@@ -22,4 +22,6 @@ type Epilogue struct {
 	// Sums [K/16][2][16], unless nil, receives for each channel the sum of the
 	// stored values and of their squares, added to what it holds.
 	Sums []float32
+	// Share says which outputs are computed. With some of them Sums must be nil.
+	Share Share
 }

@@ -79,17 +79,21 @@ func (d *directAsm) forward(c Conv, y, x, w []float32, e Epilogue) {
 		return
 	}
 	src := c.source()
+	firstBlock, endBlock, row, endRow := e.Share.split(c.Out.C/Lanes, c.Out.H, d.rows)
+	if row == endRow {
+		return
+	}
 	a := directArgs{
-		src:  unsafe.Pointer(&x[src.first]),
-		rows: c.Out.H / d.rows, tiles: c.Out.W / d.width, blocks: src.blocks,
+		src:  unsafe.Pointer(&x[src.first+row*c.Stride*src.row]),
+		rows: (endRow - row) / d.rows, tiles: c.Out.W / d.width, blocks: src.blocks,
 		srcRow: 4 * src.row, srcPlane: 4 * src.plane,
 		dstRow: 4 * c.Out.Row(),
 	}
 	if e.ReLU {
 		a.relu = 1
 	}
-	for k := 0; k < c.Out.C; k += d.lanes {
-		at := c.Out.At(k, 0, 0)
+	for k := firstBlock * Lanes; k < endBlock*Lanes; k += d.lanes {
+		at := c.Out.At(k, row, 0)
 		a.dst = unsafe.Pointer(&y[at])
 		a.weights = unsafe.Pointer(&w[weightsOf(k, src.blocks*src.channels, c.Kernel)])
 		if e.Bias != nil {

@@ -10,9 +10,10 @@ func directGo() directFuncs {
 func convForward(c Conv, y, x, w []float32, e Epilogue) {
 	src := c.source()
 	tap := c.Kernel * Lanes // distance between two channels' weights
-	for block := range c.Out.C / Lanes {
+	firstBlock, endBlock, firstRow, endRow := e.Share.split(c.Out.C/Lanes, c.Out.H, 1)
+	for block := firstBlock; block < endBlock; block++ {
 		end := newEpilogue(e, block)
-		for oy := range c.Out.H {
+		for oy := firstRow; oy < endRow; oy++ {
 			for ox := range c.Out.W {
 				acc := end.bias
 				from := src.first + oy*c.Stride*src.row + ox*c.Stride*src.pixel

@@ -21,9 +21,9 @@ import (
 type integerFuncs struct {
 	packConv   func(c *IntegerConv, weight []int8) packed
 	packLinear func(c Conv, weight []int8) packed
-	conv       func(dst, src []uint8, c *IntegerConv)
+	conv       func(dst, src []uint8, c *IntegerConv, share Share)
 	direct     func(c Conv) bool
-	convAdd    func(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd)
+	convAdd    func(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd, share Share)
 	add        func(dst, a, b []uint8, m Map, q *IntegerAdd)
 	quantize   func(dst []uint8, src []float32, h, w int, q Affine)
 	pool       func(sums []int32, src []uint8, m Map)
@@ -35,14 +35,22 @@ func integerGo() integerFuncs {
 	return integerFuncs{
 		packConv:   func(c *IntegerConv, weight []int8) packed { return packByTap(c.Conv, weight) },
 		packLinear: packByTap,
-		conv:       convIntegerGo,
-		direct:     func(Conv) bool { return true },
-		convAdd:    convAddIntegerGo,
-		add:        addIntegerGo,
-		quantize:   quantizeImageGo,
-		pool:       poolIntegerGo,
-		linear:     linearIntegerGo,
-		extent:     extentGo,
+		conv: func(dst, src []uint8, c *IntegerConv, share Share) {
+			if share.Part == 0 {
+				convIntegerGo(dst, src, c)
+			}
+		},
+		direct: func(Conv) bool { return true },
+		convAdd: func(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd, share Share) {
+			if share.Part == 0 {
+				convAddIntegerGo(dst, src, other, c, q)
+			}
+		},
+		add:      addIntegerGo,
+		quantize: quantizeImageGo,
+		pool:     poolIntegerGo,
+		linear:   linearIntegerGo,
+		extent:   extentGo,
 	}
 }
 
@@ -156,14 +164,14 @@ func (p packed) size() int64 { return int64(len(p.bytes)) + 2*int64(len(p.words)
 // than its tiles, GeneralInteger is faster.
 func (s *Set) DirectInteger(c Conv) bool { return s.integer.direct(c) }
 
-// ConvInteger computes one image: dst laid out as c.Out, src as c.In or, for
+// ConvInteger computes a share of one image: dst laid out as c.Out, src as c.In or, for
 // the image itself, [H+2][W+2][4]. src's border holds the input's zero point;
 // dst's border is left as it is.
-func (s *Set) ConvInteger(dst, src []uint8, c *IntegerConv) {
+func (s *Set) ConvInteger(dst, src []uint8, c *IntegerConv, share Share) {
 	if len(dst) < c.Out.Len() || len(src) < c.inputBytes() {
 		panic(fmt.Sprintf("kernel: integer convolution %v to %v: %d bytes in, %d out", c.In, c.Out, len(src), len(dst)))
 	}
-	s.integer.conv(dst, src, c)
+	s.integer.conv(dst, src, c, share)
 }
 
 // An IntegerAdd adds two quantized maps: both are dequantized, added, clipped
@@ -182,15 +190,16 @@ func (s *Set) AddInteger(dst, a, b []uint8, m Map, q *IntegerAdd) {
 	s.integer.add(dst, a, b, m, q)
 }
 
-// ConvAddInteger computes relu(ConvInteger + other) for one image. It rounds
+// ConvAddInteger computes relu(ConvInteger + other) for a share of one image. It
+// rounds
 // twice, as ConvInteger and AddInteger do one after the other: q.A must be the
 // convolution's output. other is laid out as c.Out and does not overlap dst.
-func (s *Set) ConvAddInteger(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd) {
+func (s *Set) ConvAddInteger(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd, share Share) {
 	if len(dst) < c.Out.Len() || len(src) < c.inputBytes() || len(other) < c.Out.Len() || c.Zero != q.A.Zero {
 		panic(fmt.Sprintf("kernel: integer convolution %v to %v and add: %d and %d bytes in, %d out, zero points %d and %d",
 			c.In, c.Out, len(src), len(other), len(dst), c.Zero, q.A.Zero))
 	}
-	s.integer.convAdd(dst, src, other, c, q)
+	s.integer.convAdd(dst, src, other, c, q, share)
 }
 
 // fits reports whether no sum can leave int32.

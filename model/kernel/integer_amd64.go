@@ -195,19 +195,21 @@ func spans(n, tile int) [2]span {
 	return all
 }
 
-func (k *integerKernels) runConv(dst, src []uint8, c *IntegerConv) {
+func (k *integerKernels) runConv(dst, src []uint8, c *IntegerConv, share Share) {
 	op := k.choose(c)
-	if op == noOp {
+	if op != noOp {
+		k.runTiles(op, dst, src, nil, c, &integerArgs{zero: int32(c.Zero), low: c.low()}, share)
+	} else if share.Part == 0 {
 		convIntegerGo(dst, src, c)
-		return
 	}
-	k.runTiles(op, dst, src, nil, c, &integerArgs{zero: int32(c.Zero), low: c.low()})
 }
 
-func (k *integerKernels) runConvAdd(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd) {
+func (k *integerKernels) runConvAdd(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd, share Share) {
 	if k.choose(c) != opConv3x3 || !q.fits() {
-		k.runConv(dst, src, c)
-		k.runAdd(dst, dst, other, c.Out, q)
+		if share.Part == 0 {
+			k.runConv(dst, src, c, Share{})
+			k.runAdd(dst, dst, other, c.Out, q)
+		}
 		return
 	}
 	var sum integerSum
@@ -217,20 +219,28 @@ func (k *integerKernels) runConvAdd(dst, src, other []uint8, c *IntegerConv, q *
 		sum.zero[i] = int32(q.B.Zero)
 	}
 	zero := int32(q.Out.Zero)
-	k.runTiles(opConv3x3Add, dst, src, other, c, &integerArgs{sum: &sum, zero: zero, low: zero})
+	k.runTiles(opConv3x3Add, dst, src, other, c, &integerArgs{sum: &sum, zero: zero, low: zero}, share)
 }
 
-// runTiles calls op for all blocks of output channels and all tiles. other is
+// runTiles calls op for a share's blocks of output channels and tiles. other is
 // nil unless op adds it.
-func (k *integerKernels) runTiles(op integerOp, dst, src, other []uint8, c *IntegerConv, args *integerArgs) {
+func (k *integerKernels) runTiles(op integerOp, dst, src, other []uint8, c *IntegerConv, args *integerArgs, share Share) {
 	lanes, row := c.lanes(), (c.In.W+2)*c.lanes()
 	edge := 1 - c.Kernel/2
 	args.blocks = c.inputBlocks()
 	args.srcRow, args.srcStep, args.dstRow = row, (c.In.H+2-c.Kernel)*row, c.Out.Row()
-	for ch := 0; ch < c.Out.C; ch += Lanes {
+	block, endBlock, first, end := share.split(c.Out.C/Lanes, c.Out.H/k.tileRows*k.tileRows, k.tileRows)
+	if first == end {
+		return
+	}
+	if end == c.Out.H/k.tileRows*k.tileRows {
+		end = c.Out.H // the last share has the rows that are no whole tile
+	}
+	for ch := block * Lanes; ch < endBlock*Lanes; ch += Lanes {
 		args.weight = c.weight.block(c.Conv, ch)
 		args.scale, args.bias, args.offset = unsafe.Pointer(&c.Scale[ch]), unsafe.Pointer(&c.Bias[ch]), unsafe.Pointer(&c.Offset[ch])
-		for _, ys := range spans(c.Out.H, k.tileRows) {
+		for _, ys := range spans(end-first, k.tileRows) {
+			ys.start += first
 			for _, xs := range spans(c.Out.W, k.tileWidth) {
 				if ys.tiles == 0 || xs.tiles == 0 {
 					continue

@@ -160,26 +160,26 @@ func (d Depthwise) ScratchBytes() int {
 	return Map{Lanes, d.In.H, d.In.W}.scratch(d.margins(d.In, d.Out))
 }
 
-// GeneralInteger computes one image.
+// GeneralInteger computes a share of one image.
 //
 //	dst, src   laid out as c.Out and c.In, src's border being c.InputZero
 //	scratch    [c.ScratchBytes()]
-func (s *Set) GeneralInteger(dst, src []uint8, c *IntegerGeneral, scratch []uint8) {
+func (s *Set) GeneralInteger(dst, src []uint8, c *IntegerGeneral, scratch []uint8, share Share) {
 	need("dst", dst, c.Out.Len())
 	need("src", src, c.In.view().len())
 	src, v := reach(c.In, src, scratch, c.margins(c.In, c.Out), c.InputZero)
-	s.integerSlide.forward(c.slide(c.Out, v), dst, src, c)
+	s.integerSlide.forward(c.slide(c.Out, v), dst, src, c, share)
 }
 
-// DepthwiseInteger computes one image.
+// DepthwiseInteger computes a share of one image.
 //
 //	dst, src   laid out as d.Out and d.In, src's border being d.InputZero
 //	scratch    [d.ScratchBytes()]
-func (s *Set) DepthwiseInteger(dst, src []uint8, d *IntegerDepthwise, scratch []uint8) {
+func (s *Set) DepthwiseInteger(dst, src []uint8, d *IntegerDepthwise, scratch []uint8, share Share) {
 	need("dst", dst, d.Out.Len())
 	need("src", src, d.In.Len())
 	eachReach(d.In, src, scratch, d.margins(d.In, d.Out), d.InputZero, func(x []uint8, v view, blocks, block int) {
-		s.integerSlide.depthwise(d.slide(v, blocks), dst[block*d.Out.Plane():], x, d, block)
+		s.integerSlide.depthwise(d.slide(v, blocks), dst[block*d.Out.Plane():], x, d, block, share)
 	})
 }
 
@@ -187,16 +187,19 @@ func (s *Set) DepthwiseInteger(dst, src []uint8, d *IntegerDepthwise, scratch []
 // depthwise gets the number of the first block, at which its slices begin.
 type integerSlideFuncs struct {
 	group     int // see integerPacked
-	forward   func(s slide, dst, src []uint8, c *IntegerGeneral)
-	depthwise func(s slide, dst, src []uint8, d *IntegerDepthwise, block int)
+	forward   func(s slide, dst, src []uint8, c *IntegerGeneral, share Share)
+	depthwise func(s slide, dst, src []uint8, d *IntegerDepthwise, block int, share Share)
 }
 
 func integerSlideGo() integerSlideFuncs {
 	return integerSlideFuncs{group: 4, forward: generalIntegerGo, depthwise: depthwiseIntegerGo}
 }
 
-// generalIntegerGo is the definition of GeneralInteger.
-func generalIntegerGo(s slide, dst, src []uint8, c *IntegerGeneral) {
+// generalIntegerGo is the definition of GeneralInteger. The first share is all of it.
+func generalIntegerGo(s slide, dst, src []uint8, c *IntegerGeneral, share Share) {
+	if share.Part != 0 {
+		return
+	}
 	n, in, out := c.inBlock(), c.C/c.Groups, c.K/c.Groups
 	lanes, group, base := c.lanes4(), c.packed.group, 0
 	for block := range c.Out.C / Lanes {
@@ -226,8 +229,12 @@ func generalIntegerGo(s slide, dst, src []uint8, c *IntegerGeneral) {
 	}
 }
 
-// depthwiseIntegerGo is the definition of DepthwiseInteger.
-func depthwiseIntegerGo(s slide, dst, src []uint8, d *IntegerDepthwise, block int) {
+// depthwiseIntegerGo is the definition of DepthwiseInteger. The first share is all of
+// it.
+func depthwiseIntegerGo(s slide, dst, src []uint8, d *IntegerDepthwise, block int, share Share) {
+	if share.Part != 0 {
+		return
+	}
 	for o := range s.outs {
 		for oy := range s.rows {
 			for ox := range s.cols {

@@ -111,7 +111,9 @@ func TestGeneralInteger(t *testing.T) {
 		eachSet(t, func(t *testing.T, s *Set) {
 			layer := s.NewIntegerGeneral(IntegerGeneral{GeneralConv: c, Scale: scale, Bias: bias, InputZero: zero, Output: out}, w)
 			y := codeMap(c.Out, c.K, nil, codeGuard)
-			s.GeneralInteger(y, codeMap(c.In, c.C, x, zero), layer, make([]uint8, c.ScratchBytes()))
+			inShares(func(share Share) {
+				s.GeneralInteger(y, codeMap(c.In, c.C, x, zero), layer, make([]uint8, c.ScratchBytes()), share)
+			})
 			got := plainCodes(t, c.Out, y, codeGuard)
 			sameCodes(t, "code", got, want)
 			for i, q := range got[len(want):] {
@@ -133,7 +135,9 @@ func TestDepthwiseInteger(t *testing.T) {
 		eachSet(t, func(t *testing.T, s *Set) {
 			layer := s.NewIntegerDepthwise(IntegerDepthwise{Depthwise: d, Scale: scale, Bias: bias, InputZero: zero, Output: out}, w)
 			y := codeMap(d.Out, c.K, nil, codeGuard)
-			s.DepthwiseInteger(y, codeMap(d.In, c.C, x, zero), layer, make([]uint8, d.ScratchBytes()))
+			inShares(func(share Share) {
+				s.DepthwiseInteger(y, codeMap(d.In, c.C, x, zero), layer, make([]uint8, d.ScratchBytes()), share)
+			})
 			sameCodes(t, "code", plainCodes(t, d.Out, y, codeGuard), want)
 		})
 	})
@@ -154,8 +158,8 @@ func TestIntegerOverflow(t *testing.T) {
 		want := goSet().NewIntegerGeneral(IntegerGeneral{GeneralConv: c, Scale: scale, Bias: bias, InputZero: 3, Output: out}, w)
 		got, exact := make([]uint8, c.Out.Len()), make([]uint8, c.Out.Len())
 		in := codeMap(c.In, 16, x, 3)
-		s.GeneralInteger(got, in, layer, nil)
-		goSet().GeneralInteger(exact, in, want, nil)
+		s.GeneralInteger(got, in, layer, nil, Share{})
+		goSet().GeneralInteger(exact, in, want, nil, Share{})
 		sameCodes(t, "code", got, exact)
 	})
 }
@@ -169,8 +173,8 @@ func TestIntegerDoesNotAllocate(t *testing.T) {
 		x, y, scratch := make([]uint8, c.In.Len()), make([]uint8, c.Out.Len()), make([]uint8, c.ScratchBytes())
 		q := &IntegerAdd{Affine{1, 0}, Affine{1, 0}, Affine{1, 0}}
 		if n := testing.AllocsPerRun(3, func() {
-			s.GeneralInteger(y, x, general, scratch)
-			s.DepthwiseInteger(y, x, depth, scratch)
+			s.GeneralInteger(y, x, general, scratch, Share{})
+			s.DepthwiseInteger(y, x, depth, scratch, Share{})
 			s.AddCodes(x, x, x, c.In, q, Output{High: 255})
 			s.MaxPoolCodes(p, y, x)
 			s.AveragePoolCodes(p, y, x, Affine{1, 0}, Affine{1, 0}, true)
@@ -194,12 +198,12 @@ func BenchmarkGeneralInteger(b *testing.B) {
 		for _, c := range benchmarkGeneral {
 			layer := s.NewIntegerGeneral(IntegerGeneral{GeneralConv: c, Scale: make([]float32, c.K), Bias: make([]float32, c.K)}, make([]int8, c.WeightLen()))
 			x, y, scratch := make([]uint8, c.In.view().len()), make([]uint8, c.Out.Len()), make([]uint8, c.ScratchBytes())
-			run(c, c.WeightLen()*c.Out.H*c.Out.W, func() { s.GeneralInteger(y, x, layer, scratch) })
+			run(c, c.WeightLen()*c.Out.H*c.Out.W, func() { s.GeneralInteger(y, x, layer, scratch, Share{}) })
 		}
 		for _, d := range benchmarkDepthwise {
 			layer := s.NewIntegerDepthwise(IntegerDepthwise{Depthwise: d, Scale: make([]float32, d.Channels), Bias: make([]float32, d.Channels)}, make([]int8, d.PackedLen()))
 			x, y, scratch := make([]uint8, d.In.Len()), make([]uint8, d.Out.Len()), make([]uint8, d.ScratchBytes())
-			run(d, d.PackedLen()*d.Out.H*d.Out.W, func() { s.DepthwiseInteger(y, x, layer, scratch) })
+			run(d, d.PackedLen()*d.Out.H*d.Out.W, func() { s.DepthwiseInteger(y, x, layer, scratch, Share{}) })
 		}
 	}
 }

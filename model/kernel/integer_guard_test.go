@@ -64,7 +64,7 @@ var integerOps = []struct {
 			settings, weight := randomConv(r, c)
 			settings.Scale, settings.Bias = g.floats(settings.Scale), g.floats(settings.Bias)
 			dst := g.bytes(make([]uint8, c.Out.Len()))
-			s.ConvInteger(dst, g.bytes(randomBytes(r, c.inputBytes())), s.NewIntegerConv(settings, weight, 9))
+			s.ConvInteger(dst, g.bytes(randomBytes(r, c.inputBytes())), s.NewIntegerConv(settings, weight, 9), Share{})
 			all = append(all, dst)
 		}
 		return all

@@ -63,6 +63,14 @@ func randomConv(r *rand.Rand, conv Conv) (c IntegerConv, weight []int8) {
 	return c, weight
 }
 
+// inShares calls f for each of three shares, of which a small map has some without
+// outputs.
+func inShares(f func(share Share)) {
+	for i := range 3 {
+		f(Share{i, 3})
+	}
+}
+
 func TestConvInteger(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, shape := range []struct{ in, out, kernel, stride, h, w int }{
@@ -90,21 +98,21 @@ func TestConvInteger(t *testing.T) {
 		for _, s := range integerSets(t) {
 			got, check := guarded(t, conv.Out.Len())
 			c := s.NewIntegerConv(settings, weight, input)
-			s.ConvInteger(got, src, c)
+			inShares(func(share Share) { s.ConvInteger(got, src, c, share) })
 			check()
 			if i := firstDifference(got, want); i >= 0 {
 				t.Errorf("%s, %s: byte %d is %d, want %d", s.Name, name, i, got[i], want[i])
 			}
-			if n := testing.AllocsPerRun(3, func() { s.ConvInteger(got, src, c) }); n != 0 {
+			if n := testing.AllocsPerRun(3, func() { s.ConvInteger(got, src, c, Share{}) }); n != 0 {
 				t.Errorf("%s, %s: %v allocations", s.Name, name, n)
 			}
 			got, check = guarded(t, conv.Out.Len())
-			s.ConvAddInteger(got, src, other, c, add)
+			inShares(func(share Share) { s.ConvAddInteger(got, src, other, c, add, share) })
 			check()
 			if i := firstDifference(got, sum); i >= 0 {
 				t.Errorf("%s, %s and add: byte %d is %d, want %d", s.Name, name, i, got[i], sum[i])
 			}
-			if n := testing.AllocsPerRun(3, func() { s.ConvAddInteger(got, src, other, c, add) }); n != 0 {
+			if n := testing.AllocsPerRun(3, func() { s.ConvAddInteger(got, src, other, c, add, Share{}) }); n != 0 {
 				t.Errorf("%s, %s and add: %v allocations", s.Name, name, n)
 			}
 		}
@@ -139,7 +147,7 @@ func TestConvIntegerDefinition(t *testing.T) {
 	}
 	dst := make([]uint8, conv.Out.Len())
 	s := goIntegerSet()
-	s.ConvInteger(dst, src, s.NewIntegerConv(settings, weight, zero))
+	s.ConvInteger(dst, src, s.NewIntegerConv(settings, weight, zero), Share{})
 	for k := range conv.Out.C {
 		for y := range conv.Out.H {
 			for x := range conv.Out.W {
@@ -219,11 +227,11 @@ func TestConvIntegerSaturates(t *testing.T) {
 		for _, s := range integerSets(t) {
 			got := make([]uint8, conv.Out.Len())
 			c := s.NewIntegerConv(settings, weight, 0)
-			s.ConvInteger(got, src, c)
+			s.ConvInteger(got, src, c, Share{})
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: %v, want %v", s.Name, got, want)
 			}
-			s.ConvAddInteger(got, src, other, c, add)
+			s.ConvAddInteger(got, src, other, c, add, Share{})
 			if !slices.Equal(got, sum) {
 				t.Errorf("%s, and add: %v, want %v", s.Name, got, sum)
 			}
@@ -385,14 +393,14 @@ func BenchmarkConvInteger(b *testing.B) {
 			c := s.NewIntegerConv(settings, weight, 0)
 			b.Run(fmt.Sprintf("in=%v/out=%v/kernel=%d/%s", conv.In, conv.Out, conv.Kernel, s.Name), func(b *testing.B) {
 				for b.Loop() {
-					s.ConvInteger(dst, src, c)
+					s.ConvInteger(dst, src, c, Share{})
 				}
 				report(b)
 			})
 			if conv.Kernel == 3 && conv.In == conv.Out {
 				b.Run(fmt.Sprintf("add/in=%v/out=%v/kernel=%d/%s", conv.In, conv.Out, conv.Kernel, s.Name), func(b *testing.B) {
 					for b.Loop() {
-						s.ConvAddInteger(dst, src, other, c, add)
+						s.ConvAddInteger(dst, src, other, c, add, Share{})
 					}
 					report(b)
 				})

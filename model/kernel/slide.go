@@ -77,6 +77,7 @@ func (s slide) clear(y []float32) {
 
 // slideForwardGo computes the output pixel by pixel, 16 channels at a time.
 func slideForwardGo(s slide, y, x, w []float32, e Epilogue) {
+	s, e = s.shared(e)
 	for o := range s.outs {
 		end := newEpilogue(e, o)
 		for oy := range s.rows {
@@ -121,6 +122,7 @@ func slideWeightGradGo(s slide, dw, x, dy []float32) {
 
 // slideDepthwiseGo computes the output pixel by pixel, each lane for itself.
 func slideDepthwiseGo(s slide, y, x, w []float32, e Epilogue) {
+	s, e = s.shared(e)
 	for o := range s.outs {
 		end := newEpilogue(e, o)
 		for oy := range s.rows {

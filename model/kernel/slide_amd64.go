@@ -102,6 +102,9 @@ type tile struct {
 // tiles cuts the outputs into columns of tiles of at most so many pixels, all
 // about equally large. Narrow maps have tiles of two rows.
 func (s slide) tiles(most int, run func(t tile)) {
+	if s.rows < 1 {
+		return
+	}
 	if s.cols <= most/2 {
 		if s.rows > 1 {
 			run(s.tile(0, 2*s.cols, 0, s.rows/2, 2))
@@ -146,6 +149,7 @@ func (a *slideArgs) set(t tile, size int) {
 // runForward calls the assembly once per column of tiles and group of blocks of
 // outputs, or more often if a call would take long.
 func (k *slideAsm) runForward(s slide, y, x, w []float32, e Epilogue) {
+	s, e = s.shared(e)
 	if e.Max > 0 && !e.ReLU {
 		slideForwardGo(s, y, x, w, e)
 		return
@@ -205,6 +209,7 @@ func (k *slideAsm) inParts(s slide, y, x, w []float32, e Epilogue, most int) {
 // runDepthwise calls the assembly once per column of tiles, or more often where
 // a call would take long.
 func (k *slideAsm) runDepthwise(s slide, y, x, w []float32, e Epilogue) {
+	s, e = s.shared(e)
 	if e.Max > 0 && !e.ReLU {
 		slideDepthwiseGo(s, y, x, w, e)
 		return

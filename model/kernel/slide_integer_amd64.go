@@ -27,9 +27,9 @@ func (a *slideArgs) codes(p *integerPacked, block int, o Output) {
 // runForward calls the assembly once per column of tiles and group of blocks of
 // outputs, or more often where a call would take long. Layers whose values may
 // not fit int32 do not use assembly.
-func (k *integerSlideAsm) runForward(s slide, dst, src []uint8, c *IntegerGeneral) {
+func (k *integerSlideAsm) runForward(s slide, dst, src []uint8, c *IntegerGeneral, share Share) {
 	if !c.packed.fits {
-		generalIntegerGo(s, dst, src, c)
+		generalIntegerGo(s, dst, src, c, share)
 		return
 	}
 	lanes := c.lanes4()
@@ -39,7 +39,8 @@ func (k *integerSlideAsm) runForward(s slide, dst, src []uint8, c *IntegerGenera
 	s.wBlock = c.Kernel * s.wRow
 	c.bands(c.Out.C, c.K, c.C, s, c.inBlock(), func(sl slide, block int) {
 		sl.channels, sl.last = lanes/k.group, (sl.last+k.group-1)/k.group
-		k.run(sl, dst, src, c, block)
+		b0, sl := sl.part(share)
+		k.run(sl, dst, src, c, block+b0)
 	})
 }
 
@@ -66,11 +67,14 @@ func (k *integerSlideAsm) run(s slide, dst, src []uint8, c *IntegerGeneral, bloc
 
 // runDepthwise calls the assembly once per column of tiles, or more often where
 // a call would take long.
-func (k *integerSlideAsm) runDepthwise(s slide, dst, src []uint8, d *IntegerDepthwise, block int) {
+func (k *integerSlideAsm) runDepthwise(s slide, dst, src []uint8, d *IntegerDepthwise, block int, share Share) {
 	if !d.packed.fits {
-		depthwiseIntegerGo(s, dst, src, d, block)
+		depthwiseIntegerGo(s, dst, src, d, block, share)
 		return
 	}
+	b0, s := s.part(share)
+	block += b0
+	s.weight -= b0 * s.wOut // which the block counts
 	a := s.args(1)
 	a.srcPlaneNext = s.srcPlane
 	s.tiles(k.depthwisePixels, func(t tile) {

@@ -7,11 +7,11 @@ func winogradAVX512() winogradFuncs {
 		gradient:   winogradGradientAVX512,
 		multiply:   byChannels(winogradMultiplyAVX512, winogradMultiplyPairsAVX512),
 		accumulate: byChannels(winogradAccumulateAVX512, winogradAccumulatePairsAVX512),
-		weights: func(u, oihw []float32, channels int, transposed bool) {
-			eachFilter(16, u, oihw, channels, transposed, winogradWeightsAVX512)
+		weights: func(u, oihw []float32, in, out int, transposed bool) {
+			eachFilter(16, u, oihw, in, out, transposed, winogradWeightsAVX512)
 		},
-		taps: func(oihw, du []float32, channels int) {
-			eachFilter(16, du, oihw, channels, false, winogradTapsAVX512)
+		taps: func(oihw, du []float32, in, out int) {
+			eachFilter(16, du, oihw, in, out, false, winogradTapsAVX512)
 		},
 	}
 }
@@ -23,11 +23,11 @@ func winogradAVX2() winogradFuncs {
 		gradient:   winogradGradientAVX2,
 		multiply:   byChannels(winogradMultiplyAVX2, winogradMultiplyPairsAVX2),
 		accumulate: byChannels(winogradAccumulateAVX2, winogradAccumulatePairsAVX2),
-		weights: func(u, oihw []float32, channels int, transposed bool) {
-			eachFilter(8, u, oihw, channels, transposed, winogradWeightsAVX2)
+		weights: func(u, oihw []float32, in, out int, transposed bool) {
+			eachFilter(8, u, oihw, in, out, transposed, winogradWeightsAVX2)
 		},
-		taps: func(oihw, du []float32, channels int) {
-			eachFilter(8, du, oihw, channels, false, winogradTapsAVX2)
+		taps: func(oihw, du []float32, in, out int) {
+			eachFilter(8, du, oihw, in, out, false, winogradTapsAVX2)
 		},
 	}
 }
@@ -36,7 +36,7 @@ func winogradAVX2() winogradFuncs {
 // pairs of 16.
 func byChannels(one, pairs func(winogradProduct)) func(winogradProduct) {
 	return func(a winogradProduct) {
-		if a.channels == Lanes {
+		if a.out == Lanes {
 			one(a)
 		} else {
 			pairs(a)
@@ -55,18 +55,23 @@ type winogradFilter struct {
 }
 
 // eachFilter calls f for all channels, in units of lanes by lanes.
-func eachFilter(lanes int, u, oihw []float32, channels int, transposed bool, f func(winogradFilter)) {
-	for out := 0; out < channels; out += lanes {
-		for in := 0; in < channels; in += lanes {
-			o, i := out, in
+func eachFilter(lanes int, u, oihw []float32, in, out int, transposed bool, f func(winogradFilter)) {
+	all := weightOutputs(in, out)
+	row := 9 * in // of oihw
+	if transposed {
+		row = 9 * out
+	}
+	for o := 0; o < out; o += lanes {
+		for i := 0; i < in; i += lanes {
+			at := o*row + 9*i
 			if transposed {
-				o, i = in, out
+				at = i*row + 9*o
 			}
 			f(winogradFilter{
-				u:        u[weightAt(in, out, channels):],
-				oihw:     oihw[(o*channels+i)*9:],
-				position: weightPosition(channels), step: min(channels, 2*Lanes),
-				row:        9 * channels,
+				u:        u[weightAt(i, o, in, all):],
+				oihw:     oihw[at:],
+				position: weightPosition(in, all), step: min(all, 2*Lanes),
+				row:        row,
 				transposed: transposed,
 			})
 		}

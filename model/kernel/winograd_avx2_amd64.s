@@ -1865,7 +1865,7 @@ done:
 	RET
 
 // func winogradMultiplyAVX2(a winogradProduct)
-TEXT ·winogradMultiplyAVX2(SB), NOSPLIT, $0-160
+TEXT ·winogradMultiplyAVX2(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1886,7 +1886,7 @@ TEXT ·winogradMultiplyAVX2(SB), NOSPLIT, $0-160
 	CMOVQEQ AX, R14
 	LEAQ (R14)(BX*4), BX
 position:
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_out(AX), R12
 	MOVQ R12, winogradProduct_own+16(AX)
 output:
 	MOVQ winogradProduct_tiles(AX), CX
@@ -1908,7 +1908,7 @@ tiles:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_in(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 block6:
@@ -2277,7 +2277,7 @@ four:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_in(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 block4:
@@ -2556,7 +2556,7 @@ outputdone:
 	RET
 
 // func winogradMultiplyPairsAVX2(a winogradProduct)
-TEXT ·winogradMultiplyPairsAVX2(SB), NOSPLIT, $0-160
+TEXT ·winogradMultiplyPairsAVX2(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -2577,7 +2577,7 @@ TEXT ·winogradMultiplyPairsAVX2(SB), NOSPLIT, $0-160
 	CMOVQEQ AX, R14
 	LEAQ (R14)(BX*4), BX
 position:
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_out(AX), R12
 	MOVQ R12, winogradProduct_own+16(AX)
 output:
 	MOVQ winogradProduct_tiles(AX), CX
@@ -2599,7 +2599,7 @@ tiles:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_in(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 block6:
@@ -2968,7 +2968,7 @@ four:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_in(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 block4:
@@ -3255,7 +3255,7 @@ paired:
 	RET
 
 // func winogradAccumulateAVX2(a winogradProduct)
-TEXT ·winogradAccumulateAVX2(SB), NOSPLIT, $0-160
+TEXT ·winogradAccumulateAVX2(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -3271,12 +3271,12 @@ TEXT ·winogradAccumulateAVX2(SB), NOSPLIT, $0-160
 	CMOVQEQ AX, R13
 	LEAQ (R13)(R10*4), R10
 position:
-	MOVQ winogradProduct_channels(AX), BX
+	MOVQ winogradProduct_out(AX), BX
 	MOVQ BX, winogradProduct_own+16(AX)
 output:
 	MOVQ winogradProduct_u(AX), DX
 	MOVQ winogradProduct_v(AX), SI
-	MOVQ winogradProduct_channels(AX), BX
+	MOVQ winogradProduct_in(AX), BX
 	SHRQ $4, BX
 block:
 	VMOVUPS 0(DX), Y0
@@ -3507,7 +3507,7 @@ tiles12:
 	RET
 
 // func winogradAccumulatePairsAVX2(a winogradProduct)
-TEXT ·winogradAccumulatePairsAVX2(SB), NOSPLIT, $0-160
+TEXT ·winogradAccumulatePairsAVX2(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -3523,12 +3523,12 @@ TEXT ·winogradAccumulatePairsAVX2(SB), NOSPLIT, $0-160
 	CMOVQEQ AX, R13
 	LEAQ (R13)(R10*4), R10
 position:
-	MOVQ winogradProduct_channels(AX), BX
+	MOVQ winogradProduct_out(AX), BX
 	MOVQ BX, winogradProduct_own+16(AX)
 output:
 	MOVQ winogradProduct_u(AX), DX
 	MOVQ winogradProduct_v(AX), SI
-	MOVQ winogradProduct_channels(AX), BX
+	MOVQ winogradProduct_in(AX), BX
 	SHRQ $4, BX
 block:
 	VMOVUPS 0(DX), Y0

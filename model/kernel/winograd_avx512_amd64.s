@@ -814,7 +814,7 @@ done:
 	RET
 
 // func winogradMultiplyAVX512(a winogradProduct)
-TEXT ·winogradMultiplyAVX512(SB), NOSPLIT, $0-160
+TEXT ·winogradMultiplyAVX512(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1018,7 +1018,7 @@ tiles:
 	RET
 
 // func winogradMultiplyPairsAVX512(a winogradProduct)
-TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-160
+TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1039,14 +1039,14 @@ TEXT ·winogradMultiplyPairsAVX512(SB), NOSPLIT, $0-160
 	CMOVQEQ AX, R14
 	LEAQ (R14)(BX*4), BX
 position:
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_out(AX), R12
 	SHRQ $5, R12
 	MOVQ R12, winogradProduct_own+16(AX)
 pair:
 	MOVQ winogradProduct_tiles(AX), CX
 tiles:
 	MOVQ winogradProduct_u(AX), DX
-	MOVQ winogradProduct_channels(AX), R12
+	MOVQ winogradProduct_in(AX), R12
 	SHRQ $4, R12
 	MOVQ SI, R15
 	CMPQ CX, $4
@@ -1816,7 +1816,7 @@ done:
 	RET
 
 // func winogradAccumulateAVX512(a winogradProduct)
-TEXT ·winogradAccumulateAVX512(SB), NOSPLIT, $0-160
+TEXT ·winogradAccumulateAVX512(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1919,7 +1919,7 @@ tiles:
 	RET
 
 // func winogradAccumulatePairsAVX512(a winogradProduct)
-TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-160
+TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-168
 	LEAQ a+0(FP), AX
 	MOVQ winogradProduct_v(AX), SI
 	MOVQ winogradProduct_m(AX), DI
@@ -1935,12 +1935,12 @@ TEXT ·winogradAccumulatePairsAVX512(SB), NOSPLIT, $0-160
 	CMOVQEQ AX, R13
 	LEAQ (R13)(R10*4), R10
 position:
-	MOVQ winogradProduct_channels(AX), BX
+	MOVQ winogradProduct_out(AX), BX
 	SHRQ $5, BX
 	MOVQ BX, winogradProduct_own+16(AX)
 pair:
 	MOVQ winogradProduct_v(AX), SI
-	MOVQ winogradProduct_channels(AX), BX
+	MOVQ winogradProduct_in(AX), BX
 	SHRQ $4, BX
 block:
 	VMOVUPS 0(DX), Z0

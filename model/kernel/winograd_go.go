@@ -52,26 +52,37 @@ func tapTransform(u0, u1, u2, u3, u4, u5 float32) (g0, g1, g2 float32) {
 }
 
 // weightAt returns the offset of input channel i and output channel o in one
-// position of U.
-func weightAt(i, o, channels int) int {
-	if channels == Lanes {
+// position of U, of in times out channels.
+func weightAt(i, o, in, out int) int {
+	if out == Lanes {
 		return i*Lanes + o
 	}
-	return (o/32*channels+i)*32 + o%32
+	return (o/32*in+i)*32 + o%32
 }
 
 // weightPosition returns the distance between two positions of U.
-func weightPosition(channels int) int { return channels*channels + Lanes }
+func weightPosition(in, out int) int { return in*out + Lanes }
 
-func winogradWeights(u, oihw []float32, channels int, transposed bool) {
-	n := weightPosition(channels)
-	for o := range channels {
-		for i := range channels {
-			g := *(*[9]float32)(oihw[(o*channels+i)*9:])
-			at := weightAt(i, o, channels)
+// weightOutputs returns the number of output channels in U.
+func weightOutputs(in, out int) int {
+	if in == Lanes && out == Lanes {
+		return Lanes
+	}
+	return (out + 31) / 32 * 32
+}
+
+func winogradWeights(u, oihw []float32, in, out int, transposed bool) {
+	all := weightOutputs(in, out)
+	n := weightPosition(in, all)
+	for o := range out {
+		for i := range in {
+			at := weightAt(i, o, in, all)
+			var g [9]float32
 			if transposed {
+				g = *(*[9]float32)(oihw[(i*out+o)*9:])
 				g[0], g[1], g[2], g[3], g[5], g[6], g[7], g[8] = g[8], g[7], g[6], g[5], g[3], g[2], g[1], g[0]
-				at = weightAt(o, i, channels)
+			} else {
+				g = *(*[9]float32)(oihw[(o*in+i)*9:])
 			}
 			var c [6][3]float32
 			for j := range 3 {
@@ -87,17 +98,18 @@ func winogradWeights(u, oihw []float32, channels int, transposed bool) {
 	}
 }
 
-func winogradTaps(oihw, du []float32, channels int) {
-	n := weightPosition(channels)
-	for o := range channels {
-		for i := range channels {
-			at := weightAt(i, o, channels)
+func winogradTaps(oihw, du []float32, in, out int) {
+	all := weightOutputs(in, out)
+	n := weightPosition(in, all)
+	for o := range out {
+		for i := range in {
+			at := weightAt(i, o, in, all)
 			var c [3][6]float32
 			for j := range 6 {
 				c[0][j], c[1][j], c[2][j] = tapTransform(
 					du[j*n+at], du[(6+j)*n+at], du[(12+j)*n+at], du[(18+j)*n+at], du[(24+j)*n+at], du[(30+j)*n+at])
 			}
-			g := (*[9]float32)(oihw[(o*channels+i)*9:])
+			g := (*[9]float32)(oihw[(o*in+i)*9:])
 			for r := range c {
 				g[3*r], g[3*r+1], g[3*r+2] = tapTransform(c[r][0], c[r][1], c[r][2], c[r][3], c[r][4], c[r][5])
 			}
@@ -211,14 +223,14 @@ func winogradGradient(a winogradTiles) {
 // channels: each value that is loaded serves several of them.
 
 func winogradMultiply(a winogradProduct) {
-	n, step := weightPosition(a.channels), min(a.channels, 32) // step is between input channels in U
+	n, step := weightPosition(a.in, a.out), min(a.out, 32) // step is between input channels in U
 	for pos := range a.positions {
-		for k := 0; k < a.channels; k += 4 {
-			u := a.u[pos*n+weightAt(0, k, a.channels):]
+		for k := 0; k < a.out; k += 4 {
+			u := a.u[pos*n+weightAt(0, k, a.in, a.out):]
 			for t := 0; t < a.tiles; t += 2 {
 				at := pos*a.plane + t*Lanes
 				var r0, r1, r2, r3, s0, s1, s2, s3 float32
-				for c := 0; c < a.channels; c += Lanes {
+				for c := 0; c < a.in; c += Lanes {
 					v := (*[2 * Lanes]float32)(a.v[c/Lanes*a.block+at:])
 					for i := range Lanes {
 						w := (*[4]float32)(u[(c+i)*step:])
@@ -238,14 +250,14 @@ func winogradMultiply(a winogradProduct) {
 }
 
 func winogradAccumulate(a winogradProduct) {
-	n := weightPosition(a.channels)
+	n := weightPosition(a.in, a.out)
 	for pos := range a.positions {
-		for k := 0; k < a.channels; k += 4 {
+		for k := 0; k < a.out; k += 4 {
 			m := a.m[k/Lanes*a.block+pos*a.plane+k%Lanes:]
-			for c := 0; c < a.channels; c += 2 {
+			for c := 0; c < a.in; c += 2 {
 				v := a.v[c/Lanes*a.block+pos*a.plane+c%Lanes:]
-				r := (*[4]float32)(a.u[pos*n+weightAt(c, k, a.channels):])
-				s := (*[4]float32)(a.u[pos*n+weightAt(c+1, k, a.channels):])
+				r := (*[4]float32)(a.u[pos*n+weightAt(c, k, a.in, a.out):])
+				s := (*[4]float32)(a.u[pos*n+weightAt(c+1, k, a.in, a.out):])
 				r0, r1, r2, r3, s0, s1, s2, s3 := r[0], r[1], r[2], r[3], s[0], s[1], s[2], s[3]
 				for t := range a.tiles {
 					e, d := (*[4]float32)(m[t*Lanes:]), (*[2]float32)(v[t*Lanes:])

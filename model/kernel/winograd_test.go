@@ -18,8 +18,15 @@ func winogradConv(c, h, w int) Conv {
 	return Conv{In: m, Out: m, Kernel: 3, Stride: 1}
 }
 
+// winogradTo is winogradConv with k output channels.
+func winogradTo(k int, c Conv) Conv {
+	c.Out.C = k
+	return c
+}
+
 // winogradShapes are the shapes of a ResNet-20, and odd ones: a single tile, odd
-// numbers of tiles, chunks that end inside an image, many channels.
+// numbers of tiles, chunks that end inside an image, many channels, others in the
+// output than in the input, maps that are no whole number of tiles.
 var winogradShapes = []Conv{
 	winogradConv(16, 32, 32),
 	winogradConv(32, 16, 16),
@@ -30,6 +37,14 @@ var winogradShapes = []Conv{
 	winogradConv(32, 28, 28),
 	winogradConv(96, 12, 8),
 	winogradConv(160, 4, 4),
+	winogradTo(32, winogradConv(16, 8, 8)),
+	winogradTo(16, winogradConv(32, 8, 8)),
+	winogradTo(48, winogradConv(80, 8, 4)),
+	winogradTo(256, winogradConv(176, 4, 4)),
+	winogradConv(16, 7, 7),
+	winogradConv(48, 6, 11),
+	winogradTo(64, winogradConv(32, 14, 14)),
+	winogradConv(32, 3, 12),
 }
 
 // eachWinograd runs f for every shape and, in a group, a single image, one less
@@ -129,7 +144,7 @@ func TestWinogradForward(t *testing.T) {
 		r := newRand(1)
 		x := normalImages(t, c.In, n, 2)
 		residual := normalImages(t, c.Out, n, 3)
-		w := fillNormal(r, make([]float32, 9*c.In.C*c.In.C))
+		w := fillNormal(r, make([]float32, 9*c.In.C*c.Out.C))
 		bias := fillNormal(r, guardedFloats(t, c.Out.C, 0))
 		var products []exact
 		for i := range n {
@@ -183,16 +198,17 @@ func TestWinogradDataGradAccumulates(t *testing.T) {
 	eachWinograd(t, func(t *testing.T, p Winograd, c Conv, n int) {
 		dy := normalImages(t, c.Out, n, 1)
 		before := normalImages(t, c.In, n, 2)
-		w := fillNormal(newRand(3), make([]float32, 9*c.In.C*c.In.C))
+		w := fillNormal(newRand(3), make([]float32, 9*c.In.C*c.Out.C))
 		var want []exact
 		for i := range n {
 			want = append(want, exactDataGrad(c, before.one(i), dy.one(i), w)...)
 		}
 		eachSet(t, func(t *testing.T, s *Set) {
-			u := guardedFloats(t, p.WeightsLen(), n%3)
-			s.WinogradWeights(p, u, w, true)
+			q := p.Transposed()
+			u := guardedFloats(t, q.WeightsLen(), n%3)
+			s.WinogradWeights(q, u, w, true)
 			dx := normalImages(t, c.In, n, 2)
-			s.WinogradForward(p, dx.laid, dy.laid, n, u, Epilogue{Residual: dx.laid}, leftovers(t, p), nil)
+			s.WinogradForward(q, dx.laid, dy.laid, n, u, Epilogue{Residual: dx.laid}, leftovers(t, p), nil)
 			closeL2(t, "dx", dx.unpack(t, 0), want, winogradBound)
 		})
 	})
@@ -202,7 +218,7 @@ func TestWinogradWeightGrad(t *testing.T) {
 	eachWinograd(t, func(t *testing.T, p Winograd, c Conv, n int) {
 		const rounds = 2 // the second must add to the first
 		var x, dy [rounds]images
-		want := make([]exact, 9*c.In.C*c.In.C)
+		want := make([]exact, 9*c.In.C*c.Out.C)
 		for round := range rounds {
 			x[round], dy[round] = normalImages(t, c.In, n, uint64(2*round)), normalImages(t, c.Out, n, uint64(2*round+1))
 			for i := range n {
@@ -243,7 +259,7 @@ func TestWinogradLetsNaNThrough(t *testing.T) {
 		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1))} {
 			for _, where := range []string{"x", "w", "residual", "bias"} {
 				x, residual := normalImages(t, c.In, 1, 1), normalImages(t, c.In, 1, 2)
-				w := fillNormal(newRand(3), make([]float32, 9*c.In.C*c.In.C))
+				w := fillNormal(newRand(3), make([]float32, 9*c.In.C*c.Out.C))
 				bias := Floats(c.Out.C)
 				switch where {
 				case "x":
@@ -284,11 +300,11 @@ func TestWinogradOK(t *testing.T) {
 	for _, c := range []Conv{
 		{In: Map{16, 8, 8}, Out: Map{16, 8, 8}, Kernel: 1, Stride: 1},
 		{In: Map{16, 8, 8}, Out: Map{16, 4, 4}, Kernel: 3, Stride: 2},
-		{In: Map{16, 8, 8}, Out: Map{32, 8, 8}, Kernel: 3, Stride: 1},
 		{In: Map{3, 32, 32}, Out: Map{16, 32, 32}, Kernel: 3, Stride: 1},
-		winogradConv(48, 8, 8),
-		winogradConv(16, 6, 8),
-		winogradConv(16, 8, 7),
+		winogradConv(24, 8, 8),
+		winogradTo(24, winogradConv(16, 8, 8)),
+		winogradConv(16, 5, 5),
+		winogradConv(16, 2, 2),
 	} {
 		if WinogradOK(c) {
 			t.Errorf("%v is accepted", c)
@@ -309,7 +325,7 @@ func BenchmarkWinograd(b *testing.B) {
 			p := NewWinograd(c, LargeChunk)
 			n := p.Group()
 			x, y := normalImages(b, c.In, n, 1), normalImages(b, c.Out, n, 2)
-			w := fillNormal(newRand(3), Floats(9*c.In.C*c.In.C))
+			w := fillNormal(newRand(3), Floats(9*c.In.C*c.Out.C))
 			u, du, scratch := Floats(p.WeightsLen()), Floats(p.WeightsLen()), Floats(p.ScratchLen())
 			s.WinogradWeights(p, u, w, false)
 			sums := Floats(2 * c.Out.C)

@@ -281,7 +281,7 @@ func (w winograd) floats(field, reg string) {
 // Sizes of the argument structs, in bytes.
 const (
 	winogradTilesSize   = 160
-	winogradProductSize = 160
+	winogradProductSize = 168
 	winogradFilterSize  = 80
 )
 
