@@ -84,7 +84,7 @@ func integer(g *model.Graph) (q *quantize.Network, err error) {
 		x[i] = float32(random.NormFloat64())
 	}
 	load := func(first, n int) ([]float32, error) { return x[first*size:][:n*size], nil }
-	err = quantize.Calibrate(model.NewEvaluator(g, e, images), e, recipe.Observers(g), recipe.Observer, load, []int{images}, func(c *quantize.Calibration) (err error) {
+	err = quantize.Calibrate(model.NewEvaluator(g, e, images), e, recipe.Observers(g), []string{recipe.Observer}, load, []int{images}, func(c *quantize.Calibration) (err error) {
 		q, err = quantize.Build(g, c, recipe)
 		return err
 	})
