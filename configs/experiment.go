@@ -117,6 +117,9 @@ type Model struct {
 	Weights  string  `yaml:"weights"`  // Embedded, Scratch or the path of a file
 	// Key chooses one of several networks in the file by its path, such as "ema".
 	Key string `yaml:"key,omitempty"`
+	// Graph is the path of an ONNX file that has the graph of a state dict of a
+	// network that is not built in.
+	Graph string `yaml:"graph,omitempty"`
 	// Mean and Std normalise the images: three numbers, or a name such as
 	// "imagenet". If empty, they are the file's, or else the data set's.
 	Mean string `yaml:"mean,omitempty"`

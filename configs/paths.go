@@ -15,6 +15,9 @@ func (e *Experiment) Resolve() error {
 	if e.Data.Path, err = resolvePath(e.Data.Path); err != nil {
 		return fmt.Errorf("data.path: %w", err)
 	}
+	if e.Model.Graph, err = resolvePath(e.Model.Graph); err != nil {
+		return fmt.Errorf("model.graph: %w", err)
+	}
 	if e.Model.Weights != Scratch && e.Model.Weights != Embedded {
 		if e.Model.Weights, err = resolvePath(e.Model.Weights); err != nil {
 			return fmt.Errorf("model.weights: %w", err)

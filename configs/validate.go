@@ -134,6 +134,9 @@ func (e Experiment) network() *ValueError {
 	if e.Model.Weights == "" {
 		return bad("model.weights", "is empty: want %s, %s or a file", Embedded, Scratch)
 	}
+	if e.Model.Graph != "" && (e.Model.Weights == Scratch || e.Model.Weights == Embedded) {
+		return bad("model.graph", "is for the state dict of a file, and model.weights is %s: name the file there", e.Model.Weights)
+	}
 	if (e.Model.Mean == "") != (e.Model.Std == "") {
 		return bad("model.mean", "is %q and model.std %q: give both or neither", e.Model.Mean, e.Model.Std)
 	}

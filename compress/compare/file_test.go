@@ -27,7 +27,7 @@ func TestFiles(t *testing.T) {
 	}
 	var files [2]*measure.File
 	for i, path := range paths {
-		f, err := measure.Open(path, "", "", "")
+		f, err := measure.Open(measure.Source{Path: path})
 		if err != nil {
 			t.Fatal(err)
 		}

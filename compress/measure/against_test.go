@@ -16,7 +16,7 @@ import (
 // TestAgainst: a network is at no distance from its own logits, and at the
 // distance by which one of them is changed.
 func TestAgainst(t *testing.T) {
-	f, err := Open(save(t, 10, true, nil), "", "", "")
+	f, err := Open(Source{Path: save(t, 10, true, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,21 +51,21 @@ func (f *File) normalisation() (mean, std *[]float32) {
 // lack.
 var errNormalisation = errors.New("the file does not say how images were normalised: give --mean and --std, as three numbers or by name (--mean imagenet --std imagenet)")
 
+// A Source says where a network is read from. All but Path may be empty.
+type Source struct {
+	Path  string
+	Key   string // chooses among several networks in a checkpoint (see weights.Open)
+	Graph string // the ONNX file with the graph of a state dict (see onnx.ReadGraph)
+	// Mean and Std are used in place of the file's own (see dataset.ParseMean).
+	Mean, Std string
+}
+
 // Open reads a file of weights: safetensors, a PyTorch checkpoint, or an ONNX
-// file: any program's in floating point, this program's own in integers. If mean
-// and std are given (see dataset.ParseMean), they replace the file's. Without
-// them the file must have its own. Key chooses among several networks in a file
-// (see weights.Open).
-func Open(path, key, mean, std string) (*File, error) {
-	f, err := read(path, key, func(metadata map[string]string) {
-		// The given values win, even if the file's cannot be read.
-		if mean != "" {
-			delete(metadata, weights.MetaMean)
-		}
-		if std != "" {
-			delete(metadata, weights.MetaStd)
-		}
-	})
+// file: any program's in floating point, this program's own in integers. It is an
+// error where neither file nor source say how images are normalised.
+func Open(from Source) (*File, error) {
+	path, mean, std := from.Path, from.Mean, from.Std
+	f, err := from.read()
 	if err != nil {
 		return nil, err
 	}
@@ -102,25 +102,37 @@ func Open(path, key, mean, std string) (*File, error) {
 
 // read reads the network in a file: one in ONNX by its name's ending, since
 // ONNX files have no mark, any other by its content.
-func read(path, key string, given func(metadata map[string]string)) (*File, error) {
+func (s Source) read() (*File, error) {
+	path := s.Path
 	f := &File{Path: path}
-	var err error
 	if strings.EqualFold(filepath.Ext(path), ".onnx") {
-		if key != "" {
+		if s.Key != "" {
 			return nil, fmt.Errorf("%s is an ONNX file and holds one network: leave out --key", path)
+		}
+		if s.Graph != "" {
+			return nil, fmt.Errorf("%s: %w", path, weights.ErrOwnGraph)
 		}
 		return f, f.readONNX(path)
 	}
-	held, err := weights.Open(path, key)
+	held, err := weights.Open(path, s.Key)
 	if err != nil {
 		return nil, err
 	}
+	// What is given wins, also over what cannot be read.
+	if s.Mean != "" {
+		delete(held.Metadata, weights.MetaMean)
+	}
+	if s.Std != "" {
+		delete(held.Metadata, weights.MetaStd)
+	}
 	tensors := held.Tensors
 	f.Metadata, f.Notes = held.Metadata, held.Notes
-	given(f.Metadata)
-	if quantize.IsQuantized(f.Metadata) {
+	switch {
+	case s.Graph != "":
+		f.Float, f.Notes, err = onnx.ReadGraph(s.Graph, held)
+	case quantize.IsQuantized(f.Metadata):
 		f.Integer, err = quantize.FromTensors(tensors, f.Metadata)
-	} else {
+	default:
 		var more []string
 		f.Float, more, err = weights.NotedNetwork(tensors, f.Metadata)
 		f.Notes = append(f.Notes, more...)
@@ -153,20 +165,17 @@ func (f *File) readONNX(path string) error {
 
 // OpenAsIs is Open where no images are shown to the network: the file need not
 // say how they are normalised.
-func OpenAsIs(path, key string) (*File, error) {
-	return read(path, key, func(map[string]string) {})
-}
+func OpenAsIs(from Source) (*File, error) { return from.read() }
 
 // OpenGraph reads a network in floating point, and notes about it. The file
-// need not say how its images are normalised. Key chooses among several
-// networks.
-func OpenGraph(path, key string) (*model.Graph, []string, error) {
-	f, err := OpenAsIs(path, key)
+// need not say how its images are normalised.
+func OpenGraph(from Source) (*model.Graph, []string, error) {
+	f, err := OpenAsIs(from)
 	if err != nil {
 		return nil, nil, err
 	}
 	if f.Float == nil {
-		return nil, nil, fmt.Errorf("%s is quantized; give the network in floating point that it was made from", path)
+		return nil, nil, fmt.Errorf("%s is quantized; give the network in floating point that it was made from", from.Path)
 	}
 	return f.Float, f.Notes, nil
 }

@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 		{bare, "0,0,0", "1,NaN,1", [3]float32{}, [3]float32{}, `--std "1,NaN,1"`},
 		{"missing.safetensors", "", "", [3]float32{}, [3]float32{}, "missing.safetensors"},
 	} {
-		f, err := Open(c.path, "", c.mean, c.std)
+		f, err := Open(Source{Path: c.path, Mean: c.mean, Std: c.std})
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("mean %q, std %q: error %v, want one that says %q", c.mean, c.std, err, c.err)
@@ -101,7 +101,7 @@ func TestData(t *testing.T) {
 
 // TestEvaluate compares with the network's own logits, image by image.
 func TestEvaluate(t *testing.T) {
-	f, err := Open(save(t, 10, true, nil), "", "", "")
+	f, err := Open(Source{Path: save(t, 10, true, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestEvaluate(t *testing.T) {
 	if _, err := f.Evaluate(ctx, e, d); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: error %v", err)
 	}
-	seven, err := Open(save(t, 7, true, nil), "", "", "")
+	seven, err := Open(Source{Path: save(t, 7, true, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestEvaluate(t *testing.T) {
 // A quantized network that was saved and opened again measures the same, and
 // close to the one it was made from.
 func TestQuantize(t *testing.T) {
-	f, err := Open(save(t, 10, true, map[string]string{"dataset": "shapes10"}), "", "", "")
+	f, err := Open(Source{Path: save(t, 10, true, map[string]string{"dataset": "shapes10"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestQuantize(t *testing.T) {
 	if err := q.Save(path); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(path, "", "", "")
+	again, err := Open(Source{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestQuantize(t *testing.T) {
 		t.Errorf("%+v after reading, %+v before (error %v)", after, before, err)
 	}
 	// What the commands that read the network itself go by.
-	if other, err := Open(path, "", "imagenet", "1,1,1"); err != nil || !slices.Equal(other.Integer.Mean, []float32{0.485, 0.456, 0.406}) || !slices.Equal(other.Integer.Std, []float32{1, 1, 1}) {
+	if other, err := Open(Source{Path: path, Mean: "imagenet", Std: "1,1,1"}); err != nil || !slices.Equal(other.Integer.Mean, []float32{0.485, 0.456, 0.406}) || !slices.Equal(other.Integer.Std, []float32{1, 1, 1}) {
 		t.Errorf("mean and std given for a quantized network: %+v, error %v", other, err)
 	}
 	for _, images := range []int{0, 51} {

@@ -76,7 +76,7 @@ func TestZoo(t *testing.T) {
 			if err := json.Unmarshal(text, &want); err != nil {
 				t.Fatal(err)
 			}
-			f, err := Open(path, "", spaced(want.Mean), spaced(want.Std))
+			f, err := Open(Source{Path: path, Mean: spaced(want.Mean), Std: spaced(want.Std)})
 			if err != nil {
 				t.Fatal(err)
 			}

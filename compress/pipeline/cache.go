@@ -26,7 +26,7 @@ func (r *runner) cached() (string, error) {
 	dense := configs.Experiment{Seed: r.e.Seed, Data: r.e.Data, Model: r.e.Model, Dense: r.e.Dense, Engine: r.e.Engine}
 	// These say where images and weights come from; their content is hashed
 	// below. Results do not depend on threads.
-	dense.Data.Path, dense.Model.Weights = "", ""
+	dense.Data.Path, dense.Model.Weights, dense.Model.Graph = "", "", ""
 	dense.Engine.Threads, dense.Engine.Kernel = 0, r.engine.Kernels.Name
 	settings, err := dense.YAML()
 	if err != nil {

@@ -81,11 +81,19 @@ func (r *runner) loaded(path string) (*model.Graph, error) {
 		delete(file.Metadata, weights.MetaMean)
 		delete(file.Metadata, weights.MetaStd)
 	}
-	n, notes, err := weights.NotedNetwork(file.Tensors, file.Metadata)
+	notes := file.Notes
+	var n *model.Graph
+	if graph := r.e.Model.Graph; graph != "" {
+		n, notes, err = onnx.ReadGraph(graph, file)
+	} else {
+		var more []string
+		n, more, err = weights.NotedNetwork(file.Tensors, file.Metadata)
+		notes = append(notes, more...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("building a network from %s: %w", path, err)
 	}
-	for _, note := range append(file.Notes, notes...) {
+	for _, note := range notes {
 		r.log("info", "%s: %s", path, note)
 	}
 	return n, nil
@@ -95,6 +103,9 @@ func (r *runner) loaded(path string) (*model.Graph, error) {
 func (r *runner) loadedONNX(path string) (*model.Graph, error) {
 	if r.e.Model.Key != "" {
 		return nil, fmt.Errorf("%s is an ONNX file and holds one network: leave out model.key", path)
+	}
+	if r.e.Model.Graph != "" {
+		return nil, fmt.Errorf("%s: %w", path, weights.ErrOwnGraph)
 	}
 	file, err := onnx.Read(path)
 	if err != nil {

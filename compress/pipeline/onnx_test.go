@@ -34,23 +34,41 @@ func other(t *testing.T) string {
 	return path
 }
 
-// TestONNXGoesThrough trains, prunes and quantizes the network of an ONNX file,
-// under its layers' names.
-func TestONNXGoesThrough(t *testing.T) {
-	r := create(t, tiny(t, "model.weights="+other(t), "gate.max_drop=0.9", "gate.min_top1=0"))
-	_, events := do(t, r, tinyParts())
-	if rounds := of[RoundDone](events); len(of[Quantized](events)) != 1 || len(rounds) != 2 || !rounds[1].Passed {
-		t.Errorf("%d int8 networks after the rounds %+v", len(of[Quantized](events)), rounds)
-	}
-	g, _, err := weights.Load(r.Folder.Path(denseCheckpoint))
+// stateDict writes the tensors of a network in an ONNX file without anything that says
+// what network they belong to, and returns the path.
+func stateDict(t *testing.T, graph string) string {
+	t.Helper()
+	f, err := onnx.Read(graph)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, l := range g.Layers() {
-		names = append(names, l.Name)
+	path := filepath.Join(t.TempDir(), "values.safetensors")
+	if err := weights.Write(path, weights.FromNetwork(f.Float), nil); err != nil {
+		t.Fatal(err)
 	}
-	if got := strings.Join(names, " "); got != "stem left right head" {
-		t.Errorf("the checkpoint has layers %s", got)
+	return path
+}
+
+// TestONNXGoesThrough trains, prunes and quantizes the network of an ONNX file, and of
+// a state dict with the graph in one, under its layers' names.
+func TestONNXGoesThrough(t *testing.T) {
+	graph := other(t)
+	for _, from := range [][]string{{"model.weights=" + graph}, {"model.weights=" + stateDict(t, graph), "model.graph=" + graph}} {
+		r := create(t, tiny(t, append(from, "gate.max_drop=0.9", "gate.min_top1=0")...))
+		_, events := do(t, r, tinyParts())
+		if rounds := of[RoundDone](events); len(of[Quantized](events)) != 1 || len(rounds) != 2 || !rounds[1].Passed {
+			t.Errorf("%d int8 networks after the rounds %+v", len(of[Quantized](events)), rounds)
+		}
+		g, _, err := weights.Load(r.Folder.Path(denseCheckpoint))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, l := range g.Layers() {
+			names = append(names, l.Name)
+		}
+		if got := strings.Join(names, " "); got != "stem left right head" {
+			t.Errorf("the checkpoint has layers %s", got)
+		}
 	}
 }

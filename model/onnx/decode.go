@@ -19,7 +19,10 @@ const maxMessages = 1 << 18
 func decode(b []byte) (*Model, error) {
 	m := new(Model)
 	d := decoder{left: maxMessages}
-	return m, d.message(m, b)
+	if err := d.message(m, b); err != nil {
+		return nil, fmt.Errorf("this is not an ONNX file, or it is damaged: %w", err)
+	}
+	return m, nil
 }
 
 // A decoder counts messages.

@@ -37,28 +37,37 @@ type File struct {
 // writing it must give the file's graph again. External data is read from the
 // file's folder.
 func Read(path string) (*File, error) {
-	info, err := os.Stat(path)
+	file, folder, err := load(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading ONNX: %w", err)
+		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("reading ONNX: %s is not a regular file of at most %d bytes", path, maxFile)
-	}
-	file, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading ONNX: %w", err)
-	}
-	f, err := parse(file, &folder{filepath.Dir(path), maxFile})
+	f, err := parse(file, folder)
 	if err != nil {
 		return nil, fmt.Errorf("reading ONNX from %s: %w", path, err)
 	}
 	return f, nil
 }
 
+// load returns a file's bytes and its folder.
+func load(path string) ([]byte, *folder, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading ONNX: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, nil, fmt.Errorf("reading ONNX: %s is not a regular file of at most %d bytes", path, maxFile)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading ONNX: %w", err)
+	}
+	return file, &folder{filepath.Dir(path), maxFile}, nil
+}
+
 func parse(file []byte, folder *folder) (*File, error) {
 	m, err := decode(file)
 	if err != nil {
-		return nil, fmt.Errorf("this is not an ONNX file, or it is damaged: %w", err)
+		return nil, err
 	}
 	f := &File{Metadata: map[string]string{}, model: m}
 	for _, e := range m.metadata {

@@ -100,9 +100,6 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 	if _, ok := byName["layer2.0.downsample.0.weight"]; ok {
 		arch.Shortcut = model.Projection
 	}
-	if err := enough(arch, byName); err != nil {
-		return arch, false, err
-	}
 	_, norm := byName["bn1.weight"]
 	_, bias := byName["conv1.bias"]
 	return arch, bias && !norm, nil

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -139,6 +140,9 @@ func build(tensors []Tensor, metadata map[string]string) (*model.Graph, []string
 		return nil, nil, err
 	}
 	if err := fillAll(n, byName, masks); err != nil {
+		if _, other := errors.AsType[structureError](err); other && metadata[MetaGraph] == "" {
+			err = unknown(err)
+		}
 		return nil, nil, err
 	}
 	n.Mean, n.Std, err = Normalisation(metadata, n.Input().Shape.C)
@@ -153,6 +157,9 @@ func inferred(byName map[string]Tensor) (*model.Graph, []string, error) {
 	}
 	arch, fused, err := infer(byName)
 	if err != nil {
+		return nil, nil, unknown(err)
+	}
+	if err := enough(arch, byName); err != nil {
 		return nil, nil, err
 	}
 	n, err := model.ResNet(arch)
@@ -165,13 +172,22 @@ func inferred(byName map[string]Tensor) (*model.Graph, []string, error) {
 	return n, nil, nil
 }
 
+// A structureError is about tensors that a network lacks, or has in another shape.
+type structureError struct{ error }
+
+// unknown adds to an error about the structure of a state dict what helps where its
+// network is not built in.
+func unknown(err error) error {
+	return fmt.Errorf("%w; if the network is none of the built-in ones, give its ONNX file, too, with --graph (in an experiment model.graph)", err)
+}
+
 // fillAll copies a file's tensors and masks into a network. All must be there,
 // and no others.
 func fillAll(n *model.Graph, byName, masks map[string]Tensor) error {
 	for _, want := range n.Tensors() {
 		t, ok := byName[want.Name]
 		if !ok {
-			return fmt.Errorf("tensor %s of shape %v is missing from this %s", want.Name, want.Shape, n.Name)
+			return structureError{fmt.Errorf("tensor %s of shape %v is missing from this %s", want.Name, want.Shape, n.Name)}
 		}
 		delete(byName, want.Name)
 		if err := fill(want, t); err != nil {
@@ -180,7 +196,7 @@ func fillAll(n *model.Graph, byName, masks map[string]Tensor) error {
 	}
 	if len(byName) > 0 {
 		name := slices.Min(slices.Collect(maps.Keys(byName)))
-		return fmt.Errorf("tensor %s of shape %v has no place in a %s", name, byName[name].Shape, n.Name)
+		return structureError{fmt.Errorf("tensor %s of shape %v has no place in a %s", name, byName[name].Shape, n.Name)}
 	}
 	for _, l := range n.Layers() {
 		mask, ok := masks[l.Name]
@@ -211,7 +227,7 @@ func Normalisation(metadata map[string]string, channels int) (mean, std []float3
 // fill copies a file's tensor into a network's tensor.
 func fill(want model.Tensor, t Tensor) error {
 	if !slices.Equal(t.Shape, want.Shape) {
-		return fmt.Errorf("tensor %s: expected shape %v, found %v", t.Name, want.Shape, t.Shape)
+		return structureError{fmt.Errorf("tensor %s: expected shape %v, found %v", t.Name, want.Shape, t.Shape)}
 	}
 	values, err := t.Float32s()
 	if err != nil {

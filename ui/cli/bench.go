@@ -20,10 +20,10 @@ import (
 // benchFlags say what to measure.
 type benchFlags struct {
 	engineFlags
+	sourceFlags
 	algorithm string
 	only      []string
 	seconds   float64
-	key       string
 	asJSON    bool
 }
 
@@ -62,11 +62,11 @@ each layer.`,
 			return answer(cmd.OutOrStdout(), f.asJSON, r, benchTable(r))
 		},
 	}
-	f.add(cmd)
+	f.engineFlags.add(cmd)
+	f.sourceFlags.add(cmd)
 	cmd.Flags().StringVar(&f.algorithm, "algorithm", string(model.Auto), "convolution algorithm: auto, direct or winograd")
 	cmd.Flags().StringSliceVar(&f.only, "only", nil, "measure only these, separated by commas: "+strings.Join(bench.Tasks(), ", "))
 	cmd.Flags().Float64Var(&f.seconds, "seconds", 2, "seconds to spend on each row, without warm-up")
-	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
 	addJSON(cmd, &f.asJSON)
 	algorithms := []string{string(model.Auto), string(model.DirectOnly), string(model.WinogradOnly)}
 	cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions(algorithms, cobra.ShellCompDirectiveNoFileComp))
@@ -90,7 +90,7 @@ func (f *benchFlags) options(args []string) (o bench.Options, err error) {
 		return o, err
 	}
 	if len(args) == 1 {
-		file, err := measure.OpenAsIs(args[0], f.key)
+		file, err := measure.OpenAsIs(f.source(args[0]))
 		if err != nil {
 			return o, err
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"espalier/compress/compare"
 	"espalier/compress/measure"
 	"espalier/dataset"
+	"espalier/model/weights"
 )
 
 func newCompareLayers() *cobra.Command {
@@ -43,8 +45,8 @@ first layer whose signal-to-noise ratio is below --min-snr.`,
 // compareFlags say what to compare on.
 type compareFlags struct {
 	engineFlags
+	sourceFlags
 	data, dataset string
-	mean, std     string
 	notes         io.Writer
 	images        int
 	limit         float64
@@ -57,8 +59,8 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Float64Var(&f.limit, "min-snr", 20, "signal-to-noise ratio below which a layer disagrees, in dB")
 	cmd.Flags().StringVar(&f.data, "data", "", dataHelp)
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "one of "+strings.Join(dataset.Sets(), ", ")+" (default: the one at --data, else the one that A names, else cifar10)")
-	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: each file's)")
-	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: each file's)")
+	f.addNormalisation(cmd, "each file's")
+	addGraph(cmd, &f.graph)
 	addJSON(cmd, &f.asJSON)
 	f.notes = stderrOf{cmd}
 	sets := cobra.FixedCompletions(dataset.Sets(), cobra.ShellCompDirectiveNoFileComp)
@@ -75,13 +77,16 @@ func (f *compareFlags) compare(cmd *cobra.Command, pathA, pathB string) (r compa
 		return r, err
 	}
 	defer engine.Close()
-	a, err := measure.Open(pathA, "", f.mean, f.std)
+	a, usedA, err := f.open(pathA)
 	if err != nil {
 		return r, err
 	}
-	b, err := measure.Open(pathB, "", f.mean, f.std)
+	b, usedB, err := f.open(pathB)
 	if err != nil {
 		return r, err
+	}
+	if f.graph != "" && !usedA && !usedB {
+		return r, fmt.Errorf("%s and %s: %w", pathA, pathB, weights.ErrOwnGraph)
 	}
 	sayNotes(f.notes, f.asJSON, pathA, a.Notes)
 	sayNotes(f.notes, f.asJSON, pathB, b.Notes)
@@ -95,6 +100,18 @@ func (f *compareFlags) compare(cmd *cobra.Command, pathA, pathB string) (r compa
 		return r, err
 	}
 	return compare.Files(cmd.Context(), engine, a, b, images, f.limit)
+}
+
+// open reads one of the two files. A graph is for the one that does not say its
+// own, or for both; used says that it was for this one.
+func (f *compareFlags) open(path string) (file *measure.File, used bool, err error) {
+	from := f.source(path)
+	if file, err = measure.Open(from); f.graph == "" || !errors.Is(err, weights.ErrOwnGraph) {
+		return file, f.graph != "", err
+	}
+	from.Graph = ""
+	file, err = measure.Open(from)
+	return file, false, err
 }
 
 // two wants exactly two arguments.

@@ -20,9 +20,9 @@ import (
 // costFlags say what to count and measure.
 type costFlags struct {
 	engineFlags
+	sourceFlags
 	seconds float64
 	layers  bool
-	key     string
 	asJSON  bool
 }
 
@@ -68,10 +68,10 @@ parentheses. Sentences below them say what brings no gain, and why.`,
 			return answer(cmd.OutOrStdout(), f.asJSON, all, costTables(all))
 		},
 	}
-	f.add(cmd)
+	f.engineFlags.add(cmd)
 	cmd.Flags().Float64Var(&f.seconds, "seconds", 0.5, "seconds to spend on each measurement, without warm-up; 0 measures nothing")
 	cmd.Flags().BoolVar(&f.layers, "layers", false, "print every layer, too")
-	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
+	f.sourceFlags.add(cmd)
 	addJSON(cmd, &f.asJSON)
 	return cmd
 }
@@ -97,7 +97,7 @@ func (f *costFlags) options() (o cost.Options, err error) {
 
 // cost counts and measures one file.
 func (f *costFlags) cost(ctx context.Context, stderr io.Writer, path string, o cost.Options) (costOf, error) {
-	file, err := measure.OpenAsIs(path, f.key)
+	file, err := measure.OpenAsIs(f.source(path))
 	if err != nil {
 		return costOf{}, err
 	}

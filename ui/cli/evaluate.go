@@ -14,9 +14,8 @@ import (
 // fileFlags say how to evaluate a file of weights.
 type fileFlags struct {
 	engineFlags
+	sourceFlags
 	data, dataset string
-	mean, std     string
-	key           string
 	limit         int
 	against       string // a reference's logits, or empty
 	asJSON        bool
@@ -27,9 +26,8 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 	f.engineFlags.add(cmd)
 	cmd.Flags().StringVar(&f.data, "data", "", dataHelp)
 	cmd.Flags().StringVar(&f.dataset, "dataset", "", "one of "+strings.Join(dataset.Sets(), ", ")+" (default: the one at --data, else the one that the file names, else cifar10)")
-	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
-	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
-	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
+	f.addNormalisation(cmd, "the file's")
+	f.sourceFlags.add(cmd)
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "measure only this many test images, the first ones (0: all)")
 	addJSON(cmd, &f.asJSON)
 	f.notes = stderrOf{cmd}
@@ -100,7 +98,7 @@ func (f *fileFlags) evaluate(cmd *cobra.Command, path string, accept func(*measu
 
 // open reads a file and says which images it is to be measured on.
 func (f *fileFlags) open(path string) (*measure.File, dataset.Options, error) {
-	file, err := measure.Open(path, f.key, f.mean, f.std)
+	file, err := measure.Open(f.source(path))
 	if err != nil {
 		return nil, dataset.Options{}, err
 	}

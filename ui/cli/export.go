@@ -52,9 +52,8 @@ where they were. Every command reads it, and the network is the same bit by bit.
 	cmd.Flags().StringVar(&f.sparse, "sparse", "", "safetensors file to write without zeros")
 	cmd.Flags().BoolVar(&f.fold, "fold", true, "fold batch norm into the convolutions; an int8 network has none")
 	cmd.Flags().BoolVar(&f.int4, "int4", false, "write weights of up to 4 bits as int4 rather than int8; takes a runtime with operator set 21")
-	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
-	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
-	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
+	f.addNormalisation(cmd, "the file's")
+	f.sourceFlags.add(cmd)
 	addJSON(cmd, &f.asJSON)
 	f.notes = stderrOf{cmd}
 	return cmd
@@ -62,14 +61,13 @@ where they were. Every command reads it, and the network is the same bit by bit.
 
 // exportFlags say what to write, and how.
 type exportFlags struct {
-	onnx      string
-	sparse    string
-	fold      bool
-	int4      bool
-	mean, std string
-	key       string
-	notes     io.Writer
-	asJSON    bool
+	sourceFlags
+	onnx   string
+	sparse string
+	fold   bool
+	int4   bool
+	notes  io.Writer
+	asJSON bool
 }
 
 // exported is the answer of the command export.
@@ -96,7 +94,7 @@ func (f *exportFlags) export(path string) ([]exported, error) {
 			return nil, err
 		}
 	}
-	file, err := measure.Open(path, f.key, f.mean, f.std)
+	file, err := measure.Open(f.source(path))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier/compress/measure"
 	"espalier/model"
 	"espalier/model/kernel"
 )
@@ -45,8 +46,34 @@ func kernelNames() []string {
 	return names
 }
 
-// keyHelp describes the flag --key.
-const keyHelp = "which network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model"
+// sourceFlags say how a network is read from a file.
+type sourceFlags struct {
+	key, graph string
+	mean, std  string
+}
+
+// add adds the flags but for those of the normalisation.
+func (f *sourceFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.key, "key", "", "which network to take from a PyTorch checkpoint that holds several, such as ema or checkpoint.model")
+	addGraph(cmd, &f.graph)
+}
+
+func addGraph(cmd *cobra.Command, graph *string) {
+	cmd.Flags().StringVar(graph, "graph", "", "ONNX file that has the graph of a state dict of a network that is not built in; only its names and nodes count, the values are the state dict's")
+	cmd.RegisterFlagCompletionFunc("graph", cobra.FixedCompletions([]string{"onnx"}, cobra.ShellCompDirectiveFilterFileExt))
+}
+
+// addNormalisation adds --mean and --std; otherwise says what is taken without
+// them.
+func (f *sourceFlags) addNormalisation(cmd *cobra.Command, otherwise string) {
+	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: "+otherwise+")")
+	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: "+otherwise+")")
+}
+
+// source returns where the network of that file is read from.
+func (f *sourceFlags) source(path string) measure.Source {
+	return measure.Source{Path: path, Key: f.key, Graph: f.graph, Mean: f.mean, Std: f.std}
+}
 
 // addJSON adds --json to a command that answers something.
 func addJSON(cmd *cobra.Command, asJSON *bool) {

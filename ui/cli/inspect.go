@@ -16,9 +16,9 @@ import (
 
 func newInspect() *cobra.Command {
 	var f engineFlags
+	var from sourceFlags
 	var asJSON, plan bool
 	var batch int
-	var key string
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
 		Short: "Print a network's nodes, shapes, parameters and multiply-adds",
@@ -34,7 +34,7 @@ evaluation and of training, and their memory. No data is read.`,
 			if plan && asJSON {
 				return errors.New("give only one of --plan and --json")
 			}
-			g, notes, err := measure.OpenGraph(args[0], key)
+			g, notes, err := measure.OpenGraph(from.source(args[0]))
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ evaluation and of training, and their memory. No data is read.`,
 	f.add(cmd)
 	cmd.Flags().BoolVar(&plan, "plan", false, "print the compiled steps and their memory (not with --json)")
 	cmd.Flags().IntVar(&batch, "batch", 128, "images of a batch that plans are made for")
-	cmd.Flags().StringVar(&key, "key", "", keyHelp)
+	from.add(cmd)
 	addJSON(cmd, &asJSON)
 	return cmd
 }

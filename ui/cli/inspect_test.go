@@ -54,3 +54,34 @@ func TestInspect(t *testing.T) {
 		t.Errorf("--plan with --json: exit code %d, %s", code, stderr)
 	}
 }
+
+// TestGraphOfStateDict: with --graph the network of an ONNX file gets the values of a
+// state dict, in every command that reads a network, and where the file says its own
+// network --graph is refused.
+func TestGraphOfStateDict(t *testing.T) {
+	const folder = "../../model/onnx/testdata/graph/"
+	values, graph := folder+"values.pt", folder+"kept.onnx"
+	_, stderr, code := cli(context.Background(), "inspect", values)
+	if code != 2 || !strings.Contains(stderr, "--graph") {
+		t.Errorf("without --graph: exit code %d, %s", code, stderr)
+	}
+	stdout, stderr, code := cli(context.Background(), "inspect", values, "--graph", graph)
+	if code != 0 || !strings.Contains(stdout, "gate.down") || !strings.Contains(stderr, "left out") {
+		t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	exported := filepath.Join(t.TempDir(), "e.onnx")
+	if _, stderr, code := cli(context.Background(), "export", values, "--graph", graph, "--mean", "cifar10", "--std", "cifar10", "--onnx", exported); code != 0 {
+		t.Errorf("export: exit code %d, %s", code, stderr)
+	}
+	for _, args := range [][]string{
+		{"inspect", exported},
+		{"compare-layers", exported, exported, "--dataset", "shapes10"},
+	} {
+		if _, stderr, code := cli(context.Background(), append(args, "--graph", graph)...); code != 2 || !strings.Contains(stderr, "leave out the graph") {
+			t.Errorf("%v: exit code %d, %s", args, code, stderr)
+		}
+	}
+	if _, stderr, code := cli(context.Background(), "bench", values, "--graph", graph, "--only", "fp32", "--seconds", "0.01", "--threads", "1"); code != 0 {
+		t.Errorf("bench: exit code %d, %s", code, stderr)
+	}
+}
