@@ -11,16 +11,19 @@ import (
 type Spec struct {
 	Network string // one of Networks
 	// Depth counts layers: 20, 32, 44, 56 … of a cifar resnet, 18 or 34 of a
-	// resnet, 11, 13 or 16 of a vgg, 6n+4 of a wideresnet, 3n+4 of a densenet. 0
-	// is the network's usual depth.
+	// resnet, 11, 13, 16 or 19 of a vgg, 6n+4 of a wideresnet, 3n+4 of a densenet for
+	// CIFAR, 121, 161, 169 or 201 of one for ImageNet. 0 takes the network's usual one.
 	Depth int
 	// Width scales the channels, rounded to a multiple of 8 of a mobilenetv2, of 1
 	// of others; a wideresnet's is its widening factor. 0 stands for 1, of a
 	// wideresnet for 10.
 	Width    float64
 	Shortcut Shortcut // of a cifar resnet
-	Input    Shape
-	Classes  int
+	// Hidden is the width of a vgg's two hidden linear layers: 0 takes 512 for small
+	// images and 4096 for others, times Width; a negative one leaves them out.
+	Hidden  int
+	Input   Shape
+	Classes int
 }
 
 // Names of built-in networks.
@@ -48,9 +51,9 @@ var depths = map[string]struct {
 	CIFARResNet: {20, "6n+2, as 20, 32, 44 or 56", func(d int) bool { return d >= 8 && (d-2)%6 == 0 }},
 	ResNetBasic: {18, "18 or 34", func(d int) bool { return d == 18 || d == 34 }},
 	WideResNet:  {28, "6n+4, as 16, 28 or 40", func(d int) bool { return d >= 10 && (d-4)%6 == 0 }},
-	VGG:         {16, "11, 13 or 16", func(d int) bool { return d == 11 || d == 13 || d == 16 }},
+	VGG:         {16, "11, 13, 16 or 19", func(d int) bool { return vggStages[d] != [5]int{} }},
 	MobileNetV2: {0, "none", func(d int) bool { return d == 0 }},
-	DenseNet:    {100, "3n+4 with an even n, as 40 or 100", func(d int) bool { return d >= 10 && (d-4)%6 == 0 }},
+	DenseNet:    {100, "3n+4 with an even n, as 40 or 100, or 121, 161, 169 or 201", func(d int) bool { return d >= 10 && (d-4)%6 == 0 || denseBlocks[d] != nil }},
 	SqueezeNet:  {0, "none", func(d int) bool { return d == 0 }},
 }
 

@@ -26,10 +26,15 @@ func TestBuiltInNetworksHaveThePublishedSizes(t *testing.T) {
 		{model.Spec{Network: model.VGG, Depth: 11, Input: large, Classes: 1000}, 132868840, 7609090048},
 		{model.Spec{Network: model.VGG, Depth: 13, Input: large, Classes: 1000}, 133053736, 11308466176},
 		{model.Spec{Network: model.VGG, Depth: 16, Input: large, Classes: 1000}, 138365992, 15470264320},
+		{model.Spec{Network: model.VGG, Depth: 19, Input: large, Classes: 1000}, 143678248, 19632062464},
 		{model.Spec{Network: model.VGG, Depth: 16, Input: cifar, Classes: 10}, 15253578, 313725952},
 		{model.Spec{Network: model.MobileNetV2, Input: large, Classes: 1000}, 3504872, 300774272},
 		{model.Spec{Network: model.MobileNetV2, Input: cifar, Classes: 10}, 2236682, 0},
 		{model.Spec{Network: model.DenseNet, Input: cifar, Classes: 10}, 769162, 0},
+		{model.Spec{Network: model.DenseNet, Depth: 121, Input: large, Classes: 1000}, 7978856, 2834161664},
+		{model.Spec{Network: model.DenseNet, Depth: 161, Input: large, Classes: 1000}, 28681000, 7727907072},
+		{model.Spec{Network: model.DenseNet, Depth: 169, Input: large, Classes: 1000}, 14149480, 0},
+		{model.Spec{Network: model.DenseNet, Depth: 201, Input: large, Classes: 1000}, 20013928, 0},
 		{model.Spec{Network: model.SqueezeNet, Input: large, Classes: 1000}, 1235496, 349151936},
 	} {
 		g, err := c.spec.Build()
@@ -73,7 +78,7 @@ func TestImpossibleSpecsAreRefused(t *testing.T) {
 	good := model.Spec{Network: model.VGG, Input: model.Shape{C: 3, H: 32, W: 32}, Classes: 10}
 	for want, change := range map[string]func(s *model.Spec){
 		`network "alexnet": want one of cifar-resnet`: func(s *model.Spec) { s.Network = "alexnet" },
-		"depth 12 of a vgg: want 11, 13 or 16":        func(s *model.Spec) { s.Depth = 12 },
+		"depth 12 of a vgg: want 11, 13, 16 or 19":    func(s *model.Spec) { s.Depth = 12 },
 		"width -1":                                    func(s *model.Spec) { s.Width = -1 },
 		"1 classes: want 2 to 1000":                   func(s *model.Spec) { s.Classes = 1 },
 		"images of 4×32×32":                           func(s *model.Spec) { s.Input.C = 4 },

@@ -2,14 +2,14 @@ package weights
 
 import (
 	"fmt"
+	"math"
 
 	"espalier/model"
 )
 
-// Checkpoints of built-in networks, recognised by the names that torchvision and
-// chenyaofo/pytorch-cifar-models use and, for ResNets, kuangliu/pytorch-cifar.
-// They do not hold the size of images: the variant of the network says whether it
-// is for CIFAR's 32×32 or for ImageNet's 224×224.
+// Checkpoints of built-in networks, known by the names that torchvision gives and
+// others have been turned into (see namings). They hold no sizes of images: the
+// variant says whether it is one for CIFAR's 32×32 or for ImageNet's 224×224.
 
 // family returns the built-in network, other than a CIFAR ResNet, that the
 // tensors belong to. index maps their names.
@@ -21,11 +21,12 @@ func family(byName map[string]Tensor) (model.Spec, bool) {
 		}
 		return 0
 	}
+	square := func(side int) model.Shape { return model.Shape{C: 3, H: side, W: side} }
 	side := func(small bool) model.Shape {
 		if small {
-			return model.Shape{C: 3, H: 32, W: 32}
+			return square(32)
 		}
-		return model.Shape{C: 3, H: 224, W: 224}
+		return square(224)
 	}
 	s := model.Spec{}
 	switch {
@@ -43,21 +44,38 @@ func family(byName map[string]Tensor) (model.Spec, bool) {
 		s.Width, s.Input = float64(dim("features.0.0.weight", 0))/32, side(s.Classes != 1000)
 	case has("features.conv0.weight"):
 		s.Network, s.Classes = model.DenseNet, dim("classifier.weight", 0)
+		growth := 12
 		s.Depth = 4 + 6*numbered(byName, "features.denseblock1.denselayer%d.conv1.weight")
-		s.Width, s.Input = float64(dim("features.conv0.weight", 0))/24, side(dim("features.conv0.weight", 2) == 3)
+		if has("features.denseblock4.denselayer1.conv1.weight") {
+			layers := 0
+			for block := range 4 {
+				layers += numbered(byName, fmt.Sprintf("features.denseblock%d.denselayer%%d.conv1.weight", block+1))
+			}
+			s.Depth, growth = 5+2*layers, 32
+			if s.Depth == 161 {
+				growth = 48
+			}
+		}
+		s.Width, s.Input = float64(dim("features.conv0.weight", 0))/float64(2*growth), side(dim("features.conv0.weight", 2) == 3)
 	case has("features.3.squeeze.weight"):
 		s.Network, s.Classes = model.SqueezeNet, dim("classifier.1.weight", 0)
 		s.Width, s.Input = float64(dim("features.0.weight", 0))/64, side(s.Classes != 1000)
-	case has("features.0.weight") && has("classifier.6.weight") && has("features.1.running_mean"):
-		s.Network, s.Classes = model.VGG, dim("classifier.6.weight", 0)
-		s.Depth = 3
+	case has("features.0.weight") && has("features.1.running_mean") && (has("classifier.6.weight") || has("classifier.weight")):
+		s.Network, s.Depth = model.VGG, 3
+		last := 1
 		for i := range 60 {
-			if len(byName[fmt.Sprintf("features.%d.weight", i)].Shape) == 4 {
-				s.Depth++
+			if shape := byName[fmt.Sprintf("features.%d.weight", i)].Shape; len(shape) == 4 {
+				s.Depth, last = s.Depth+1, max(1, shape[0])
 			}
 		}
+		first := "classifier.0.weight"
+		s.Hidden, s.Classes = min(dim("classifier.3.weight", 0), dim("classifier.3.weight", 1)), dim("classifier.6.weight", 0)
+		if has("classifier.weight") {
+			first, s.Hidden, s.Classes = "classifier.weight", -1, dim("classifier.weight", 0)
+		}
 		s.Width = float64(dim("features.0.weight", 0)) / 64
-		s.Input = side(dim("classifier.0.weight", 1) < 7*7*dim("features.0.weight", 0))
+		// Five pools leave one pixel of 32×32.
+		s.Input = square(32 * int(math.Sqrt(float64(dim(first, 1)/last))))
 	default:
 		return s, false
 	}

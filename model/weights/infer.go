@@ -30,24 +30,8 @@ func split(tensors []Tensor) (byName, masks map[string]Tensor, err error) {
 	return byName, masks, nil
 }
 
-// renamed gives tensors of ResNets torchvision's names: "fc" for a classifier
-// called "linear" and "downsample" for a projection called "shortcut".
-func renamed(byName map[string]Tensor) (map[string]Tensor, error) {
-	all := map[string]Tensor{}
-	for name, t := range byName {
-		if name == "linear" || strings.HasPrefix(name, "linear.") {
-			name = "fc" + strings.TrimPrefix(name, "linear")
-		}
-		name = strings.Replace(name, ".shortcut.", ".downsample.", 1)
-		if other, ok := all[name]; ok {
-			return nil, fmt.Errorf("tensors %s and %s both stand for %s", min(t.Name, other.Name), max(t.Name, other.Name), name)
-		}
-		all[name] = t
-	}
-	return all, nil
-}
-
-// Limits that keep a file with a few names from asking for a huge network.
+// Limits that keep a few names in a file from asking for a network that no
+// memory holds.
 const (
 	maxDepth   = 110 // the deepest that He et al. trained in one go
 	maxClasses = 1000

@@ -128,10 +128,7 @@ func build(tensors []Tensor, metadata map[string]string) (*model.Graph, []string
 	if text, ok := metadata[MetaGraph]; ok {
 		n, err = described(text, byName)
 	} else {
-		if byName, err = renamed(byName); err != nil {
-			return nil, nil, err
-		}
-		if masks, err = renamed(masks); err != nil {
+		if byName, masks, err = renamed(byName, masks); err != nil {
 			return nil, nil, err
 		}
 		n, notes, err = inferred(byName)
