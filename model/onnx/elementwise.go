@@ -294,6 +294,13 @@ func (im *importer) mul(n *node, in []*value) (*value, error) {
 	}
 	name := im.names.name(n)
 	for k := range 2 {
+		if g := in[k]; g.wide != nil && slices.Equal(g.wide, in[1-k].dims) {
+			w := *g
+			w.wide = nil
+			in[k] = &w // a product repeats it by itself
+		}
+	}
+	for k := range 2 {
 		if y, err := im.gated(name, in[k], in[1-k]); y != nil || err != nil {
 			return y, err
 		}

@@ -178,14 +178,21 @@ func refusals() []refusal {
 		{"statistics for each pixel", with(8, func(f *fixture) {
 			f.op("BatchNormalization", []string{f.weight("g", 4), f.weight("b", 4), f.weight("m", 4), f.positive("v", 4)}, intAttribute("spatial", 0))
 		}), []string{"spatial"}},
-		{"dilations", conv(intsAttribute("dilations", 2, 2)), []string{"dilations are [2 2]"}},
+		{"wide dilations", conv(intsAttribute("dilations", 4, 4)), []string{"covers 9×9 pixels", "at most 7×7"}},
+		{"dilations of 0", conv(intsAttribute("dilations", 0, 1)), []string{"dilations are [0 1]"}},
 		{"strides that differ", conv(intsAttribute("strides", 2, 1)), []string{"strides"}},
 		{"negative pads", conv(intsAttribute("pads", -1, 0, 0, 0)), []string{"pads"}},
 		{"padding as large as the kernel", conv(intsAttribute("pads", 3, 3, 3, 3)), []string{"conv", "padding 3"}},
-		{"a kernel that is no square", func() *Model {
+		{"a long kernel", func() *Model {
 			f := images(13)
-			return f.op("Conv", []string{f.weight("conv.weight", 4, 3, 1, 3)}).head(4)
-		}, []string{"[1 3]", "square"}},
+			return f.op("Conv", []string{f.weight("conv.weight", 4, 3, 1, 8)}).head(4)
+		}, []string{"covers 8×8 pixels"}},
+		{"a pool that is no square", with(13, func(f *fixture) {
+			f.op("MaxPool", nil, intsAttribute("kernel_shape", 2, 1))
+		}), []string{"[2 1]", "square"}},
+		{"an Expand that a convolution reads", with(13, func(f *fixture) {
+			f.op("GlobalAveragePool", nil).op("Expand", []string{f.int64s("shape", 1, 4, 8, 8)}).op("Relu", nil)
+		}), []string{"Expand", "factor"}},
 		{"groups that do not divide", conv(intAttribute("group", 2)), []string{"2 groups"}},
 		{"reflected padding", with(13, func(f *fixture) {
 			f.op("Pad", []string{f.int64s("pads", 0, 0, 1, 1, 0, 0, 1, 1)}, textAttribute("mode", "reflect")).op("Relu", nil)

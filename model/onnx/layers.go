@@ -82,7 +82,10 @@ func (im *importer) conv(n *node, in []*value) (*value, error) {
 	if groups < 1 || groups > maxMap || int64(w.dims[1])*groups != int64(x.node.Shape.C) || w.dims[0] < 1 || w.dims[2] < 1 {
 		return nil, fmt.Errorf("its weight has shape %v and it has %d groups for %d input channels; the file is damaged", w.dims, groups, x.node.Shape.C)
 	}
-	if err := im.spend(len(w.f)); err != nil {
+	if win.kernel > 7 {
+		return nil, fmt.Errorf("its kernel covers %d×%d pixels: at most 7×7 are supported; use a smaller kernel or dilation", win.kernel, win.kernel)
+	}
+	if err := im.spend(w.dims[0] * w.dims[1] * win.kernel * win.kernel); err != nil {
 		return nil, err
 	}
 	op := model.Conv{Out: w.dims[0], Kernel: win.kernel, Stride: win.stride, Padding: win.padding, Groups: int(groups)}
@@ -96,13 +99,30 @@ func (im *importer) conv(n *node, in []*value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	copy(c.Weight, w.f)
+	if win.spread {
+		im.spread(c, w, win)
+	} else {
+		copy(c.Weight, w.f)
+	}
 	if given(in, 2) {
 		if c.Bias, err = im.perChannel(in, 2, "bias", c.Out()); err != nil {
 			return nil, err
 		}
 	}
 	return mapOf(c), nil
+}
+
+// spread places a kernel that is not square, or dilated, in a square one. The zeros
+// around its elements stay zero in training.
+func (im *importer) spread(c *model.Node, w *array, win win) {
+	c.Mask = make([]float32, len(c.Weight))
+	rows, columns, k := w.dims[2], w.dims[3], win.kernel
+	for i, x := range w.f {
+		kernel, y, x0 := i/(rows*columns), i/columns%rows, i%columns
+		at := (kernel*k+win.first[0]+y*win.step[0])*k + win.first[1] + x0*win.step[1]
+		c.Weight[at], c.Mask[at] = x, 1
+	}
+	im.noteOnce("kernels that are not square, or dilated, are read as square ones with zeros that stay zero; parameters and multiply-adds count the zeros")
 }
 
 func plus(a, b model.Padding) model.Padding {

@@ -35,6 +35,7 @@ var operators = map[string]operator{
 	"ReduceMean":               (*importer).mean,
 	"Pad":                      (*importer).padding,
 	"Slice":                    (*importer).slice,
+	"Expand":                   (*importer).expand,
 	"Flatten":                  (*importer).flatten,
 	"Reshape":                  (*importer).reshape,
 	"Squeeze":                  (*importer).squeeze,

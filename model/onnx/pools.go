@@ -13,6 +13,10 @@ import (
 type win struct {
 	kernel, stride int
 	padding        model.Padding
+	// A kernel that is not square, or dilated, lies in a square one: its element
+	// (y, x) at (first[0]+y·step[0], first[1]+x·step[1]).
+	first, step [2]int
+	spread      bool // it is such a kernel
 }
 
 // maxWindow is the largest kernel and stride of a pool.
@@ -39,8 +43,9 @@ func (im *importer) windowed(in []*value) (*value, *pad, error) {
 	return x, border, nil
 }
 
-// window returns a node's kernel, stride and padding on x, whose dims include
-// borders that a Pad has added. kernel is the weight's, or nil.
+// window returns a node's kernel, stride and padding on x, as those of a square
+// kernel. The dims of x include borders that a Pad has added. kernel is the
+// weight's, or nil.
 func window(n *node, x *value, kernel []int) (w win, err error) {
 	if shape := n.ints("kernel_shape"); shape != nil {
 		if len(shape) != 2 || kernel != nil && (shape[0] != int64(kernel[0]) || shape[1] != int64(kernel[1])) {
@@ -50,10 +55,19 @@ func window(n *node, x *value, kernel []int) (w win, err error) {
 			kernel = []int{int(shape[0]), int(shape[1])}
 		}
 	}
-	if len(kernel) != 2 || kernel[0] != kernel[1] || kernel[0] < 1 || kernel[0] > maxWindow {
-		return w, fmt.Errorf("the kernel is %v: only square ones are supported", kernel)
+	if len(kernel) != 2 || slices.Min(kernel) < 1 || slices.Max(kernel) > maxWindow {
+		return w, fmt.Errorf("the kernel is %v: want a height and a width; the file is damaged", kernel)
 	}
-	w.kernel = kernel[0]
+	w.step = [2]int{1, 1}
+	if d := n.ints("dilations"); len(d) == 2 && min(d[0], d[1]) >= 1 && max(d[0], d[1]) <= maxWindow {
+		w.step = [2]int{int(d[0]), int(d[1])}
+	} else if d != nil {
+		return w, fmt.Errorf("dilations are %v: want two numbers of at least 1; the file is damaged", d)
+	}
+	size := [2]int{(kernel[0]-1)*w.step[0] + 1, (kernel[1]-1)*w.step[1] + 1}
+	w.kernel = max(size[0], size[1])
+	w.first = [2]int{(w.kernel - size[0]) / 2, (w.kernel - size[1]) / 2}
+	w.spread = kernel[0] != w.kernel || kernel[1] != w.kernel
 	pair := func(name string) (int, error) {
 		v := n.ints(name)
 		if v == nil {
@@ -63,13 +77,6 @@ func window(n *node, x *value, kernel []int) (w win, err error) {
 			return 0, fmt.Errorf("%s is %v: only the same for height and width is supported", name, v)
 		}
 		return int(v[0]), nil
-	}
-	dilation, err := pair("dilations")
-	if err == nil && dilation != 1 && w.kernel > 1 {
-		err = fmt.Errorf("dilations are %v: only 1 is supported", n.ints("dilations"))
-	}
-	if err != nil {
-		return w, err
 	}
 	if w.stride, err = pair("strides"); err != nil {
 		return w, err
@@ -88,18 +95,21 @@ func window(n *node, x *value, kernel []int) (w win, err error) {
 	case "SAME_UPPER", "SAME_LOWER":
 		// One window begins at each stride in the map. An odd pixel of padding
 		// goes after the map, or before it.
-		same := func(size int) (before, after int) {
-			total := max(((size+w.stride-1)/w.stride-1)*w.stride+w.kernel-size, 0)
+		same := func(pixels, size int) (before, after int) {
+			total := max(((pixels+w.stride-1)/w.stride-1)*w.stride+size-pixels, 0)
 			if auto == "SAME_LOWER" {
 				return total - total/2, total / 2
 			}
 			return total / 2, total - total/2
 		}
-		w.padding.Top, w.padding.Bottom = same(x.dims[1])
-		w.padding.Left, w.padding.Right = same(x.dims[2])
+		w.padding.Top, w.padding.Bottom = same(x.dims[1], size[0])
+		w.padding.Left, w.padding.Right = same(x.dims[2], size[1])
 	default:
 		return w, fmt.Errorf("auto_pad is %q; the file is damaged", auto)
 	}
+	w.padding = plus(w.padding, model.Padding{
+		Top: w.first[0], Left: w.first[1], Bottom: w.kernel - size[0] - w.first[0], Right: w.kernel - size[1] - w.first[1],
+	})
 	return w, nil
 }
 
@@ -113,6 +123,9 @@ func (im *importer) pool(n *node, in []*value) (*value, error) {
 	w, err := window(n, x, nil)
 	if err != nil {
 		return nil, err
+	}
+	if w.spread {
+		return nil, fmt.Errorf("its window is %v with dilations %v: pools of square windows without dilation are supported; change it to one of these", n.ints("kernel_shape"), w.step)
 	}
 	if len(n.outputs) > 1 && n.outputs[1] != "" && im.reads[n.outputs[1]] > 0 {
 		return nil, errors.New("the places of maxima are not supported: export the network without unpooling")

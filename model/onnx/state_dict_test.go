@@ -22,21 +22,28 @@ func stateDict(t *testing.T, path string) *weights.File {
 	return f
 }
 
-// TestReadGraph: with the graph of a network of other values, or of none, a state
-// dict gives the logits that PyTorch computes with it.
-func TestReadGraph(t *testing.T) {
-	var want struct{ Logits []float32 }
-	answer, err := os.ReadFile("testdata/graph/values.json")
+// answer returns the image of make.py and the logits that PyTorch computes of it.
+func answer(t *testing.T, network string) (x, logits []float32) {
+	t.Helper()
+	file, err := os.ReadFile("testdata/graph/" + network + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(answer, &want); err != nil {
+	var pytorch struct{ Logits []float32 }
+	if err := json.Unmarshal(file, &pytorch); err != nil {
 		t.Fatal(err)
 	}
-	x := make([]float32, 3*8*8)
+	x = make([]float32, 3*8*8)
 	for i := range x {
 		x[i] = -1 + 2*float32(i)/float32(len(x)-1)
 	}
+	return x, pytorch.Logits
+}
+
+// TestReadGraph: with the graph of a network of other values, or of none, a state
+// dict gives the logits that PyTorch computes with it.
+func TestReadGraph(t *testing.T) {
+	x, want := answer(t, "values")
 	for _, graph := range []string{"kept.onnx", "bare.onnx", "fresh.onnx"} {
 		for _, values := range []string{"values.pt", "parallel.pt"} {
 			g, notes, err := ReadGraph("testdata/graph/"+graph, stateDict(t, "testdata/graph/"+values))
@@ -44,10 +51,10 @@ func TestReadGraph(t *testing.T) {
 				t.Errorf("%s with the graph in %s: %v", values, graph, err)
 				continue
 			}
-			got := make([]float32, len(want.Logits))
+			got := make([]float32, len(want))
 			model.NewEvaluator(g, newEngine(t), 1).Logits(got, x)
-			if worst := farthest(got, want.Logits); !(worst < 1e-6) {
-				t.Errorf("%s with the graph in %s: logits %v, want %v", values, graph, got, want.Logits)
+			if worst := farthest(got, want); !(worst < 1e-6) {
+				t.Errorf("%s with the graph in %s: logits %v, want %v", values, graph, got, want)
 			}
 			if text := strings.Join(notes, "\n"); !strings.Contains(text, "left out, since the graph does not have them: aux") {
 				t.Errorf("%s with the graph in %s: notes %q", values, graph, notes)

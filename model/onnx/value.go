@@ -30,6 +30,10 @@ type value struct {
 	pad    *pad // zeros around the map
 	rows   bool // the mean over the width was taken, but not over the height
 
+	// wide is a map's shape [c][h][w] over which an Expand repeats one value for each
+	// channel, or nil. Dims are those before it.
+	wide []int
+
 	softmax string // the operator after the logits, which is left out
 }
 
@@ -104,7 +108,7 @@ var errConstant = errors.New("a constant is where the network's values are expec
 // special reports whether an operation is pending that only some operators
 // can take.
 func (v *value) special() bool {
-	return v.pad != nil || v.rows || v.half != 0 || v.softmax != ""
+	return v.pad != nil || v.rows || v.half != 0 || v.softmax != "" || v.wide != nil
 }
 
 // settled returns the value with all pending operations applied. It fails if
@@ -123,6 +127,8 @@ func (im *importer) bordered(v *value) (*value, error) {
 		return nil, errConstant
 	case v.softmax != "":
 		return nil, fmt.Errorf("it reads the output of a %s: that is supported as the last operator only", v.softmax)
+	case v.wide != nil:
+		return nil, errors.New("it reads the output of an Expand: that is supported as a factor of a product only")
 	case v.half != 0:
 		return nil, errors.New("it reads every few rows with all columns: the same step for both is supported")
 	case v.rows:

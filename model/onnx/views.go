@@ -204,6 +204,47 @@ func (im *importer) reshape(n *node, in []*value) (*value, error) {
 	return im.view(n, v, dims)
 }
 
+// expand reads an Expand to the same shape, or of one value for each channel to the
+// size of a map, as before the product of squeeze and excitation.
+func (im *importer) expand(n *node, in []*value) (*value, error) {
+	if !given(in, 0) || !given(in, 1) {
+		return nil, errInputs
+	}
+	if in[1].constant == nil || in[1].constant.i == nil {
+		return nil, errors.New("its shape is not constant: simplify the file with onnxsim first")
+	}
+	v, err := im.through(in[0], n.input(0))
+	if err != nil {
+		return nil, err
+	}
+	if v, err = im.settled(v); err != nil {
+		return nil, err
+	}
+	shape := in[1].constant.i
+	if len(shape) != len(v.dims)+1 {
+		return nil, fmt.Errorf("it repeats a value of shape %s to %d dimensions: only as many as it has are supported", v, len(shape))
+	}
+	dims := slices.Clone(v.dims)
+	for k, d := range shape[1:] {
+		switch {
+		case d == 1 || d == int64(dims[k]):
+		case dims[k] == 1 && d > 1 && d <= maxMap:
+			dims[k] = int(d)
+		default:
+			return nil, fmt.Errorf("a value of shape %s cannot be repeated to %v; the file is damaged", v, shape)
+		}
+	}
+	w := *v
+	if slices.Equal(dims, v.dims) {
+		return &w, nil
+	}
+	if s := v.node.Shape; !s.IsVector() || !slices.Equal(v.dims, []int{s.C, 1, 1}) || dims[0] != s.C {
+		return nil, fmt.Errorf("it repeats a value of shape %s to batch×%v: only one value for each channel is repeated, over a map", v, dims)
+	}
+	w.wide = dims
+	return &w, nil
+}
+
 // squeeze reads Squeeze and Unsqueeze, which drop and insert dimensions of 1.
 func (im *importer) squeeze(n *node, in []*value) (*value, error) {
 	if !given(in, 0) {
@@ -267,7 +308,7 @@ func (im *importer) transpose(n *node, in []*value) (*value, error) {
 	case v.nhwc && len(v.dims) == 3 && slices.Equal(perm, []int{0, 3, 1, 2}):
 		w.nhwc = false
 	default:
-		return nil, fmt.Errorf("perm %v of shape %s is not supported, but changes between [batch][channels][height][width] and [batch][height][width][channels] are", perm, v)
+		return nil, fmt.Errorf("perm %v of shape %s is not supported, but changes between [batch][channels][height][width] and [batch][height][width][channels] are: use a network without a shuffle of channels", perm, v)
 	}
 	return &w, nil
 }

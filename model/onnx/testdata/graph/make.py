@@ -4,7 +4,8 @@ what PyTorch answers for one image.
 Run it with PyTorch (1.13 made the files here). kept.onnx keeps batch norm and so
 the state dict's names, bare.onnx is that without values, fresh.onnx is of a network
 that was not trained, whose equal values the exporter writes once, and folded.onnx
-has batch norm folded into convolutions and so lacks names.
+has batch norm folded into convolutions and so lacks names. widths.onnx is another
+network, of kernels that are not square.
 """
 
 import json
@@ -48,6 +49,25 @@ class Odd(nn.Module):
         return (self.head(y), aux) if self.training else self.head(y)
 
 
+class Widths(nn.Module):
+    """Kernels that are not square, dilated ones, and a gate that is expanded."""
+
+    def __init__(self):
+        super().__init__()
+        self.wide = nn.Conv2d(3, 6, (1, 7), padding=(0, 3))
+        self.tall = nn.Conv2d(6, 6, (3, 1), padding=(1, 0), groups=6)
+        self.gate = nn.Linear(6, 6)
+        self.dilated = nn.Conv2d(6, 5, 3, padding=2, dilation=2, stride=2)
+        self.both = nn.Conv2d(5, 4, (3, 2), dilation=(1, 3))
+        self.head = nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.tall(self.wide(x).relu()).relu()
+        g = torch.sigmoid(self.gate(y.mean((2, 3)))).view(-1, 6, 1, 1)
+        y = self.dilated(y * g.expand_as(y)).relu()
+        return self.head(self.both(y).relu().mean((2, 3)))
+
+
 def network(seed):
     torch.manual_seed(seed)
     net = Odd().eval()
@@ -67,5 +87,9 @@ torch.onnx.export(other, x, "bare.onnx", export_params=False, **keep)
 torch.manual_seed(3)
 torch.onnx.export(Odd().eval(), x, "fresh.onnx", **keep)
 torch.onnx.export(other, x, "folded.onnx")
+torch.manual_seed(4)
+widths = Widths().eval()
+torch.onnx.export(widths, x, "widths.onnx", dynamic_axes={"input": {0: "n"}}, input_names=["input"])
 with torch.no_grad():
-    json.dump({"logits": values(x)[0].tolist()}, open("values.json", "w"))
+    for name, net in [("values", values), ("widths", widths)]:
+        json.dump({"logits": net(x)[0].tolist()}, open(name + ".json", "w"))
