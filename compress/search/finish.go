@@ -114,7 +114,7 @@ func (s *searcher) export(ctx context.Context, best *measure.File) (string, erro
 	if _, err := file.WriteFile(s.path(bestONNX)); err != nil {
 		return "", err
 	}
-	back, err := measure.Open(s.path(bestONNX), "", "", "")
+	back, err := measure.Open(measure.Source{Path: s.path(bestONNX)})
 	if err != nil {
 		return "", fmt.Errorf("the file that was written cannot be read: %w", err)
 	}

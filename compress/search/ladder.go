@@ -96,8 +96,8 @@ func (l *ladder) plan(seconds, epoch float64) (targets []float64, epochs configs
 func (s *searcher) experiment(step step) configs.Experiment {
 	e := s.baseExperiment()
 	e.Model.Weights = step.file.Path
-	if s.sparse.kept > 0 || step.file.Path != s.Model {
-		e.Model.Key, e.Model.Mean, e.Model.Std = "", "", ""
+	if s.sparse.kept > 0 || step.file.Path != s.Model.Path {
+		e.Model.Key, e.Model.Graph, e.Model.Mean, e.Model.Std = "", "", "", ""
 	}
 	e.Prune.Targets, e.FineTune.Epochs = []float64{step.target}, configs.Epochs{step.epochs}
 	return e
@@ -107,7 +107,8 @@ func (s *searcher) experiment(step step) configs.Experiment {
 func (s *searcher) baseExperiment() configs.Experiment {
 	e := s.Base
 	e.Name = "compress"
-	e.Model.Weights, e.Model.Key, e.Model.Mean, e.Model.Std = s.Model, s.Key, s.Mean, s.Std
+	from := s.Model
+	e.Model.Weights, e.Model.Key, e.Model.Graph, e.Model.Mean, e.Model.Std = from.Path, from.Key, from.Graph, from.Mean, from.Std
 	e.Dense.Epochs = configs.Epochs{0}
 	e.Gate = configs.Gate{Split: configs.Validation}
 	e.Quantize.Images = min(calibrationImages, s.data.Train.Len())

@@ -32,7 +32,7 @@ func MakePlan(ctx context.Context, o Options) (*Plan, error) {
 	}
 	first := s.outcome.Candidates[0]
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: top-1 %.2f %% on %s of %s, %.3g ms an image on one thread in %s, %.1f kB\n", o.Model, 100*first.Top1,
+	fmt.Fprintf(&b, "%s: top-1 %.2f %% on %s of %s, %.3g ms an image on one thread in %s, %.1f kB\n", o.Model.Path, 100*first.Top1,
 		plural.Count(s.data.Validation.Len(), "validation image"), s.outcome.Dataset, 1e3*first.Speed.Seconds, first.Form, float64(first.Bytes)/1e3)
 	fmt.Fprintf(&b, "the bar: at most %.2f points less, so top-1 of at least %.2f %%; wanted: %s\n\n", 100*o.MaxDrop, 100*(first.Top1-o.MaxDrop), o.For)
 	fmt.Fprintf(&b, "1. int8 by %s, each on %s\n", strings.Join(configs.Observers(), ", "), plural.Count(min(calibrationImages, s.data.Train.Len()), "training image"))

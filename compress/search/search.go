@@ -28,9 +28,7 @@ func Goals() []string { return []string{Latency, Size} }
 
 // Options say what to search for.
 type Options struct {
-	Model     string // file
-	Key       string // of a network in a file of several
-	Mean, Std string // where the file does not say; see measure.Open
+	Model measure.Source
 	// Base is what every run has: the images, how it fine-tunes, the seed and the
 	// engine.
 	Base    configs.Experiment
@@ -122,15 +120,15 @@ func open(ctx context.Context, o Options) (*searcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := measure.Open(o.Model, o.Key, o.Mean, o.Std)
+	file, err := measure.Open(o.Model)
 	if err != nil {
 		return nil, err
 	}
 	if file.Float == nil {
-		return nil, fmt.Errorf("%s is quantized already: give the network in floating point that it was made from", o.Model)
+		return nil, fmt.Errorf("%s is quantized already: give the network in floating point that it was made from", o.Model.Path)
 	}
 	for _, note := range file.Notes {
-		o.Say("%s: %s", o.Model, note)
+		o.Say("%s: %s", o.Model.Path, note)
 	}
 	if s.data, err = dataset.Open(pipeline.DataOptions(o.Base.Data)); err != nil {
 		return nil, err
@@ -244,7 +242,7 @@ func (s *searcher) train(name string, step step) (*measure.File, error) {
 	if passed == nil {
 		return nil, errors.New(done.Reason)
 	}
-	return measure.Open(run.Folder.Path(passed.Checkpoint), "", "", "")
+	return measure.Open(measure.Source{Path: run.Folder.Path(passed.Checkpoint)})
 }
 
 // integers quantizes a network by every observer and reports whether one of the

@@ -37,7 +37,7 @@ func trained(t *testing.T) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Model: run.Folder.Path("checkpoints/dense.safetensors"), Base: base, MaxDrop: 0.05, For: Size, Time: 30 * time.Second,
+		Model: measure.Source{Path: run.Folder.Path("checkpoints/dense.safetensors")}, Base: base, MaxDrop: 0.05, For: Size, Time: 30 * time.Second,
 		Folder: filepath.Join(t.TempDir(), "out"),
 		Say:    t.Logf,
 		Compute: func(ctx context.Context, run *pipeline.Run) (pipeline.RunDone, error) {
@@ -81,7 +81,7 @@ func TestSearch(t *testing.T) {
 		}
 	}
 	for _, name := range []string{bestFile, bestONNX} {
-		f, err := measure.Open(o.Folder+"/"+name, "", "", "")
+		f, err := measure.Open(measure.Source{Path: o.Folder + "/" + name})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestInterrupted(t *testing.T) {
 	if out.Ended != "it was interrupted" || out.Best == 0 {
 		t.Errorf("%d is the best, and the search ended because %s", out.Best, out.Ended)
 	}
-	if _, err := measure.Open(filepath.Join(o.Folder, bestFile), "", "", ""); err != nil {
+	if _, err := measure.Open(measure.Source{Path: filepath.Join(o.Folder, bestFile)}); err != nil {
 		t.Error(err)
 	}
 }

@@ -23,9 +23,8 @@ import (
 
 // compressFlags say what to search for.
 type compressFlags struct {
+	sourceFlags
 	data, set string
-	mean, std string
-	key       string
 	drop      string
 	goal      string
 	hours     float64
@@ -82,9 +81,8 @@ with espalier attach FOLDER/run-1.
 	}
 	cmd.Flags().StringVar(&f.data, "data", "", dataHelp)
 	cmd.Flags().StringVar(&f.set, "dataset", "", "one of "+strings.Join(dataset.Sets(), ", ")+" (default: the one at --data, else the one that MODEL names, else cifar10)")
-	cmd.Flags().StringVar(&f.mean, "mean", "", "mean per colour channel, or cifar10 or imagenet (default: the file's)")
-	cmd.Flags().StringVar(&f.std, "std", "", "standard deviation per colour channel, or cifar10 or imagenet (default: the file's)")
-	cmd.Flags().StringVar(&f.key, "key", "", keyHelp)
+	f.addNormalisation(cmd, "the file's")
+	f.sourceFlags.add(cmd)
 	cmd.Flags().StringVar(&f.drop, "max-drop", "1%", "most top-1 to lose, in points: 1%, or 0.01")
 	cmd.Flags().StringVar(&f.goal, "for", search.Latency, "what is to become small: "+strings.Join(search.Goals(), " or "))
 	cmd.Flags().Float64Var(&f.hours, "hours", 2, "time to search for")
@@ -125,7 +123,7 @@ func (f *compressFlags) options(cmd *cobra.Command, path string) (o search.Optio
 		out = cmd.ErrOrStderr()
 	}
 	return search.Options{
-		Model: path, Key: f.key, Mean: f.mean, Std: f.std, Base: base, MaxDrop: drop, For: f.goal,
+		Model: f.source(path), Base: base, MaxDrop: drop, For: f.goal,
 		Time: time.Duration(f.hours * float64(time.Hour)), Folder: f.output,
 		Say: func(format string, values ...any) {
 			fmt.Fprintf(out, "%s  %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, values...))
@@ -137,7 +135,7 @@ func (f *compressFlags) options(cmd *cobra.Command, path string) (o search.Optio
 // base is the experiment that all runs of the search have in common.
 func (f *compressFlags) base(path string) (configs.Experiment, error) {
 	var none configs.Experiment
-	file, err := measure.OpenAsIs(path, f.key)
+	file, err := measure.OpenAsIs(f.source(path))
 	if err != nil {
 		return none, err
 	}
