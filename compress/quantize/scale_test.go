@@ -22,6 +22,10 @@ func TestActivation(t *testing.T) {
 		{"0 above the range", lab, Range{-2.55, -1}, kernel.Affine{Scale: float32(2.55) / 255, Zero: 255}},
 		{"nothing but 0", lab, Range{}, kernel.Affine{Scale: epsilon}},
 		{"nothing but 0, ort", named(t, "ort"), Range{}, kernel.Affine{Scale: 1}},
+		{"a zero point between two codes", lab, Range{-0.5, 254.5}, kernel.Affine{Scale: 1}},
+		{"between two others", lab, Range{-2.5, 252.5}, kernel.Affine{Scale: 1, Zero: 2}},
+		{"the smallest scale, ort", named(t, "ort"), Range{0, 255 * 0x1p-126}, kernel.Affine{Scale: 0x1p-126}},
+		{"less than the smallest, ort", named(t, "ort"), Range{0, 254 * 0x1p-126}, kernel.Affine{Scale: 1}},
 		{"reduced range", named(t, "fbgemm"), Range{-1, 1.54}, kernel.Affine{Scale: float32(2.54) / 127, Zero: 50}},
 	} {
 		if got := c.recipe.Activation(c.x); got != c.want {
@@ -45,6 +49,17 @@ func TestWeights(t *testing.T) {
 		codes, scales := named(t, c.recipe).Weights(w, 3)
 		if !slices.Equal(codes, c.codes) || !slices.Equal(scales, c.scales) {
 			t.Errorf("%s: codes %v, scales %v; want %v, %v", c.recipe, codes, scales, c.codes, c.scales)
+		}
+	}
+}
+
+// TestWeightsBetweenTwoCodes: they go to the even one, as in PyTorch and NumPy.
+func TestWeightsBetweenTwoCodes(t *testing.T) {
+	want := []int8{127, 2, -2, 0, 2, 0, 4}
+	for recipe, most := range map[string]float32{"lab": 127.5, "ort": 127} { // the scale is 1
+		codes, scales := named(t, recipe).Weights([]float32{most, 2.5, -2.5, 0.5, 1.5, -0.5, 3.5}, 1)
+		if !slices.Equal(codes, want) || scales[0] != 1 {
+			t.Errorf("%s: codes %v of scale %v, want %v", recipe, codes, scales, want)
 		}
 	}
 }
