@@ -3,6 +3,7 @@ package quantize
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"espalier/model"
@@ -134,11 +135,29 @@ func named(t *testing.T, name string) Recipe {
 // TestMovingAverage: the first batch counts in full, later ones by a hundredth.
 func TestMovingAverage(t *testing.T) {
 	o, _ := NewObserver(MovingAverage)
-	for _, batch := range []Range{{-1, 2}, {-3, 102}, {1, 3}} {
+	for _, batch := range []Range{{-1, 2}, {-3, 102}, {2, 5}} {
 		o.Observe(nil, batch)
 	}
-	if got, want := o.Range(), (Range{-0.9998, 3}); relative(got.Min, want.Min) > 1e-6 || relative(got.Max, want.Max) > 1e-6 {
+	if got, want := o.Range(), (Range{-0.9898, 3.02}); relative(got.Min, want.Min) > 1e-6 || relative(got.Max, want.Max) > 1e-6 {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestExtentRefuses: one value without a scale among others is enough.
+func TestExtentRefuses(t *testing.T) {
+	inf, k := float32(math.Inf(1)), testEngine(t, "").Kernels
+	for _, c := range []struct {
+		row  []float32
+		want string
+	}{
+		{[]float32{1, float32(math.NaN()), 2}, "a value is NaN"},
+		{[]float32{1, inf}, "too large"},
+		{[]float32{-inf, 1}, "too large"},
+		{[]float32{-2e38, 2e38}, "too large"},
+	} {
+		if _, err := extent(k, one(c.row)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: error %v, want %s", c.row, err, c.want)
+		}
 	}
 }
 
