@@ -24,6 +24,8 @@ type File struct {
 	Integer  *quantize.Network // nil for one in floating point
 	// Mixture says why layers have their bits, after Quantize chose them.
 	Mixture *quantize.Mixture
+	// Repairs are those that Quantize tried, in order.
+	Repairs []quantize.Repaired
 	// Notes are sentences for people about what the reader chose or skipped.
 	Notes []string
 }

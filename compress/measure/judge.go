@@ -13,7 +13,7 @@ import (
 // that calibrate, and none of the test part.
 const judgeImages = 1000
 
-// A judge measures networks of mixed precision on the same images.
+// A judge measures networks of mixed precision, or repaired ones, on the same images.
 type judge struct {
 	ctx    context.Context
 	engine *model.Engine
@@ -24,7 +24,7 @@ type judge struct {
 func newJudge(ctx context.Context, e *model.Engine, d *dataset.Data, c Calibration) (*judge, error) {
 	count := min(judgeImages, d.Train.Len()-c.Images)
 	if count < 1 {
-		return nil, fmt.Errorf("all %d training images calibrate, and none is left to measure layers on: calibrate on fewer with --images", d.Train.Len())
+		return nil, fmt.Errorf("all %d training images calibrate, and none is left to measure networks on: calibrate on fewer with --images", d.Train.Len())
 	}
 	order, err := d.Calibration(dataset.Train, c.Images+count, 1, c.Seed) // as calibrationImages, and on
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"espalier/compress/quantize"
 	"espalier/dataset"
 	"espalier/internal/finite"
 	"espalier/model"
@@ -189,6 +190,17 @@ func TestQuantize(t *testing.T) {
 	before, err := q.Evaluate(ctx, e, d)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Repairs are judged on training images that are not calibrated on, and refused
+	// where there are none.
+	mended, err := f.Quantize(ctx, e, d, Calibration{Recipe: "lab", Images: 40, Repair: "bias,equalise"})
+	if err != nil || len(mended.Repairs) != 3 || !mended.Repairs[0].Kept {
+		t.Errorf("repaired: %+v, error %v", mended, err)
+	}
+	for _, c := range []Calibration{{Images: 50, Repair: "bias"}, {Images: 10, Repair: "nonsense"}, {Images: 10, Repair: "bias", Mixed: quantize.Budget{Bytes: 1}}} {
+		if _, err := f.Quantize(ctx, e, d, c); err == nil || !strings.Contains(err.Error(), "repair") && !strings.Contains(err.Error(), "none is left") {
+			t.Errorf("%+v: error %v", c, err)
+		}
 	}
 	if math.Abs(float64(before.Loss-float.Loss)) > 0.05 || before.Loss == float.Loss {
 		t.Errorf("loss %v in integers, %v in floating point", before.Loss, float.Loss)

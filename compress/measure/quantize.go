@@ -25,6 +25,8 @@ type Calibration struct {
 	Width, Ends quantize.Width
 	// Mixed, unless it is zero, chooses the bits of each layer's weights instead.
 	Mixed quantize.Budget
+	// Repair names repairs to try, as quantize.RepairsNamed takes them; empty for none.
+	Repair string
 }
 
 // Validate returns an error for settings that are wrong with any data set.
@@ -38,6 +40,14 @@ func (c Calibration) Validate() error {
 	for _, w := range c.widths() {
 		if err := w.Check(); err != nil {
 			return err
+		}
+	}
+	if c.Repair != "" {
+		if _, err := quantize.RepairsNamed(c.Repair); err != nil {
+			return err
+		}
+		if c.Mixed != (quantize.Budget{}) {
+			return fmt.Errorf("repair a network whose bits are given: leave out either the repairs or the budget for mixed precision")
 		}
 	}
 	if c.Observer == "" {
@@ -91,6 +101,9 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 	if err != nil {
 		return nil, err
 	}
+	if c.Repair != "" {
+		return f.repaired(ctx, e, images, load, recipe, c)
+	}
 	var n *quantize.Network
 	var mixture *quantize.Mixture
 	v := model.NewEvaluator(f.Float, e, quantize.CalibrationBatch)
@@ -110,6 +123,24 @@ func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c
 		return nil, fmt.Errorf("quantizing %s: %w", f.Path, err)
 	}
 	return &File{Metadata: maps.Clone(f.Metadata), Integer: n, Mixture: mixture}, nil
+}
+
+// repaired is Quantize with repairs, which are judged on images held out.
+func (f *File) repaired(ctx context.Context, e *model.Engine, d *dataset.Data, load quantize.Images, recipe quantize.Recipe, c Calibration) (*File, error) {
+	names, err := quantize.RepairsNamed(c.Repair)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := newJudge(ctx, e, d, c)
+	if err != nil {
+		return nil, err
+	}
+	r := quantize.Repairer{Recipe: recipe, Observer: c.Observer, Engine: e, Images: load, Count: c.Images, Judge: judge.measure}
+	n, tried, err := r.Repair(f.Float, names)
+	if err != nil {
+		return nil, fmt.Errorf("quantizing %s: %w", f.Path, err)
+	}
+	return &File{Metadata: maps.Clone(f.Metadata), Integer: n, Repairs: tried}, nil
 }
 
 // calibrationImages loads images in the order of the first draw.

@@ -70,23 +70,26 @@ the least loss for a byte is taken first. The answer is a list of layers with re
 	cmd.Flags().IntVar(&c.Images, "images", 1000, "calibration images")
 	cmd.Flags().Uint64Var(&c.Seed, "seed", 1, "seed for choosing calibration images")
 	cmd.Flags().BoolVar(&c.RoundBiases, "round-biases", false, "round biases to int32, so that the exported ONNX file computes the same (lab and ort always do)")
+	cmd.Flags().StringVar(&c.Repair, "repair", "", "repairs to try and to keep where they help on held-out training images, never test images: "+quantize.AllRepairs+", or some of "+strings.Join(quantize.Repairs(), ","))
 	cmd.Flags().BoolVar(&c.PerTensor, "per-tensor", false, "one weight scale for a whole layer rather than one for each output channel")
 	cmd.RegisterFlagCompletionFunc("recipe", cobra.FixedCompletions(quantize.Recipes(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("repair", cobra.FixedCompletions(append([]string{quantize.AllRepairs}, quantize.Repairs()...), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("observer", cobra.FixedCompletions(quantize.Observers(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 // quantized is the answer of the command quantize.
 type quantized struct {
-	File     string            `json:"file"`
-	Recipe   string            `json:"recipe"`
-	Observer string            `json:"observer"`
-	Images   int               `json:"images"`
-	Width    quantize.Width    `json:"width"` // of all layers but the first and the last
-	Mixture  *quantize.Mixture `json:"mixture,omitempty"`
-	Bytes    int64             `json:"bytes"` // of weights, scales, zero points and biases
-	Float    measure.Result    `json:"float"`
-	Int8     measure.Result    `json:"int8"`
+	File     string              `json:"file"`
+	Recipe   string              `json:"recipe"`
+	Observer string              `json:"observer"`
+	Images   int                 `json:"images"`
+	Width    quantize.Width      `json:"width"` // of all layers but the first and the last
+	Mixture  *quantize.Mixture   `json:"mixture,omitempty"`
+	Bytes    int64               `json:"bytes"` // of weights, scales, zero points and biases
+	Float    measure.Result      `json:"float"`
+	Int8     measure.Result      `json:"int8"`
+	Repairs  []quantize.Repaired `json:"repairs,omitempty"` // in the order tried
 }
 
 func (q quantized) String() string {
@@ -96,7 +99,7 @@ func (q quantized) String() string {
 	} else if q.Width != quantize.Eight {
 		width, in = fmt.Sprintf(", %v, %d bytes", q.Width, q.Bytes), "integers"
 	}
-	return q.choices() + fmt.Sprintf("%s: recipe %s, %s on %s%s: top-1 %.2f %% in %s, %.2f %% in fp32, on %s",
+	return q.choices() + repairTable(q.Repairs) + fmt.Sprintf("%s: recipe %s, %s on %s%s: top-1 %.2f %% in %s, %.2f %% in fp32, on %s",
 		q.File, q.Recipe, q.Observer, plural.Count(q.Images, "image"), width, 100*q.Int8.Top1, in, 100*q.Float.Top1, q.Int8.Images())
 }
 
@@ -115,6 +118,23 @@ func (q quantized) choices() string {
 		b.WriteString("The budget cannot be kept: this is the closest.\n")
 	}
 	fmt.Fprintf(&b, "On held-out training images top-1 is %.2f %%, and %.2f %% with 8 bits everywhere.\n", 100*q.Mixture.Mixed.Top1, 100*q.Mixture.Wide.Top1)
+	return b.String()
+}
+
+// repairTable lists what repairs did, and nothing where none was asked for.
+func repairTable(all []quantize.Repaired) string {
+	if len(all) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-16s %7s  %7s  %-5s %s\n", "repair", "top-1", "loss", "", "on held-out training images")
+	for _, r := range all {
+		verdict := "kept"
+		if !r.Kept {
+			verdict = "–"
+		}
+		fmt.Fprintf(&b, "%-16s %5.2f %%  %7.4f  %-5s %s\n", r.Name, 100*r.Top1, r.Loss, verdict, r.Did)
+	}
 	return b.String()
 }
 
@@ -147,7 +167,7 @@ func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Ca
 		return q, runError{err}
 	}
 	n := integer.Integer
-	q = quantized{File: path, Recipe: n.Recipe.Name, Observer: n.Calibration.Observer, Images: n.Calibration.Images, Width: c.Width, Mixture: integer.Mixture, Bytes: n.Bytes()}
+	q = quantized{File: path, Recipe: n.Recipe.Name, Observer: n.Calibration.Observer, Images: n.Calibration.Images, Width: c.Width, Mixture: integer.Mixture, Repairs: integer.Repairs, Bytes: n.Bytes()}
 	if q.Float, err = file.Evaluate(cmd.Context(), engine, images); err != nil {
 		return q, err
 	}
