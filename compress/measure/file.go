@@ -26,6 +26,9 @@ type File struct {
 	Mixture *quantize.Mixture
 	// Repairs are those that Quantize tried, in order.
 	Repairs []quantize.Repaired
+	// Counts are what the kernels made of calibration images, where Quantize was to
+	// count.
+	Counts []quantize.LayerCount
 	// Notes are sentences for people about what the reader chose or skipped.
 	Notes []string
 }

@@ -27,6 +27,7 @@ type Calibration struct {
 	Mixed quantize.Budget
 	// Repair names repairs to try, as quantize.RepairsNamed takes them; empty for none.
 	Repair string
+	Count  bool // what the kernels make of the first calibration images
 }
 
 // Validate returns an error for settings that are wrong with any data set.
@@ -62,9 +63,33 @@ func (c Calibration) widths() [2]quantize.Width {
 	return [2]quantize.Width{cmp.Or(c.Width, quantize.Eight), cmp.Or(c.Ends, quantize.Eight)}
 }
 
+// countedImages is how many calibration images Quantize counts on.
+const countedImages = 32
+
 // Quantize calibrates the network on training images of d and quantizes it. The
 // returned File has no path yet.
 func (f *File) Quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c Calibration) (*File, error) {
+	q, err := f.quantize(ctx, e, d, c)
+	if err != nil || !c.Count {
+		return q, err
+	}
+	images, err := f.Normalise(d)
+	if err != nil {
+		return nil, err
+	}
+	load, err := calibrationImages(ctx, images, c)
+	if err != nil {
+		return nil, err
+	}
+	x, err := load(0, min(countedImages, c.Images))
+	if err != nil {
+		return nil, err
+	}
+	q.Counts = quantize.Count(q.Integer, f.Float, e, x)
+	return q, nil
+}
+
+func (f *File) quantize(ctx context.Context, e *model.Engine, d *dataset.Data, c Calibration) (*File, error) {
 	if f.Float == nil {
 		return nil, fmt.Errorf("%s is quantized already; quantize the file that it was made from", f.Path)
 	}

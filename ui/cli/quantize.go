@@ -71,6 +71,7 @@ the least loss for a byte is taken first. The answer is a list of layers with re
 	cmd.Flags().Uint64Var(&c.Seed, "seed", 1, "seed for choosing calibration images")
 	cmd.Flags().BoolVar(&c.RoundBiases, "round-biases", false, "round biases to int32, so that the exported ONNX file computes the same (lab and ort always do)")
 	cmd.Flags().StringVar(&c.Repair, "repair", "", "repairs to try and to keep where they help on held-out training images, never test images: "+quantize.AllRepairs+", or some of "+strings.Join(quantize.Repairs(), ","))
+	cmd.Flags().BoolVar(&c.Count, "counters", false, "count saturated outputs, dead channels and sums beyond 16 bits, layer by layer, on 32 calibration images")
 	cmd.Flags().BoolVar(&c.PerTensor, "per-tensor", false, "one weight scale for a whole layer rather than one for each output channel")
 	cmd.RegisterFlagCompletionFunc("recipe", cobra.FixedCompletions(quantize.Recipes(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("repair", cobra.FixedCompletions(append([]string{quantize.AllRepairs}, quantize.Repairs()...), cobra.ShellCompDirectiveNoFileComp))
@@ -80,16 +81,17 @@ the least loss for a byte is taken first. The answer is a list of layers with re
 
 // quantized is the answer of the command quantize.
 type quantized struct {
-	File     string              `json:"file"`
-	Recipe   string              `json:"recipe"`
-	Observer string              `json:"observer"`
-	Images   int                 `json:"images"`
-	Width    quantize.Width      `json:"width"` // of all layers but the first and the last
-	Mixture  *quantize.Mixture   `json:"mixture,omitempty"`
-	Bytes    int64               `json:"bytes"` // of weights, scales, zero points and biases
-	Float    measure.Result      `json:"float"`
-	Int8     measure.Result      `json:"int8"`
-	Repairs  []quantize.Repaired `json:"repairs,omitempty"` // in the order tried
+	File     string                `json:"file"`
+	Recipe   string                `json:"recipe"`
+	Observer string                `json:"observer"`
+	Images   int                   `json:"images"`
+	Width    quantize.Width        `json:"width"` // of all layers but the first and the last
+	Mixture  *quantize.Mixture     `json:"mixture,omitempty"`
+	Bytes    int64                 `json:"bytes"` // of weights, scales, zero points and biases
+	Float    measure.Result        `json:"float"`
+	Int8     measure.Result        `json:"int8"`
+	Repairs  []quantize.Repaired   `json:"repairs,omitempty"` // in the order tried
+	Layers   []quantize.LayerCount `json:"layers,omitempty"`
 }
 
 func (q quantized) String() string {
@@ -99,7 +101,7 @@ func (q quantized) String() string {
 	} else if q.Width != quantize.Eight {
 		width, in = fmt.Sprintf(", %v, %d bytes", q.Width, q.Bytes), "integers"
 	}
-	return q.choices() + repairTable(q.Repairs) + fmt.Sprintf("%s: recipe %s, %s on %s%s: top-1 %.2f %% in %s, %.2f %% in fp32, on %s",
+	return q.choices() + repairTable(q.Repairs) + counterTable(q.Layers) + fmt.Sprintf("%s: recipe %s, %s on %s%s: top-1 %.2f %% in %s, %.2f %% in fp32, on %s",
 		q.File, q.Recipe, q.Observer, plural.Count(q.Images, "image"), width, 100*q.Int8.Top1, in, 100*q.Float.Top1, q.Int8.Images())
 }
 
@@ -138,6 +140,26 @@ func repairTable(all []quantize.Repaired) string {
 	return b.String()
 }
 
+// counterTable lists what the kernels counted, with warnings below.
+func counterTable(all []quantize.LayerCount) string {
+	if len(all) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "low %\thigh %\thead-room\tdead\trevived\tbeyond 16 bits %\t  layer")
+	for _, c := range all {
+		fmt.Fprintf(w, "%.2f\t%.2f\t%.1f bits\t%d\t%d\t%.3g\t  %s\n", 100*c.Low, 100*c.High, c.HeadRoom, c.Dead, c.Revived, 100*c.Pairs, c.Layer)
+	}
+	w.Flush()
+	for _, c := range all {
+		for _, text := range c.Warnings() {
+			fmt.Fprintf(&b, "warning: %s\n", text)
+		}
+	}
+	return b.String()
+}
+
 // quantize writes path and measures the network before and after.
 func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Calibration) (q quantized, err error) {
 	if err := c.Validate(); err != nil {
@@ -167,7 +189,7 @@ func (f *fileFlags) quantize(cmd *cobra.Command, from, path string, c measure.Ca
 		return q, runError{err}
 	}
 	n := integer.Integer
-	q = quantized{File: path, Recipe: n.Recipe.Name, Observer: n.Calibration.Observer, Images: n.Calibration.Images, Width: c.Width, Mixture: integer.Mixture, Repairs: integer.Repairs, Bytes: n.Bytes()}
+	q = quantized{File: path, Recipe: n.Recipe.Name, Observer: n.Calibration.Observer, Images: n.Calibration.Images, Width: c.Width, Mixture: integer.Mixture, Repairs: integer.Repairs, Layers: integer.Counts, Bytes: n.Bytes()}
 	if q.Float, err = file.Evaluate(cmd.Context(), engine, images); err != nil {
 		return q, err
 	}
