@@ -91,6 +91,7 @@ func Decode(file string, document []byte, overrides []string) (Experiment, error
 	}
 	e.Data.holdOut(places)
 	e.usual(places)
+	e.Sensitivity.complete()
 	e.completeRounds(places)
 	if err := e.Validate(); err != nil {
 		var value *ValueError
@@ -192,9 +193,12 @@ func decode(e *Experiment, origin string, document []byte, places map[string]str
 	if err := c.experiment(body); err != nil {
 		return err
 	}
-	if _, replaced := c.places["rounds"]; replaced {
-		maps.DeleteFunc(places, func(key, _ string) bool { return strings.HasPrefix(key, "rounds[") })
-		e.Rounds = nil
+	// Of rounds and prune.targets, what is said last holds.
+	_, rounds := c.places["rounds"]
+	_, targets := c.places["prune.targets"]
+	if rounds || targets {
+		maps.DeleteFunc(places, func(key, _ string) bool { return strings.HasPrefix(key, "rounds") || key == "prune.targets" })
+		e.Rounds, e.Prune.Targets = nil, []float64{}
 	}
 	maps.Copy(places, c.places)
 	if err := yaml.NodeToValue(body, e, yaml.Strict()); err != nil {

@@ -16,21 +16,23 @@ type Experiment struct {
 	Name string `yaml:"-"`
 	// About says in plain sentences what the experiment is for, what it reaches
 	// and what it gives up. It has no effect.
-	About    string   `yaml:"about,omitempty"`
-	Seed     uint64   `yaml:"seed"` // of every random choice except drawing images
-	Data     Data     `yaml:"data"`
-	Model    Model    `yaml:"model"`
-	Dense    Training `yaml:"dense"` // of the dense network before the first round; 0 epochs skip it
-	Prune    Prune    `yaml:"prune"`
-	Rounds   []Round  `yaml:"rounds,omitempty"` // in the place of prune.targets
-	FineTune Training `yaml:"fine_tune"`        // of every round that has no other
-	Distill  Distill  `yaml:"distill"`          // while fine-tuning
-	Gate     Gate     `yaml:"gate"`
-	QAT      QAT      `yaml:"qat"`
-	Quantize Quantize `yaml:"quantize"`
-	Sweep    Sweep    `yaml:"sweep"`
-	Cost     Cost     `yaml:"cost"`
-	Engine   Engine   `yaml:"engine"`
+	About string   `yaml:"about,omitempty"`
+	Seed  uint64   `yaml:"seed"` // of every random choice except drawing images
+	Data  Data     `yaml:"data"`
+	Model Model    `yaml:"model"`
+	Dense Training `yaml:"dense"` // of the dense network before the first round; 0 epochs skip it
+	// Sensitivity is measured on the dense network before the first round.
+	Sensitivity Sensitivity `yaml:"sensitivity,omitempty"`
+	Prune       Prune       `yaml:"prune"`
+	Rounds      []Round     `yaml:"rounds,omitempty"` // in the place of prune.targets
+	FineTune    Training    `yaml:"fine_tune"`        // of every round that has no other
+	Distill     Distill     `yaml:"distill"`          // while fine-tuning
+	Gate        Gate        `yaml:"gate"`
+	QAT         QAT         `yaml:"qat"`
+	Quantize    Quantize    `yaml:"quantize"`
+	Sweep       Sweep       `yaml:"sweep"`
+	Cost        Cost        `yaml:"cost"`
+	Engine      Engine      `yaml:"engine"`
 }
 
 // The data sets.
@@ -192,6 +194,22 @@ type Prune struct {
 	EdgeShare float64 `yaml:"edge_share"`
 	EdgeUntil float64 `yaml:"edge_until"`
 }
+
+// Sensitivity measures what the network loses when single layers are made worse,
+// one at a time and without training. Nothing is measured unless Of names something.
+type Sensitivity struct {
+	Of     []string  `yaml:"of,omitempty"`     // OfWeights, OfChannels, OfBits
+	Shares []float64 `yaml:"shares,omitempty"` // of a layer's weights or channels, rising
+	Bits   []int     `yaml:"bits,omitempty"`   // of a layer's weights, falling
+	Images int       `yaml:"images,omitempty"` // the first ones for validation; 0 means 512
+}
+
+// What a layer loses for its sensitivity.
+const (
+	OfWeights  = "weights"  // the smallest become zero
+	OfChannels = "channels" // output channels with the smallest weights become zero
+	OfBits     = "bits"     // weights are rounded to integers with one scale a channel
+)
 
 // The splits that a gate measures on.
 const (

@@ -33,6 +33,7 @@ func (e Experiment) Validate() error {
 		e.scratch,
 		e.schedule,
 		func() *ValueError { return e.training("fine_tune", e.FineTune, len(e.Prune.Targets)+len(e.Rounds)) },
+		e.sensitivity,
 		e.rounds,
 		e.distill,
 		func() *ValueError { return share("gate.min_top1", e.Gate.MinTop1) },

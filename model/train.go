@@ -94,7 +94,7 @@ func NewTrainer(g *Graph, e *Engine, batch int, o SGD) (*Trainer, error) {
 		t.workers = append(t.workers, t.workspace())
 	}
 	t.list()
-	t.masks()
+	t.Masks()
 	return t, nil
 }
 
@@ -178,8 +178,8 @@ func (t *Trainer) run(r *trainRegion, w *workspace, item int) {
 	}
 }
 
-// masks reads the layers' masks.
-func (t *Trainer) masks() {
+// Masks reads the masks of the layers again, after pruning has changed them.
+func (t *Trainer) Masks() {
 	masks := map[string][]float32{}
 	for _, l := range t.graph.Layers() {
 		masks[l.Name+".weight"] = l.Mask

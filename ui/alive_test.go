@@ -14,7 +14,7 @@ import (
 // works in. In some state it changes what the screen shows, asks the run for
 // something, or asks the terminal.
 func TestEveryKeyDoesSomething(t *testing.T) {
-	states := []string{"running", "paused", "over", "replayed", "replay paused", "replay over", "filtered", "scaled", "measured", "costs"}
+	states := []string{"running", "paused", "over", "replayed", "replay paused", "replay over", "filtered", "scaled", "measured", "costs", "asked", "before the rounds"}
 	// Where a list is at its end, a key that goes on does nothing.
 	before := [][]string{nil, {"j", "j"}, {"l", "l"}, {"G", "k"}, {"G"}, {"1", "+", "+"}, {"+", "+", "shift+left"}, {"]"}, {"[", "["}}
 	table := bindings()
@@ -76,6 +76,12 @@ func aliveIn(t *testing.T, state string) (*App, *sample.Source) {
 		if state == "costs" {
 			press(a, "6", "p")
 		}
+	case "asked":
+		a = newTestApp(t, asked(), 120, 40)
+	case "before the rounds":
+		src := sample.NewSource(sample.Journal())
+		src.TellUntil(func(e pipeline.Event) bool { _, ok := e.Body.(pipeline.Evaluated); return ok })
+		a = newTestApp(t, src, 120, 40)
 	case "replay over":
 		a = inState(t, "replayed")
 		run(a, press(a, "end"))
@@ -85,6 +91,16 @@ func aliveIn(t *testing.T, state string) (*App, *sample.Source) {
 	a.options.Resume = func(pipeline.Folder) {}
 	src, _ := a.home.src.(*sample.Source)
 	return a, src
+}
+
+// asked is a run that waits for a verdict on its second round.
+func asked() *sample.Source {
+	journal := during(2, 10).Since(0, 1<<30)
+	last := journal[len(journal)-1]
+	journal = append(journal, pipeline.Event{Seq: last.Seq + 1, Time: last.Time, Body: pipeline.Paused{GlobalStep: 10, Source: pipeline.ByGate, Reason: "round 2 failed"}})
+	src := sample.NewSource(journal)
+	src.Tell(len(journal))
+	return src
 }
 
 // does presses a key and reports whether that changed the screen, apart from what

@@ -79,6 +79,7 @@ func bindings() []binding {
 	charts := []paneID{paneLoss}
 	var table []binding
 	table = append(table, replayBindings()...)
+	table = append(table, verdictBindings()...)
 	table = append(table, runBindings()...)
 	table = append(table, runsBindings()...)
 	table = append(table, paneBindings()...)
@@ -95,6 +96,19 @@ func runBindings() []binding {
 		{keys: []string{"."}, hint: "one step", help: "run one step while paused", when: paused, do: call(func(a *App) { a.command(pipeline.Step) })},
 		{keys: []string{"a"}, help: "attach a note to this step", when: live, do: call(func(a *App) { a.askNote() })},
 		{keys: []string{"."}, when: func(a *App) bool { return !paused(a) }, do: call(func(a *App) { a.say("one step at a time works while paused: press space first") })},
+	}
+}
+
+// verdictBindings overrule the gate about the round in progress: in the pane of the
+// rounds, and in all panes while the run waits for somebody.
+func verdictBindings() []binding {
+	judging := func(a *App) bool {
+		return live(a) && a.scene.run.InRound() && (a.focus == paneRounds || a.scene.run.Waits)
+	}
+	return []binding{
+		{keys: []string{"a"}, hint: "accept", help: "accept the round in progress, whatever the gate says of it", when: judging, do: call(func(a *App) { a.command(pipeline.Accept) })},
+		{keys: []string{"r"}, hint: "retry", help: "train the round in progress on after it was measured", when: judging, do: call(func(a *App) { a.command(pipeline.Retry) })},
+		{keys: []string{"b"}, hint: "back", help: "return to the last accepted network after this round, and try a smaller target", when: judging, do: call(func(a *App) { a.command(pipeline.Back) })},
 	}
 }
 

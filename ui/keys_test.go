@@ -17,7 +17,7 @@ func TestNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 	signs := map[string]string{"space": " ", "←": "left", "→": "right", "↓": "down", "↑": "up", "−": "-", "pgdn": "pgdown", "1-7": "4", "shift+←": "shift+left", "shift+→": "shift+right"}
 	shown := map[string]bool{}
 	for focus := range paneCount {
-		for _, state := range []string{"running", "paused", "over", "replayed", "replay paused", "filtered"} {
+		for _, state := range []string{"running", "paused", "over", "replayed", "replay paused", "filtered", "asked"} {
 			a := inState(t, state)
 			a.setFocus(focus)
 			for i := range a.table {
@@ -95,6 +95,8 @@ func inState(t *testing.T, state string) *App {
 			}
 		}
 		press(a, "7", "G") // a run that was stopped
+	case "asked":
+		return newTestApp(t, asked(), 120, 40)
 	case "replay paused":
 		press(a, "R", " ")
 	}

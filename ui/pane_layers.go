@@ -26,13 +26,16 @@ func (*layersPane) about() string {
 		"or for all global candidates together. Δ is the change by this round in points; kept the number of " +
 		"weights that are not zero; dead the number of output channels that have none left. loss is the layer's " +
 		"sensitivity: the rise in loss on validation images without the smaller half of this " +
-		"layer's weights. t measures it; the run does not change."
+		"layer's weights. t measures it; the run does not change. If the experiment measures " +
+		"sensitivities, the columns weights, channels and bits are a map of them: a cell for every share " +
+		"or number of bits, the darker the higher the loss rises above the dense network's."
 }
 
 // layerColumns says which columns a width has room for.
 type layerColumns struct {
 	name, rounds, bar int // cells
 	each              int // cells of a round
+	levels            int // cells of the shades of sensitivity
 	delta, kept, dead bool
 	rise              bool
 }
@@ -40,7 +43,7 @@ type layerColumns struct {
 // columns gives each column its width. The least useful column is dropped
 // first. Sensitivities have a column if some are known; it comes first if
 // layers are sorted by them.
-func (p *layersPane) columns(width, rounds int, scanned bool) layerColumns {
+func (p *layersPane) columns(width, rounds, levels int, scanned bool) layerColumns {
 	const marker, value = 1, 6
 	c := layerColumns{name: 7}
 	rest := width - marker - c.name - value
@@ -62,6 +65,9 @@ func (p *layersPane) columns(width, rounds int, scanned bool) layerColumns {
 			c.rounds = c.each * rounds
 			break
 		}
+	}
+	if levels > 0 && take(levels, 8) {
+		c.levels = levels
 	}
 	if scanned && !c.rise {
 		c.rise = take(7, 8)
@@ -101,7 +107,7 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		first, inside = inside.Top(1)
 		row(g, first, 0).skip(1).put(theme.Warn, text)
 	}
-	c := p.columns(inside.W, s.run.RoundCount(), scanned)
+	c := p.columns(inside.W, s.run.RoundCount(), levelCells(s.run), scanned)
 	shown := p.shown(layers)
 	if len(shown) == 0 {
 		centred(g, inside, theme.Muted, "No layer matches /"+p.filter.text+"; esc clears the filter.")
@@ -126,6 +132,15 @@ func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 		layer := shown[p.first+i]
 		p.row(s, g, body.Row(i), c, layers[layer], layer == s.layer, focused)
 	}
+}
+
+// levelCells returns the width of the shades of all curves: a cell a level, and
+// one between two curves.
+func levelCells(r *state.Run) (cells int) {
+	for _, c := range r.Curves {
+		cells += len(c.Levels) + 1
+	}
+	return cells
 }
 
 // unmeasured returns a sentence if layers are sorted by sensitivity and none is
@@ -172,6 +187,11 @@ func (p *layersPane) heading(s *scene, g *grid.Grid, r grid.Rect, c layerColumns
 		}
 		w.skip(1)
 	}
+	if c.levels > 0 {
+		for _, curve := range s.run.Curves {
+			w.put(theme.Muted, state.Fitting(fmt.Sprintf("%-*s", len(curve.Levels), curve.Of), len(curve.Levels))).skip(1)
+		}
+	}
 	w.skip(c.bar).putf(theme.Muted, "%6s", "zero")
 	if c.delta {
 		w.putf(theme.Muted, "%4s", "Δ")
@@ -209,6 +229,14 @@ func (p *layersPane) row(s *scene, g *grid.Grid, r grid.Rect, c layerColumns, l 
 			}
 		}
 		w.skip(c.rounds + 1)
+	}
+	if c.levels > 0 {
+		for _, curve := range s.run.Curves {
+			for i, shade := range curve.Shades(l.Name) {
+				g.Set(w.x+i, w.y, theme.HeatGlyph(shade), theme.HeatStyle(shade))
+			}
+			w.skip(len(curve.Levels) + 1)
+		}
 	}
 	if c.bar > 0 {
 		bar(g, w.x, w.y, c.bar, l.Sparsity, l.Target, theme.HeatStyle(l.Sparsity))

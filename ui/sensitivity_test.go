@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"espalier/compress/pipeline"
+	"espalier/internal/finite"
 	"espalier/ui/internal/sample"
 	"espalier/ui/state"
 )
@@ -121,4 +122,44 @@ func TestSensitivityIsExported(t *testing.T) {
 			t.Errorf("%s: %q at step %q, want %v", l.Name, rises[i], steps[i], l.Rise)
 		}
 	}
+}
+
+// TestSensitivityMap: the layers have a cell for every level that was measured, with
+// the names of what they lost above; no run has them that measured nothing.
+func TestSensitivityMap(t *testing.T) {
+	journal := during(2, 10).Since(0, 1<<30)
+	info := journal[0].Body.(pipeline.RunStarted)
+	add := func(p pipeline.SensitivityPoint) {
+		last := journal[len(journal)-1]
+		journal = append(journal, pipeline.Event{Seq: last.Seq + 1, Time: last.Time, Body: p})
+	}
+	plain := frameOf(t, journal)
+	add(pipeline.SensitivityPoint{Loss: 1})
+	for _, l := range info.Layers {
+		for i, level := range []float64{0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99} {
+			rise := 0.001
+			if l.Name == info.Layers[2].Name {
+				rise = float64(i * i * i)
+			}
+			add(pipeline.SensitivityPoint{Of: "weights", Layer: l.Name, Level: level, Loss: finite.OrNull(1 + rise)})
+		}
+	}
+	mapped := frameOf(t, journal)
+	for text, frame := range map[string]string{"with a map": mapped, "without": plain} {
+		has := text == "with a map"
+		heading := rowOf(frame, " layer ")
+		if strings.Contains(heading, " weights ") != has || strings.Contains(frame, "··░▒▓██") != has {
+			t.Errorf("%s:\n%s", text, frame)
+		}
+	}
+}
+
+// frameOf returns the layers' pane of a journal, alone on a wide screen.
+func frameOf(t *testing.T, journal []pipeline.Event) string {
+	t.Helper()
+	src := sample.NewSource(slices.Clone(journal))
+	src.Tell(len(journal))
+	a := newTestApp(t, src, 160, 45)
+	press(a, "2", "z")
+	return a.View()
 }

@@ -27,14 +27,15 @@ type stepState struct {
 	seq         int64 // of the newest event
 	tally       model.Tally
 	seconds     float64
-	averaged    int // steps in the average of weights
+	averaged    int     // steps in the average of weights
+	from        float64 // of a masking
 	file        string
 }
 
 func (s stepState) metadata() map[string]string {
 	return map[string]string{
 		"stage": s.stage, "round": fmt.Sprint(s.round), "step": fmt.Sprint(s.step), "steps": fmt.Sprint(s.steps),
-		"seq": fmt.Sprint(s.seq), "seconds": fmt.Sprint(s.seconds), "averaged": fmt.Sprint(s.averaged),
+		"seq": fmt.Sprint(s.seq), "seconds": fmt.Sprint(s.seconds), "averaged": fmt.Sprint(s.averaged), "from": fmt.Sprint(s.from),
 		"epoch_correct": fmt.Sprint(s.tally.Correct), "epoch_total": fmt.Sprint(s.tally.Total),
 		// Stored bit by bit, so that the sum goes on exactly.
 		"epoch_loss": strconv.FormatFloat(s.tally.LossSum, 'x', -1, 64),
@@ -43,7 +44,7 @@ func (s stepState) metadata() map[string]string {
 
 func parseStepState(m map[string]string) (stepState, error) {
 	s := stepState{stage: m["stage"]}
-	var errs [9]error
+	var errs [10]error
 	s.round, errs[0] = strconv.Atoi(m["round"])
 	s.step, errs[1] = strconv.Atoi(m["step"])
 	s.steps, errs[2] = strconv.Atoi(m["steps"])
@@ -54,6 +55,9 @@ func parseStepState(m map[string]string) (stepState, error) {
 	s.seconds, errs[7] = strconv.ParseFloat(m["seconds"], 64)
 	if averaged, ok := m["averaged"]; ok { // not in checkpoints of earlier versions
 		s.averaged, errs[8] = strconv.Atoi(averaged)
+	}
+	if from, ok := m["from"]; ok { // nor this
+		s.from, errs[9] = strconv.ParseFloat(from, 64)
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return s, err
@@ -69,6 +73,7 @@ const (
 	velocityPrefix = "velocity."
 	averagePrefix  = "average."
 	maskPrefix     = "mask."
+	movementPrefix = "movement."
 )
 
 // saveStep writes the state of the training in progress: weights, running
@@ -102,6 +107,14 @@ func (r *runner) saveStep() error {
 	for _, l := range r.net.Layers() {
 		if l.Mask != nil {
 			tensors = append(tensors, weights.Float32(maskPrefix+l.Name, l.WeightShape(), l.Mask))
+		}
+	}
+	if m := t.masking; m != nil {
+		s.from = m.from
+		for _, l := range r.net.Layers() {
+			if m.movement != nil {
+				tensors = append(tensors, weights.Float32(movementPrefix+l.Name, l.WeightShape(), m.movement[l.Name]))
+			}
 		}
 	}
 	meta := weights.Metadata(r.net, r.metadata(s.metadata()))

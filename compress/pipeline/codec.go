@@ -74,6 +74,8 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[Evaluated](data)
 	case "round_started":
 		return decodeAs[RoundStarted](data)
+	case "sliced":
+		return decodeAs[Sliced](data)
 	case "sparsity":
 		return decodeAs[Sparsity](data)
 	case "round_done":
@@ -86,6 +88,8 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[Scales](data)
 	case "sensitivity":
 		return decodeAs[Sensitivity](data)
+	case "sensitivity_point":
+		return decodeAs[SensitivityPoint](data)
 	case "quantized":
 		return decodeAs[Quantized](data)
 	case "cost":

@@ -12,6 +12,7 @@ type course struct {
 	steps      int
 	warmup     int   // steps
 	milestones []int // steps
+	first      int   // step that a rewound training begins at
 }
 
 func newCourse(settings configs.Training, steps, perEpoch int) course {
@@ -28,6 +29,7 @@ func newCourse(settings configs.Training, steps, perEpoch int) course {
 // rate: PyTorch's LinearLR with start_factor 1/(w+1). A cosine falls from there
 // to 0, which it would reach one step after the last.
 func (c course) rate(step int) float64 {
+	step += c.first
 	rate := c.settings.LearningRate
 	if step < c.warmup {
 		return rate * float64(step+1) / float64(c.warmup+1)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// byGate is the source of decisions that nobody overruled.
-const byGate = "gate"
+// ByGate is the source of decisions that nobody overruled.
+const ByGate = "gate"
 
 // action returns what was decided after the round. Journals of earlier versions do
 // not say it: there, a round that did not pass was the last.
@@ -28,7 +28,7 @@ func (r *runner) decide(row *RoundDone) error {
 			return err
 		}
 	}
-	by, passed := byGate, row.Passed
+	by, passed := ByGate, row.Passed
 	if c, asked := r.control.verdicts[row.Round]; asked {
 		if refused := r.cannot(c.Do, row); refused != "" {
 			r.log("warn", "round %d: %s by %s is not possible: %s", row.Round, c.Do, c.Source, refused)
@@ -45,7 +45,7 @@ func (r *runner) decide(row *RoundDone) error {
 		d.Next, d.Epochs = next.Target(), next.FineTune.Epochs[0]
 	}
 	d.Text = decisionText(row, d, next)
-	if by != byGate && row.Passed != passed {
+	if by != ByGate && row.Passed != passed {
 		row.Reason = fmt.Sprintf("%s; decided by %s", row.Reason, by)
 	}
 	r.hub.Publish(d)
@@ -82,7 +82,7 @@ func (r *runner) askAfter(row *RoundDone) error {
 	if _, asked := r.control.verdicts[row.Round]; asked {
 		return nil
 	}
-	r.pause(byGate, fmt.Sprintf("round %d: %s; accept it, retry, go back, or resume and the gate decides: %s", row.Round, row.Reason, row.Action))
+	r.pause(ByGate, fmt.Sprintf("round %d: %s; accept it, retry, go back, or resume and the gate decides: %s", row.Round, row.Reason, row.Action))
 	return r.breathe()
 }
 
@@ -99,7 +99,7 @@ func decisionText(row *RoundDone, d Decided, next try) string {
 	case Stop:
 		follows = "the rounds end, and the last network that was accepted is the result"
 	}
-	if d.By != byGate {
+	if d.By != ByGate {
 		follows += ", as asked by " + d.By
 	}
 	return fmt.Sprintf("round %d, target %s: %s; %s", row.Round, percent(row.Target), row.Reason, follows)
@@ -112,7 +112,7 @@ func (r *runner) verdict(c Command) {
 		r.control.verdicts = make(map[int]Command)
 	}
 	r.control.verdicts[c.Round] = c
-	if r.control.paused && r.control.pausedBy == byGate {
+	if r.control.paused && r.control.pausedBy == ByGate {
 		r.goOn(c.Source)
 	}
 }

@@ -20,7 +20,7 @@ func TestARoundThatFails(t *testing.T) {
 	decisions := of[Decided](events)
 	for i, row := range of[RoundDone](events) {
 		d := decisions[i]
-		if d.Round != row.Round || d.Action != row.Action || d.Top1 != row.Top1 || d.By != byGate || !strings.Contains(d.Text, row.Reason) || row.Passed {
+		if d.Round != row.Round || d.Action != row.Action || d.Top1 != row.Top1 || d.By != ByGate || !strings.Contains(d.Text, row.Reason) || row.Passed {
 			t.Errorf("%+v after %+v", row, d)
 		}
 		course = append(course, fmt.Sprintf("%v for %v: %s", row.Target, row.Epochs, row.Action))
@@ -117,7 +117,7 @@ func TestAcceptedBySomebody(t *testing.T) {
 		}()
 		done, events := do(t, r, tinyParts())
 		accepted(t, events, done)
-		if p := of[Paused](events); len(p) != 1 || p[0].Source != byGate || !strings.Contains(p[0].Reason, "the gate decides: stop") {
+		if p := of[Paused](events); len(p) != 1 || p[0].Source != ByGate || !strings.Contains(p[0].Reason, "the gate decides: stop") {
 			t.Errorf("%+v", p)
 		}
 	})

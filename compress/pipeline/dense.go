@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"espalier/configs"
@@ -185,6 +186,9 @@ func (r *runner) trainDense() error {
 	if err != nil {
 		return err
 	}
+	if len(r.keptSteps()) > 0 {
+		cached = "" // the cache does not have what the network was on the way
+	}
 	if cached != "" && r.past.step == nil {
 		err := r.takeCached(cached, epochs)
 		if err == nil {
@@ -198,6 +202,7 @@ func (r *runner) trainDense() error {
 	if err != nil {
 		return err
 	}
+	t.keep = r.keptSteps()
 	if err := r.restore(t); err != nil {
 		return err
 	}
@@ -209,6 +214,17 @@ func (r *runner) trainDense() error {
 		}
 	}
 	return nil
+}
+
+// keptSteps returns the steps of the dense training that rounds go back to.
+func (r *runner) keptSteps() []int {
+	var steps []int
+	for _, round := range r.e.Plan() {
+		if step := r.keptStep(round); round.Rewind == configs.RewindWeights && !slices.Contains(steps, step) {
+			steps = append(steps, step)
+		}
+	}
+	return steps
 }
 
 // adopt copies the parameters and statistics of a network of the same

@@ -86,7 +86,7 @@ func eventsPage(t *testing.T) string {
 		fmt.Fprintf(&text, "### `%s`\n\n", b.Kind())
 		s.describe(&text, name)
 	}
-	for _, name := range []string{"LayerInfo", "LayerSparsity", "ChannelScale", "Range", "LayerSensitivity", "Command"} {
+	for _, name := range []string{"LayerInfo", "GroupInfo", "LayerSparsity", "ChannelScale", "Range", "LayerSensitivity", "Command"} {
 		fmt.Fprintf(&text, "### %s\n\n", name)
 		s.describe(&text, name)
 	}

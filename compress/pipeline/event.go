@@ -28,8 +28,8 @@ const (
 	StageQuantize  = "quantize"
 	StageCost      = "cost"  // measuring a checkpoint's time and size
 	StageSweep     = "sweep" // quantizing at every calibration size
-	// StageSensitivity occurs only in Progress: a command asked for it within
-	// another stage.
+	// StageSensitivity measures the layers' sensitivity. In Progress it may also be a
+	// command's scan within another stage.
 	StageSensitivity = "sensitivity"
 )
 
@@ -159,7 +159,7 @@ type Progress struct {
 	Round int    `json:"round"`
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
-	Unit  string `json:"unit"` // "images" or "layers"
+	Unit  string `json:"unit"` // "images", "layers" or "points"
 	// Asked is set if a command asked for it. Stage is then calibrate or
 	// sensitivity, and the run's own stage goes on afterwards.
 	Asked bool `json:"asked,omitempty"`
@@ -238,12 +238,14 @@ func (StepDone) Kind() string         { return "step_done" }
 func (EpochDone) Kind() string        { return "epoch_done" }
 func (Evaluated) Kind() string        { return "evaluated" }
 func (RoundStarted) Kind() string     { return "round_started" }
+func (Sliced) Kind() string           { return "sliced" }
 func (Sparsity) Kind() string         { return "sparsity" }
 func (RoundDone) Kind() string        { return "round_done" }
 func (CalibrationPoint) Kind() string { return "calibration_point" }
 func (Race) Kind() string             { return "race" }
 func (Scales) Kind() string           { return "scales" }
 func (Sensitivity) Kind() string      { return "sensitivity" }
+func (SensitivityPoint) Kind() string { return "sensitivity_point" }
 func (Quantized) Kind() string        { return "quantized" }
 func (Cost) Kind() string             { return "cost" }
 func (Paused) Kind() string           { return "paused" }

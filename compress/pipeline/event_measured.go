@@ -55,7 +55,7 @@ type Evaluated struct {
 type RoundStarted struct {
 	Round  int     `json:"round"`
 	Rounds int     `json:"rounds"`          // expected in all at this point
-	Of     string  `json:"of,omitempty"`    // what Target is a share of: "weights"
+	Of     string  `json:"of,omitempty"`    // what Target is a share of: "weights", or in a round of channels "channels", "multiply-adds" or "parameters"
 	Text   string  `json:"text,omitempty"`  // the round in words
 	Again  bool    `json:"again,omitempty"` // the network of the round before is trained on
 	Target float64 `json:"target"`          // share taken away, 0 to 1: sparsity of the candidates
@@ -74,6 +74,27 @@ type Sparsity struct {
 	Layers   []LayerSparsity `json:"layers"`
 }
 
+// Sliced tells which channels a round removed, and what is left of the network.
+type Sliced struct {
+	Round            int         `json:"round"`
+	Groups           []GroupInfo `json:"groups"`
+	MACsBefore       int64       `json:"macs_before"` // multiply-adds for one image
+	MACs             int64       `json:"macs"`
+	ParametersBefore int         `json:"parameters_before"`
+	Parameters       int         `json:"parameters"`
+	Weights          int         `json:"weights"` // of all Layers
+	Layers           []LayerInfo `json:"layers"`  // from here on
+}
+
+// GroupInfo is a group of channels that only go together.
+type GroupInfo struct {
+	Name   string   `json:"name"`   // of the first layer that computes them
+	Layers []string `json:"layers"` // that compute them
+	Before int      `json:"before"` // channels
+	Kept   int      `json:"kept"`
+	Ties   []string `json:"ties,omitempty"` // why they belong together
+}
+
 // LayerSparsity counts one layer's zeros.
 type LayerSparsity struct {
 	Name         string `json:"name"`
@@ -85,7 +106,7 @@ type LayerSparsity struct {
 // RoundDone is a row of the result table.
 type RoundDone struct {
 	Round    int     `json:"round"`
-	Of       string  `json:"of,omitempty"` // what Target is a share of: "weights"
+	Of       string  `json:"of,omitempty"` // what Target is a share of: "weights", or in a round of channels "channels", "multiply-adds" or "parameters"
 	Target   float64 `json:"target"`
 	Sparsity float64 `json:"sparsity"` // of all weights
 	Top1     float64 `json:"top1"`     // on the test split
@@ -211,6 +232,19 @@ type LayerSensitivity struct {
 	Name string        `json:"name"`
 	Loss finite.OrNull `json:"loss"` // null when not finite
 	Top1 float64       `json:"top1"`
+}
+
+// SensitivityPoint is the dense network with one layer made worse, without
+// training. The first one is the network as it is and has no Layer. The rise of a
+// point is its Loss above that one's.
+type SensitivityPoint struct {
+	Of     string        `json:"of,omitempty"` // "weights", "channels" or "bits"
+	Layer  string        `json:"layer,omitempty"`
+	Level  float64       `json:"level,omitempty"` // share of weights or channels that are zero, or bits of weights
+	Loss   finite.OrNull `json:"loss"`            // null when not finite
+	Top1   float64       `json:"top1"`
+	Split  string        `json:"split"`  // "validation", or "test" where there is no such split
+	Images int           `json:"images"` // the split's first ones
 }
 
 // Quantized sums up the final integer network.

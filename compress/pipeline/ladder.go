@@ -10,6 +10,14 @@ type try struct {
 	again  bool // trains the network of the try before further; removes nothing more
 }
 
+// sparsity returns the target of weights, 0 where channels go.
+func (t try) sparsity() float64 {
+	if t.Weights == nil {
+		return 0
+	}
+	return t.Target()
+}
+
 // A ladder holds the rounds that are left, and chooses the next one to try from
 // the decisions about those before. A resumed run rebuilds it from the journal.
 type ladder struct {
@@ -59,8 +67,13 @@ func (l *ladder) decided(a Action) {
 
 // climb goes on from a round that was accepted: to the next one or, if a larger
 // target failed, to the middle between the two. If that step is too small, rounds
-// of this kind end.
+// of this kind end. Shares of channels are of those that are left, so that
+// nothing lies between two of them: the next round follows.
 func (l *ladder) climb() {
+	if l.rounds[0].Channels != nil {
+		l.rounds, l.passed, l.failed = l.rounds[1:], 0, 0
+		return
+	}
 	l.passed = l.rounds[0].Target()
 	switch others := l.others(); {
 	case l.failed > 0 && l.mayHalve():
@@ -98,7 +111,7 @@ func (l *ladder) halfway() float64 { return (l.passed + l.failed) / 2 }
 // mayHalve reports whether the middle between the target that passed and the one
 // that failed is far enough from both.
 func (l *ladder) mayHalve() bool {
-	return l.gate.SmallestStep > 0 && l.halfway()-l.passed >= l.gate.SmallestStep-1e-9
+	return l.gate.SmallestStep > 0 && !l.rounds[0].Fixed() && l.halfway()-l.passed >= l.gate.SmallestStep-1e-9
 }
 
 // mayGoBack reports whether the try in progress may be followed by a smaller one,

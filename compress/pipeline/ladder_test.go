@@ -9,6 +9,42 @@ import (
 	"espalier/configs"
 )
 
+// TestLadderOfKinds: what ends the rounds of one kind leaves those of another.
+func TestLadderOfKinds(t *testing.T) {
+	e, err := configs.Decode("e.yaml", []byte(`
+gate: {smallest_step: 0.15}
+rounds:
+  - channels: {macs: 0.4}
+  - channels: {macs: 0.4}
+  - weights: {target: 0.6}
+  - weights: {target: 0.9}
+  - channels: {parameters: 0.2}
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLadder(e)
+	var course []string
+	for _, a := range []Action{Accept, Back, Accept, Accept, Back, Back, Accept} {
+		try, ok := l.next()
+		if !ok {
+			t.Fatalf("no rounds are left after %v", course)
+		}
+		if a == Back && !l.mayGoBack() {
+			t.Errorf("%v: it may not go back", try)
+		}
+		course = append(course, try.String())
+		l.decided(a)
+	}
+	want := []string{
+		"channels for 40 % of the multiply-adds", "channels for 40 % of the multiply-adds", "channels for 20 % of the multiply-adds",
+		"60 % of the weights", "90 % of the weights", "75 % of the weights", "channels for 20 % of the parameters",
+	}
+	if !slices.Equal(course, want) || len(l.rounds) != 0 {
+		t.Errorf("have %q\nwant %q", course, want)
+	}
+}
+
 // TestLadder plays whole courses: a target passes up to a limit that the ladder
 // does not know.
 func TestLadder(t *testing.T) {

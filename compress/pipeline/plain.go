@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"espalier/configs"
 	"espalier/internal/finite"
 	"espalier/internal/plural"
 )
@@ -124,11 +125,16 @@ func line(body Body) string {
 		}
 		return fmt.Sprintf("continued at step %d from %s; %s computed again", b.GlobalStep, from, again)
 	case RoundStarted:
+		if b.Of != "" && b.Of != "weights" {
+			return fmt.Sprintf("round %d/%d  %s  %s", b.Round, b.Rounds, b.Text, plural.Count(b.Steps, "step"))
+		}
 		edges := "as they are"
 		if b.Edge > 0 {
 			edges = percent(b.Edge)
 		}
 		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %s", b.Round, b.Rounds, percent(b.Target), edges, plural.Count(b.Steps, "step"))
+	case Sliced:
+		return b.String()
 	case Sparsity:
 		return fmt.Sprintf("round %d  sparsity %s (%s of %s weights are zero)", b.Round, percent(b.Sparsity), plural.Thousands(b.Zero), plural.Thousands(b.Total))
 	case EpochDone:
@@ -170,6 +176,11 @@ func line(body Body) string {
 			b.GlobalStep, loss(b.Loss), plural.Count(b.Images, "image"), b.Split, percent(b.Share), rises(b), duration(b.Seconds))
 	case Cost:
 		return b.String()
+	case SensitivityPoint:
+		if b.Layer == "" {
+			return fmt.Sprintf("sensitivity  the network as it is: loss %s  top-1 %s on %s of %s", loss(b.Loss), percent(b.Top1), plural.Count(b.Images, "image"), b.Split)
+		}
+		return fmt.Sprintf("sensitivity  %s  %s: loss %s  top-1 %s", b.Layer, level(b), loss(b.Loss), percent(b.Top1))
 	case Paused:
 		return strings.TrimSuffix(fmt.Sprintf("paused by %s at step %d: %s", b.Source, b.GlobalStep, b.Reason), ": ")
 	case Resumed:
@@ -196,6 +207,24 @@ func line(body Body) string {
 		return text
 	}
 	return ""
+}
+
+// String tells the removal of channels in one line.
+func (s Sliced) String() string {
+	before, kept := 0, 0
+	for _, g := range s.Groups {
+		before, kept = before+g.Before, kept+g.Kept
+	}
+	return fmt.Sprintf("round %d  %s of %s channels left: multiply-adds %s of %s, parameters %s of %s", s.Round,
+		plural.Thousands(kept), plural.Thousands(before), plural.Thousands(s.MACs), plural.Thousands(s.MACsBefore), plural.Thousands(s.Parameters), plural.Thousands(s.ParametersBefore))
+}
+
+// level tells what a layer lost for its sensitivity.
+func level(p SensitivityPoint) string {
+	if p.Of == configs.OfBits {
+		return plural.Count(int(p.Level), "bit")
+	}
+	return fmt.Sprintf("%s of its %s zero", percent(p.Level), p.Of)
 }
 
 // weightNoise returns the SNR of a layer's int8 weights, and the best SNR that

@@ -114,6 +114,8 @@ func writeReport(folder Folder, e configs.Experiment, s *State) ([]string, error
 func markdown(w io.Writer, s *State, settings []byte, hash string, images []string) {
 	heading(w, s)
 	decisions(w, s)
+	sensitivityTables(w, s)
+	channelTables(w, s)
 	roundTable(w, s)
 	quantizedTable(w, s)
 	pointTable(w, s)
@@ -178,7 +180,7 @@ func heading(w io.Writer, s *State) {
 
 // decisions lists what was decided, but for rounds that just passed.
 func decisions(w io.Writer, s *State) {
-	told := slices.DeleteFunc(slices.Clone(s.Decisions), func(d Decided) bool { return d.Action == Accept && d.By == byGate })
+	told := slices.DeleteFunc(slices.Clone(s.Decisions), func(d Decided) bool { return d.Action == Accept && d.By == ByGate })
 	if len(told) == 0 {
 		return
 	}

@@ -28,6 +28,7 @@ type past struct {
 	step     *stepState   // inside a stage of training, or nil
 	velocity map[string][]float32
 	average  map[string][]float32 // of weights, if the stage keeps one
+	movement map[string][]float32 // scores, if the round ranks by them
 	saves    int                  // which step checkpoint the next one overwrites
 
 	warnings []string // what could not be used
@@ -186,10 +187,10 @@ func readStep(path string) (past, error) {
 	if err != nil {
 		return past{}, err
 	}
-	p := past{seq: s.seq, step: &s, velocity: make(map[string][]float32), average: make(map[string][]float32)}
+	p := past{seq: s.seq, step: &s, velocity: make(map[string][]float32), average: make(map[string][]float32), movement: make(map[string][]float32)}
 	var own []weights.Tensor
 	masks := make(map[string][]float32)
-	others := map[string]map[string][]float32{velocityPrefix: p.velocity, averagePrefix: p.average, maskPrefix: masks}
+	others := map[string]map[string][]float32{velocityPrefix: p.velocity, averagePrefix: p.average, maskPrefix: masks, movementPrefix: p.movement}
 	for _, t := range tensors {
 		prefix, name, _ := strings.Cut(t.Name, ".")
 		other := others[prefix+"."]
@@ -279,9 +280,18 @@ func (r *runner) restore(t *training) error {
 			copy(a.Data, r.past.average[a.Name])
 		}
 	}
+	if m := t.masking; m != nil {
+		m.from = s.from
+		for layer, score := range m.movement {
+			if len(r.past.movement[layer]) != len(score) {
+				return fmt.Errorf("%s has no movement scores of %s: the rounds in %s were changed since", r.past.file, layer, r.folder.Experiment())
+			}
+			copy(score, r.past.movement[layer])
+		}
+	}
 	t.step, t.tally = s.step, s.tally
 	t.trainer.Steps = s.step
-	r.past.step, r.past.velocity, r.past.average = nil, nil, nil
+	r.past.step, r.past.velocity, r.past.average, r.past.movement = nil, nil, nil, nil
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"espalier/compress/prune"
+	"espalier/configs"
 	"espalier/dataset"
 	"espalier/internal/plural"
 	"espalier/model/weights"
@@ -54,11 +55,16 @@ func (r *runner) oneRound(t try) (RoundDone, error) {
 	if err := r.train(train); err != nil && !errors.Is(err, errSkipped) && !errors.As(err, &lost) {
 		return RoundDone{}, err
 	}
+	if lost == nil {
+		if err := r.finish(train); err != nil {
+			return RoundDone{}, err
+		}
+	}
 	done()
 	r.estimate.skip(trainWork, float64((train.steps-train.step)*train.settings.Batch))
 
 	row := RoundDone{Round: t.number, Of: t.Of(), Target: t.Target(), Epochs: train.epochs(train.step), Checkpoint: roundCheckpoint(t.number)}
-	if err := r.measureRound(&row); err != nil {
+	if err := r.measureRound(&row, t.sparsity()); err != nil {
 		return row, err
 	}
 	if lost != nil {
@@ -83,7 +89,7 @@ func (r *runner) oneRound(t try) (RoundDone, error) {
 func (r *runner) prepareRound(t try) (*training, func(), error) {
 	epochs := t.FineTune.Epochs[0]
 	if r.past.step != nil {
-		train, err := r.plan(StageFineTune, t.number, t.FineTune, epochs)
+		train, err := r.planRound(t)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -96,27 +102,62 @@ func (r *runner) prepareRound(t try) (*training, func(), error) {
 	steps := stepsOf(epochs, perEpoch)
 	r.hub.Publish(RoundStarted{
 		Round: t.number, Rounds: t.number - 1 + len(r.ladder.rounds), Of: t.Of(), Text: t.String(), Again: t.again,
-		Target: t.Target(), Edge: r.edges().Target(t.Target()), Epochs: float64(steps) / float64(perEpoch), Steps: steps,
+		Target: t.Target(), Edge: r.edges().Target(t.sparsity()), Epochs: float64(steps) / float64(perEpoch), Steps: steps,
 	})
 	if !t.again {
 		if err := r.takeAway(t); err != nil {
 			return nil, nil, err
 		}
 	}
-	train, err := r.plan(StageFineTune, t.number, t.FineTune, epochs)
+	train, err := r.planRound(t)
 	if err != nil {
 		return nil, nil, err
 	}
 	return train, r.begin(StageFineTune, t.number, ""), nil
 }
 
+// planRound prepares a round's training on the present network.
+func (r *runner) planRound(t try) (*training, error) {
+	train, err := r.plan(StageFineTune, t.number, t.FineTune, t.FineTune.Epochs[0])
+	if err != nil {
+		return nil, err
+	}
+	if t.Rewind != "" {
+		// The course is the end of the dense training's.
+		whole := stepsOf(r.e.Dense.Epochs[0], train.perEpoch)
+		train.course = newCourse(t.FineTune, whole, train.perEpoch)
+		train.course.first = whole - train.steps
+	}
+	train.masking, err = r.newMasking(t, train.steps)
+	return train, err
+}
+
 // takeAway makes the network smaller in the round's way and measures what is left.
 func (r *runner) takeAway(t try) error {
 	defer r.begin(StagePrune, t.number, "")()
-	if err := prune.Magnitude(r.net, t.Target(), r.edges()); err != nil {
-		return fmt.Errorf("prune to %.4g: %w", t.Target(), err)
+	switch {
+	case t.Channels != nil:
+		if err := r.removeChannels(t); err != nil {
+			return err
+		}
+	case t.Weights.Schedule == configs.Cubic:
+		return nil // it prunes while it trains
+	default:
+		if err := r.pruneWeights(t); err != nil {
+			return err
+		}
 	}
-	r.sparsity(t.number, t.Target())
+	if t.Rewind == configs.RewindWeights {
+		if err := r.rewindWeights(t); err != nil {
+			return err
+		}
+	}
+	if t.Statistics == "true" {
+		if err := r.restatistics(t); err != nil {
+			return err
+		}
+	}
+	r.sparsity(t.number, t.sparsity())
 	_, err := r.evaluate("pruned", r.watchPart())
 	return err
 }
@@ -126,11 +167,11 @@ func (r *runner) edges() prune.Edges {
 }
 
 // measureRound evaluates a fine-tuned network, makes its zeros permanent, saves
-// it, and judges it.
-func (r *runner) measureRound(row *RoundDone) error {
+// it, and judges it. Sparsity is what was asked of the candidates.
+func (r *runner) measureRound(row *RoundDone, sparsity float64) error {
 	defer r.begin(StageEvaluate, row.Round, "")()
 	prune.Bake(r.net)
-	row.Sparsity = r.sparsity(row.Round, row.Target)
+	row.Sparsity = r.sparsity(row.Round, sparsity)
 	measured := make(map[string]Evaluated)
 	for _, part := range []dataset.Part{dataset.Validation, dataset.Test} {
 		if split, _ := r.data.Part(part); split.Len() == 0 {

@@ -124,7 +124,7 @@ func (r *runner) run() error {
 // stages lists what the run passes through, in order. Each stage knows what of it
 // an interrupted run has behind it, and does the rest.
 func (r *runner) stages() []func() error {
-	return []func() error{r.readData, r.lookAhead, r.denseStage, r.denseCost, r.rounds, r.trainQuantized, r.quantization}
+	return []func() error{r.readData, r.lookAhead, r.denseStage, r.denseCost, r.curves, r.rounds, r.trainQuantized, r.quantization}
 }
 
 // become makes n the present network, whose evaluator is then a new one unless
@@ -205,12 +205,19 @@ func (r *runner) started() RunStarted {
 	if r.engine != nil {
 		s.Threads, s.Kernel = r.engine.Threads(), r.engine.Kernels.Name
 	}
-	for _, l := range r.net.Layers() {
-		s.Layers = append(s.Layers, LayerInfo{
-			Name: l.Name, Shape: l.WeightShape(), Stride: l.Stride(), Weights: len(l.Weight), MACs: l.MACs(), Edge: prune.IsEdge(r.net, l),
+	s.Layers = layersOf(r.net)
+	return s
+}
+
+// layersOf describes the layers of a network.
+func layersOf(n *model.Graph) []LayerInfo {
+	var all []LayerInfo
+	for _, l := range n.Layers() {
+		all = append(all, LayerInfo{
+			Name: l.Name, Shape: l.WeightShape(), Stride: l.Stride(), Weights: len(l.Weight), MACs: l.MACs(), Edge: prune.IsEdge(n, l),
 		})
 	}
-	return s
+	return all
 }
 
 // begin opens a stage; the function it returns closes it.

@@ -43,7 +43,7 @@ func (r *runner) sensitivity() error {
 	if err != nil {
 		return err
 	}
-	m := r.newProbe(net, split)
+	m := r.newProbe(net, split, SensitivityImages)
 	s := Sensitivity{
 		Round: r.round, GlobalStep: r.steps, Share: sensitivityShare, Split: string(part), Images: len(m.labels),
 	}
@@ -88,8 +88,9 @@ type probe struct {
 	logits []float32 // [evaluationBatch][classes]
 }
 
-func (r *runner) newProbe(net *model.Graph, split *dataset.Split) *probe {
-	n := min(SensitivityImages, split.Len())
+// newProbe evaluates a network on the first images of a split.
+func (r *runner) newProbe(net *model.Graph, split *dataset.Split, images int) *probe {
+	n := min(images, split.Len())
 	m := &probe{
 		r: r, eval: model.NewEvaluator(net, r.engine, evaluationBatch),
 		x: make([]float32, n*split.Shape.Len()), labels: make([]uint16, n),

@@ -30,6 +30,8 @@ type State struct {
 	Sparsities  []Sparsity // the newest of each round
 	Rounds      []RoundDone
 	Points      []CalibrationPoint
+	Curves      []SensitivityPoint
+	Slices      []Sliced
 	Race        *Race // the newest
 	Quantized   *Quantized
 	Costs       []Cost
@@ -91,8 +93,12 @@ func (s *State) Apply(e Event) {
 	case RoundDone:
 		s.Rounds = append(s.Rounds, b)
 		s.Current, s.Round = nil, 0
+	case Sliced:
+		s.Slices = append(s.Slices, b)
 	case CalibrationPoint:
 		s.Points = append(s.Points, b)
+	case SensitivityPoint:
+		s.Curves = append(s.Curves, b)
 	case Race:
 		s.Race = &b
 	case Quantized:
@@ -183,6 +189,8 @@ func (s *State) clone() State {
 	c.Sparsities = slices.Clone(s.Sparsities)
 	c.Rounds = slices.Clone(s.Rounds)
 	c.Points = slices.Clone(s.Points)
+	c.Slices = slices.Clone(s.Slices)
+	c.Curves = slices.Clone(s.Curves)
 	c.Costs = slices.Clone(s.Costs)
 	c.Files = slices.Clone(s.Files)
 	c.Notes = slices.Clone(s.Notes)

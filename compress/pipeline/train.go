@@ -30,6 +30,8 @@ type training struct {
 	average  *model.Average // or nil
 	frozen   int            // the step from which batch norm is frozen, or -1
 	teacher  *teacher       // or nil
+	masking  *masking       // or nil
+	keep     []int          // steps before which the network is kept for later
 	buffers  []model.Tensor // batch norm's running statistics
 	x        []float32      // [batch][channels][height][width]
 	labels   []uint16
@@ -160,6 +162,11 @@ func (r *runner) takeSteps(t *training) error {
 		if t.steps == 0 {
 			return nil
 		}
+		if slices.Contains(t.keep, t.step) {
+			if err := r.saveNetwork("checkpoint", keptCheckpoint(t.step), map[string]string{"stage": t.stage, "step": fmt.Sprint(t.step)}); err != nil {
+				return err
+			}
+		}
 		if t.step == t.steps {
 			return r.saveStep() // evaluation follows; an interruption there then costs no training
 		}
@@ -183,12 +190,20 @@ func (r *runner) takeStep(t *training) error {
 	epoch, index := t.step/t.perEpoch, t.step%t.perEpoch
 	n := t.loader.Load(epoch, index, t.x, t.labels)
 	rate := t.course.rate(t.step)
+	if t.masking != nil {
+		if err := r.remask(t); err != nil {
+			return err
+		}
+	}
 	if t.teacher != nil {
 		t.trainer.Teacher = t.teacher.of(t.x[:n*r.data.Shape.Len()], n)
 	}
 	t.trainer.FrozenNorms = t.frozen >= 0 && t.step >= t.frozen
 	loss, correct := t.trainer.Step(t.x[:n*r.data.Shape.Len()], t.labels[:n], float32(rate))
 	seconds := time.Since(began).Seconds()
+	if t.masking != nil {
+		t.masking.moved(r, t)
+	}
 	t.step++
 	r.steps++
 	r.estimate.add(trainWork, n, seconds)

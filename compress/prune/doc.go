@@ -1,4 +1,4 @@
-// Package prune makes weights zero: it ranks them by magnitude, keeps the
+// Package prune makes weights zero: it ranks them by a criterion, keeps the
 // zeros with masks while a network is fine-tuned, counts them, and decides
 // whether a pruned network is good enough to go on.
 //

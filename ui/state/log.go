@@ -61,7 +61,9 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.Outlook:
 		text = b.String()
 	case pipeline.Decided:
-		level, text = "warn", b.Text
+		if b.Action != pipeline.Accept || b.By != pipeline.ByGate { // the round's line tells the rest
+			level, text = "warn", b.Text
+		}
 	case pipeline.Continued:
 		text = fmt.Sprintf("continued from step %d", b.GlobalStep)
 		if b.Checkpoint != "" {
@@ -82,7 +84,13 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 	case pipeline.Evaluated:
 		text = fmt.Sprintf("%s network: top-1 %.2f%% on %s (%d of %d)", b.What, 100*b.Top1, b.Split, b.Correct, b.Total)
 	case pipeline.RoundStarted:
+		if b.Of != "" && b.Of != "weights" {
+			text = fmt.Sprintf("round %d of %d: %s, %s", b.Round, b.Rounds, b.Text, plural.Amount(b.Epochs, "epoch"))
+			break
+		}
 		text = fmt.Sprintf("round %d of %d: target %.1f%%, %s", b.Round, b.Rounds, 100*b.Target, plural.Amount(b.Epochs, "epoch"))
+	case pipeline.Sliced:
+		text = b.String()
 	case pipeline.RoundDone:
 		level, text = roundText(b)
 	case pipeline.CalibrationPoint:

@@ -60,9 +60,14 @@ type Run struct {
 	Checkpoint string // the newest, by its path in the run's folder
 
 	Notes []pipeline.Note // the newest, in order
+	Waits bool            // the run waits for somebody to decide about a round
 	Log   Log
 
+	// Curves are the layers' sensitivities, one for everything that they lost.
+	Curves []*Curves
+
 	eta      eta
+	whole    float64 // loss that Curves rise from
 	sparsity []Census
 	scales   map[string][]pipeline.Scales // newest last
 	scans    []pipeline.Sensitivity       // newest last
@@ -90,6 +95,12 @@ func (r *Run) Round() (Round, bool) {
 		return Round{}, false
 	}
 	return r.Rounds[len(r.Rounds)-1], true
+}
+
+// InRound reports whether a round is in progress.
+func (r *Run) InRound() bool {
+	round, ok := r.Round()
+	return ok && round.Done == nil
 }
 
 // Stepping reports whether the newest step is one of the stage in progress, not of
@@ -193,6 +204,8 @@ func (r *Run) fold(e pipeline.Event) {
 	case pipeline.RoundStarted:
 		r.Stages = nil
 		r.Rounds = append(r.Rounds, Round{RoundStarted: b, Begin: r.Step.GlobalStep})
+	case pipeline.Sliced:
+		r.Info.Layers, r.Info.Weights, r.Info.MACs = b.Layers, b.Weights, b.MACs
 	case pipeline.Sparsity:
 		r.sparsity = append(r.sparsity, Census{b, r.Step.GlobalStep})
 	case pipeline.RoundDone:
@@ -207,6 +220,8 @@ func (r *Run) fold(e pipeline.Event) {
 		r.addScales(b)
 	case pipeline.Sensitivity:
 		r.addScan(b)
+	case pipeline.SensitivityPoint:
+		r.addPoint(b)
 	case pipeline.Cost:
 		r.Costs = append(r.Costs, b)
 	case pipeline.Quantized:
@@ -214,12 +229,12 @@ func (r *Run) fold(e pipeline.Event) {
 	case pipeline.Planned:
 		r.Planned = b.Bytes
 	case pipeline.Paused:
-		r.Status, r.Reason = pipeline.StandingPaused, b.Reason
+		r.Status, r.Reason, r.Waits = pipeline.StandingPaused, b.Reason, b.Source == pipeline.ByGate
 		if r.PauseAt <= b.GlobalStep {
 			r.PauseAt = 0
 		}
 	case pipeline.Resumed:
-		r.Status, r.Reason = pipeline.StandingRunning, ""
+		r.Status, r.Reason, r.Waits = pipeline.StandingRunning, "", false
 		r.eta.forget()
 	case pipeline.Commanded:
 		r.commanded(b)
