@@ -41,7 +41,7 @@ func newLadder(goal string, file *measure.File) *ladder {
 
 const (
 	// mostEpochs bounds one step, and leastEpochs is what one is worth doing for.
-	mostEpochs, leastEpochs = 10, 0.05
+	mostEpochs, leastEpochs = 10, 0.1
 	// finest is the smallest distance of two sparsities that is tried.
 	finest = 0.004
 )
