@@ -221,17 +221,22 @@ func (s *searcher) fineTuned(n int, step step) {
 	s.sparse.done(step, file)
 }
 
-// train computes one run and reads its network.
+// train computes one run and reads its network. A run that would take more than a
+// tenth of the search's time beyond its end is stopped.
 func (s *searcher) train(name string, step step) (*measure.File, error) {
 	run, err := pipeline.Create(s.Folder, name, s.experiment(step))
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.Compute(s.ctx, run)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Duration(s.left()*float64(time.Second))+s.Time/10)
+	defer cancel()
+	done, err := s.Compute(ctx, run)
 	if failed := run.Close(); err == nil {
 		err = failed
 	}
 	switch {
+	case ctx.Err() != nil && s.ctx.Err() == nil:
+		return nil, errors.New("it was not done when the time was up: the machine was slower than it was measured")
 	case err != nil:
 		return nil, err
 	case done.Status != pipeline.StatusDone:

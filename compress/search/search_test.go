@@ -120,6 +120,23 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestLate: a run that does not come to its end does not hold the search up.
+func TestLate(t *testing.T) {
+	o := trained(t)
+	o.Time = 8 * time.Second
+	o.Compute = func(ctx context.Context, run *pipeline.Run) (pipeline.RunDone, error) {
+		<-ctx.Done()
+		return pipeline.RunDone{Status: pipeline.StatusStopped}, nil
+	}
+	out, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Ended != "the time is up" || out.Best == 0 || out.Seconds > 2*o.Time.Seconds() {
+		t.Errorf("after %g s, %s: %s", out.Seconds, out.Ended, out)
+	}
+}
+
 func TestPlan(t *testing.T) {
 	o := trained(t)
 	p, err := MakePlan(context.Background(), o)
