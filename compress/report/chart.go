@@ -196,7 +196,7 @@ func (l line) drawDots(b *strings.Builder, f frame) {
 			class += " faint"
 		}
 		fmt.Fprintf(b, `<circle class="dot %s" cx="%.1f" cy="%.1f" r="5">`, class, f.left(l.x[i]), f.top(l.y[i]))
-		if l.about != nil {
+		if l.about != nil && l.about[i] != "" {
 			fmt.Fprintf(b, `<title>%s</title>`, html.EscapeString(l.about[i]))
 		}
 		b.WriteString("</circle>")

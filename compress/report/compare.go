@@ -51,6 +51,7 @@ func WriteComparison(w io.Writer, folders []pipeline.Folder) error {
 type measure struct {
 	name string
 	less bool // is better
+	free bool // neither more nor less is better
 	of   func(*run) (reached, bool)
 }
 
@@ -88,10 +89,10 @@ func measures() []measure {
 		}
 	}
 	return []measure{
-		{"dense top-1", false, accuracy("dense")},
-		{"fine-tuned top-1, last round", false, accuracy("fine-tuned")},
-		{"int8 top-1", false, accuracy("int8")},
-		{"sparsity of the last round", false, func(r *run) (reached, bool) {
+		{name: "dense top-1", of: accuracy("dense")},
+		{name: "fine-tuned top-1, last round", of: accuracy("fine-tuned")},
+		{name: "int8 top-1", of: accuracy("int8")},
+		{name: "sparsity of the last round", free: true, of: func(r *run) (reached, bool) {
 			n := len(r.state.Rounds)
 			if n == 0 {
 				return reached{}, false
@@ -99,7 +100,7 @@ func measures() []measure {
 			s := r.state.Rounds[n-1].Sparsity
 			return reached{value: s, text: percent(s), exact: true}, true
 		}},
-		{"ms an image, one thread, last network", true, func(r *run) (reached, bool) {
+		{name: "ms an image, one thread, last network", less: true, of: func(r *run) (reached, bool) {
 			n := len(r.state.Costs)
 			if n == 0 {
 				return reached{}, false
@@ -108,10 +109,10 @@ func measures() []measure {
 			s, ok := c.Fastest(1, 1)
 			return reached{value: s.Seconds, text: fmt.Sprintf("%.3f (%s)", 1e3*s.Seconds, s.Form), low: s.Low, high: s.High, where: c.Machine + c.Kernel}, ok
 		}},
-		{"kB without zeros, last network", true, cost(func(c *pipeline.Cost) reached {
+		{name: "kB without zeros, last network", less: true, of: cost(func(c *pipeline.Cost) reached {
 			return reached{value: float64(c.SparseBytes), text: kilobytes(c.SparseBytes), exact: true}
 		})},
-		{"million effective MACs, last network", true, cost(func(c *pipeline.Cost) reached {
+		{name: "million effective MACs, last network", less: true, of: cost(func(c *pipeline.Cost) reached {
 			return reached{value: float64(c.EffectiveMACs), text: fmt.Sprintf("%.2f", float64(c.EffectiveMACs)/1e6), exact: true}
 		})},
 	}
@@ -191,6 +192,9 @@ func (m measure) verdict(base, have reached) cell {
 	text := fmt.Sprintf("%.2f times", have.value/base.value)
 	if base.images > 0 {
 		text = points(difference) + " points"
+	}
+	if m.free {
+		return left(text)
 	}
 	if difference < 0 == m.less {
 		return cell{"better: " + text, "good"}

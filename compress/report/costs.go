@@ -8,6 +8,9 @@ import (
 	"espalier/internal/plural"
 )
 
+// mostRows bounds the table of costs.
+const mostRows = 40
+
 // costs is a table of what every checkpoint costs.
 func (r *run) costs() section {
 	sec := section{ID: "costs", Title: "Costs"}
@@ -32,8 +35,13 @@ func (r *run) costs() section {
 			right("%s", kilobytes(c.Bytes)), right("%s", kilobytes(c.SparseBytes)), right("%s", kilobytes(c.GzipBytes)), right("%s", kilobytes(c.ZstdBytes)),
 			right("%.2f", float64(c.MACs)/1e6), right("%.2f", float64(c.EffectiveMACs)/1e6), right("%s", plural.Thousands(c.Parameters)), right("%s", plural.Thousands(c.NonZero)), right("%s", kilobytes(c.Activations))})
 	}
-	if len(t.Rows) > 40 {
-		t.Fold = fmt.Sprintf("all %d checkpoints", len(t.Rows))
+	if n := len(t.Rows); n > mostRows {
+		all := t.Rows
+		t.Rows = nil
+		for i := range mostRows {
+			t.Rows = append(t.Rows, all[i*(n-1)/(mostRows-1)])
+		}
+		sec.Text = append(sec.Text, fmt.Sprintf("%d of %d networks, the first and the last among them; the journal has all.", mostRows, n))
 	}
 	for i, c := range all {
 		// Every round may say the same; the last says it for all.
@@ -85,7 +93,7 @@ func paretoChart(runs []*run, axis pipeline.Axis) (chart, bool) {
 		return c, false
 	}
 	by := pipeline.Dominator(xs, ys)
-	labelled := len(of) <= 12
+	labelled := len(of) <= 30
 	for i, r := range runs {
 		l := line{class: fmt.Sprintf("s%d", i%4+1), dots: true}
 		if len(runs) > 1 {
@@ -95,18 +103,26 @@ func paretoChart(runs []*run, axis pipeline.Axis) (chart, bool) {
 			if p.run != i {
 				continue
 			}
+			if !labelled && by[k] >= 0 {
+				// Of many networks only the best say what they are.
+				l.x, l.y = append(l.x, xs[k]), append(l.y, 100*ys[k])
+				l.about, l.labels, l.faint = append(l.about, ""), append(l.labels, ""), append(l.faint, true)
+				continue
+			}
 			about := fmt.Sprintf("%s: %s of %s, %s, %.4g %s", r.name(), p.cost.Name(), r.state.Started.Network, percent(p.cost.Top1), xs[k], axis.Name)
 			if d := by[k]; d >= 0 {
 				about += fmt.Sprintf("; %s of %s has %s for %.4g", of[d].cost.Name(), runs[of[d].run].name(), percent(ys[d]), xs[d])
 			}
 			label := ""
-			if labelled {
+			if len(of) <= 12 {
 				label = p.cost.Name()
 			}
 			l.x, l.y = append(l.x, xs[k]), append(l.y, 100*ys[k])
 			l.about, l.labels, l.faint = append(l.about, about), append(l.labels, label), append(l.faint, by[k] >= 0)
 		}
-		c.lines = append(c.lines, l)
+		if len(l.x) > 0 {
+			c.lines = append(c.lines, l)
+		}
 	}
 	return c, true
 }
@@ -132,7 +148,7 @@ func (r *run) environment() section {
 	s := r.state
 	b := s.Started
 	rows := [][2]string{
-		{"version", b.Version}, {"kernel", b.Kernel}, {"threads", fmt.Sprint(b.Threads)}, {"seed", fmt.Sprint(b.Seed)},
+		{"version", b.Version}, {"kernel", b.Kernel}, {"threads", plural.Count(b.Threads, "thread")}, {"seed", fmt.Sprint(b.Seed)},
 	}
 	if len(s.Costs) > 0 {
 		rows = append(rows, [2]string{"machine", s.Costs[0].Machine})

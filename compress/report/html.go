@@ -47,7 +47,7 @@ func (r *run) status() *status {
 	}
 	about := fmt.Sprintf("It worked for %s.", duration(d.Seconds))
 	if d.Reason != "" {
-		about += " " + strings.ToUpper(d.Reason[:1]) + strings.TrimSuffix(d.Reason[1:], ".") + "."
+		about = fmt.Sprintf("It worked for %s: %s.", duration(d.Seconds), strings.TrimSuffix(d.Reason, "."))
 	}
 	class := "bad"
 	switch d.Standing() {

@@ -215,6 +215,7 @@ func TestVerdict(t *testing.T) {
 		{accuracy, at(0.90), at(0.89), "worse: −1.00 points"},
 		{time, took(1, 2), took(1.9, 3), "within the noise"},
 		{time, took(2, 3), took(1, 1.5), "better: 0.50 times"},
+		{measure{free: true}, reached{value: 0.8, exact: true}, reached{value: 0.4, exact: true}, "0.50 times"},
 		{time, reached{where: "a"}, reached{where: "b"}, "not comparable"},
 	} {
 		if have := c.m.verdict(c.base, c.have); !strings.Contains(have.Text, c.want) {
