@@ -162,7 +162,11 @@ func line(body Body) string {
 	case CalibrationPoint:
 		return fmt.Sprintf("int8  %s  %s  draw %d: top-1 on test %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, plural.Count(b.Images, "image"), b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
 	case Quantized:
-		return fmt.Sprintf("quantized  recipe %s  %s on %s: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, b.Observer, plural.Count(b.Images, "image"), percent(b.Top1), percent(b.Float), plural.Thousands(b.Int8Bytes), plural.Thousands(b.FloatBytes))
+		scales := fmt.Sprintf("%s on %s", b.Observer, plural.Count(b.Images, "image"))
+		if b.Images == 0 {
+			scales = "scales of training"
+		}
+		return fmt.Sprintf("quantized  recipe %s  %s: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, scales, percent(b.Top1), percent(b.Float), plural.Thousands(b.Int8Bytes), plural.Thousands(b.FloatBytes))
 	case Race:
 		return fmt.Sprintf("observers  %s have ranges of %s after %s", plural.Count(len(b.observers()), "observer"), plural.Count(len(b.Activations), "activation"), plural.Count(b.Images, "image"))
 	case Scales:

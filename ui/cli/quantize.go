@@ -101,8 +101,12 @@ func (q quantized) String() string {
 	} else if q.Width != quantize.Eight {
 		width, in = fmt.Sprintf(", %v, %d bytes", q.Width, q.Bytes), "integers"
 	}
-	return q.choices() + repairTable(q.Repairs) + counterTable(q.Layers) + fmt.Sprintf("%s: recipe %s, %s on %s%s: top-1 %.2f %% in %s, %.2f %% in fp32, on %s",
-		q.File, q.Recipe, q.Observer, plural.Count(q.Images, "image"), width, 100*q.Int8.Top1, in, 100*q.Float.Top1, q.Int8.Images())
+	scales := fmt.Sprintf("%s on %s", q.Observer, plural.Count(q.Images, "image"))
+	if q.Images == 0 {
+		scales, in = "scales of training", "integers"
+	}
+	return q.choices() + repairTable(q.Repairs) + counterTable(q.Layers) + fmt.Sprintf("%s: recipe %s, %s%s: top-1 %.2f %% in %s, %.2f %% in fp32, on %s",
+		q.File, q.Recipe, scales, width, 100*q.Int8.Top1, in, 100*q.Float.Top1, q.Int8.Images())
 }
 
 // choices lists the bits of every layer, with reasons.
