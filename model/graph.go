@@ -78,15 +78,16 @@ func (g *Graph) Consumers() map[*Node][]*Node {
 	return all
 }
 
-// Fused reports whether no batch norm follows a convolution: all of them have
-// been folded.
+// Fused reports whether FoldNorms has nothing left to fold: no batch norm alone
+// reads a convolution.
 func (g *Graph) Fused() bool {
+	readers := g.Consumers()
 	return !slices.ContainsFunc(g.Nodes, func(n *Node) bool {
 		if _, ok := n.Op.(BatchNorm); !ok {
 			return false
 		}
 		_, ok := n.Inputs[0].Op.(Conv)
-		return ok
+		return ok && len(readers[n.Inputs[0]]) == 1
 	})
 }
 

@@ -329,6 +329,29 @@ func TestFileRoundTrip(t *testing.T) {
 	}
 }
 
+// TestFileKeepsNormsThatOthersShare: where something else reads a convolution as well,
+// its batch norm is not folded, and the file is read again all the same.
+func TestFileKeepsNormsThatOthersShare(t *testing.T) {
+	g, err := model.Spec{Network: model.WideResNet, Depth: 10, Width: 1, Input: model.Shape{C: 3, H: 32, W: 32}, Classes: 10}.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Init(1)
+	_, x := randomNetwork(t, model.Pad, 2)
+	q := mustBuild(t, g, calibrated(t, g, x, MinMax), lab)
+	tensors, metadata, err := Tensors(q, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := FromTensors(tensors, metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(logits(t, q, kernel.All()[0], 1, x), logits(t, got, kernel.All()[0], 1, x)); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestOldFiles: a file that does not describe its graph is a ResNet's, and a recipe
 // from before it said how other operators are computed.
 func TestOldFiles(t *testing.T) {
