@@ -195,6 +195,21 @@ func TestCalibrateAtAllSizes(t *testing.T) {
 	}
 }
 
+// TestCalibrateLoads: every image once, in whole batches but for a size's last.
+func TestCalibrateLoads(t *testing.T) {
+	n, x := randomNetwork(t, model.Projection, 70)
+	e := testEngine(t, "")
+	var loaded [][2]int
+	load := func(first, count int) ([]float32, error) {
+		loaded = append(loaded, [2]int{first, count})
+		return imagesOf(x)(first, count)
+	}
+	err := Calibrate(model.NewEvaluator(n, e, CalibrationBatch), e, lab.Observers(n), []string{MinMax}, load, []int{32, 64, 70}, func(*Calibration) error { return nil })
+	if want := [][2]int{{0, 32}, {32, 32}, {64, 6}}; err != nil || !reflect.DeepEqual(loaded, want) {
+		t.Errorf("%v: first images and counts %v, want %v", err, loaded, want)
+	}
+}
+
 func TestCalibrateRefuses(t *testing.T) {
 	n, x := randomNetwork(t, model.Projection, 2)
 	e := testEngine(t, "")
