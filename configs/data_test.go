@@ -60,6 +60,7 @@ func TestDataThatCannotBe(t *testing.T) {
 		"data: {set: mnist, size: 32}":                                        "data.size is for data.set folder",
 		"data: {set: folder, path: p, size: [1, 2, 3]}":                       "has 3 numbers",
 		"data: {set: folder, path: p, size: 7}":                               "want 8 to 224 pixels",
+		"data: {set: folder, path: p, size: 225}":                             "want 8 to 224 pixels",
 		"data: {set: folder, path: p, size: big}":                             "want a whole number",
 		"data: {set: folder, path: p, channels: 2}":                           "want 3, or 1 for grey",
 		"data: {set: mnist, channels: 3}":                                     "data.channels is for data.set folder",

@@ -37,6 +37,8 @@ func TestMistakes(t *testing.T) {
 		{"a second document", "seed: 1\n---\nseed: 2\n", nil, `e.yaml:3:1: a second document begins here`},
 		{"a list as document", "[1, 2]\n", nil, `e.yaml:1:1: the document is a list: want keys and values`},
 		{"an anchor", "dense: &a\n  batch: 5\n", nil, `dense uses an anchor, an alias or a tag`},
+		{"too large a batch", "dense:\n  batch: 4097\n", nil, `e.yaml:2:10: dense.batch is 4097: want 1 to 4096`},
+		{"too many epochs", "dense:\n  epochs: 100001\n", nil, `e.yaml:2:11: dense.epochs is 100001: want`},
 		{"impossible value", "prune:\n  targets: [0.5, 1.2]\n", nil, `e.yaml:2:18: prune.targets[1] is 1.2: want a fraction between 0 and 1`},
 		{"falling targets", "prune:\n  targets: [0.5, 0.3]\n", nil, `e.yaml:2:18: prune.targets[1] is 0.3 after 0.5: targets rise`},
 		{"impossible in a group", "prune:\n  targets:\n    - 0.5\n    - 0\n", nil, `e.yaml:4:7: prune.targets[1] is 0`},

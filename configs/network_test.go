@@ -30,7 +30,9 @@ func TestNetworkOfAnExperiment(t *testing.T) {
 	for document, want := range map[string]string{
 		"model: {network: alexnet}":          "model.network",
 		"model: {width: -1}":                 "model.width",
+		"model: {width: 65}":                 "model.width",
 		"model: {depth: 21}":                 "model.depth",
+		"model: {depth: 23}":                 "model.depth",
 		"model: {network: vgg, weights: ''}": "model.weights",
 	} {
 		if _, err := Decode("x.yaml", []byte(document), nil); err == nil || !strings.Contains(err.Error(), want) {

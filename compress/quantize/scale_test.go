@@ -207,3 +207,33 @@ func TestRoundBiases(t *testing.T) {
 		t.Errorf("%g, want %g", l.Bias, want)
 	}
 }
+
+// TestRoundedBiases: to the nearest multiple, the even one of two, up to 30 bits.
+func TestRoundedBiases(t *testing.T) {
+	for bias, want := range map[float32]float32{
+		0.9: 1, 0.6: 0.5, 0.125: 0, 0.375: 0.5, -0.625: -0.5, 1<<20 + 0.125: 1 << 20, // multiples of a quarter
+	} {
+		l := &Node{Shape: model.Shape{C: 1, H: 1, W: 1}, Weight: []int8{1}, Scale: []float32{0.5}, Bias: []float32{bias}}
+		l.roundBias(kernel.Affine{Scale: 0.5})
+		if l.Bias[0] != want {
+			t.Errorf("%g becomes %g, want %g", bias, l.Bias[0], want)
+		}
+	}
+}
+
+func TestCodes(t *testing.T) {
+	out := kernel.Affine{Scale: 0.5, Zero: 7}
+	for _, c := range []struct {
+		act       model.Op
+		low, high uint8
+	}{
+		{nil, 0, 255},
+		{model.ReLU{}, 7, 255},
+		{model.Clip{Min: -1, Max: 6}, 5, 19},
+	} {
+		n := &Node{Op: model.Add{}, Act: c.act, Output: out}
+		if low, high := n.Codes(); low != c.low || high != c.high {
+			t.Errorf("%T: codes %d to %d, want %d to %d", c.act, low, high, c.low, c.high)
+		}
+	}
+}
