@@ -14,7 +14,7 @@ import (
 // works in. In some state it changes what the screen shows, asks the run for
 // something, or asks the terminal.
 func TestEveryKeyDoesSomething(t *testing.T) {
-	states := []string{"running", "paused", "over", "replayed", "replay paused", "replay over", "filtered", "scaled", "measured", "costs", "asked", "before the rounds"}
+	states := []string{"running", "paused", "over", "replayed", "replay paused", "replay over", "filtered", "scaled", "measured", "costs", "asked", "sliced", "before the rounds"}
 	// Where a list is at its end, a key that goes on does nothing.
 	before := [][]string{nil, {"j", "j"}, {"l", "l"}, {"G", "k"}, {"G"}, {"1", "+", "+"}, {"+", "+", "shift+left"}, {"]"}, {"[", "["}}
 	table := bindings()
@@ -78,6 +78,8 @@ func aliveIn(t *testing.T, state string) (*App, *sample.Source) {
 		}
 	case "asked":
 		a = newTestApp(t, asked(), 120, 40)
+	case "sliced":
+		a = newTestApp(t, slicing(), 120, 40)
 	case "before the rounds":
 		src := sample.NewSource(sample.Journal())
 		src.TellUntil(func(e pipeline.Event) bool { _, ok := e.Body.(pipeline.Evaluated); return ok })

@@ -13,8 +13,14 @@ func (p *lossPane) click(s *scene, x, y int) {
 	s.cursorOn, s.cursor = true, min(max(p.step(s.run, p.area.At(x)), lo+1), hi)
 }
 
-// click selects a layer.
+// click selects a layer, or a group of channels.
 func (p *layersPane) click(s *scene, _, y int) {
+	if slice, ok := p.slice(s); ok {
+		if i := p.first + y - p.body.Y; y >= p.body.Y && y < p.body.Y+p.body.H && i < len(slice.Groups) {
+			p.group = i
+		}
+		return
+	}
 	if shown := p.shown(s.run.Layers(s.asOf())); p.body.H > 0 && y >= p.body.Y && y < p.body.Y+p.body.H && p.first+y-p.body.Y < len(shown) {
 		s.layer, s.channel = shown[p.first+y-p.body.Y], 0
 	}

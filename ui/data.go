@@ -41,6 +41,9 @@ func (p *lossPane) data(s *scene) table {
 }
 
 func (p *layersPane) data(s *scene) table {
+	if slice, ok := p.slice(s); ok {
+		return groupData(slice)
+	}
 	t := table{columns: []string{"layer", "shape", "stride", "weights", "macs", "sparsity", "target", "change_in_round", "kept", "dead_channels", "loss_rise", "loss_rise_step"}}
 	scan, scanned := s.run.Sensitivity(s.asOf())
 	for _, l := range s.run.Layers(s.asOf()) {

@@ -211,6 +211,7 @@ func paneBindings() []binding {
 		{keys: []string{"}"}, label: "{ }", help: "smallest or largest calibration size", do: call(func(a *App) { a.stepSize(far) })},
 		{keys: []string{"{"}, do: call(func(a *App) { a.stepSize(-far) })},
 		{keys: []string{"m"}, hint: "observer", help: "next observer", in: []paneID{paneCalibration}, when: func(a *App) bool { return len(a.scene.run.Observers()) > 1 }, do: call(func(a *App) { a.move(0, 1) })},
+		{keys: []string{","}, hint: "channels", help: "layers, or the groups of channels of the round that removed some", in: []paneID{paneLayers}, when: sliced, do: call(func(a *App) { a.layers.groups = !a.layers.groups })},
 		{keys: []string{","}, hint: "weights/activations", help: "weights or activations", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.turn() })},
 		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale is an outlier", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
 		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept, MACs or sensitivity", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
@@ -237,6 +238,11 @@ func (a *App) whileLive(ask func()) {
 func costsShown(a *App) bool { return a.rounds.costs.on }
 
 // filtered reports whether the focused pane shows only what passes a filter.
+func sliced(a *App) bool {
+	_, ok := a.scene.run.Slice(a.scene.asOf())
+	return ok
+}
+
 func filtered(a *App) bool { return a.filter() != nil && a.filter().text != "" }
 
 // far is a move to the end of any list.

@@ -17,6 +17,9 @@ type layersPane struct {
 	order  layerOrder
 	filter filter
 	body   grid.Rect // of the rows, drawn last
+
+	groups bool // show groups of channels in place of layers, once there are any
+	group  int  // selected
 }
 
 func (*layersPane) name() string { return "Layers" }
@@ -28,7 +31,9 @@ func (*layersPane) about() string {
 		"sensitivity: the rise in loss on validation images without the smaller half of this " +
 		"layer's weights. t measures it; the run does not change. If the experiment measures " +
 		"sensitivities, the columns weights, channels and bits are a map of them: a cell for every share " +
-		"or number of bits, the darker the higher the loss rises above the dense network's."
+		"or number of bits, the darker the higher the loss rises above the dense network's. " +
+		"After a round that removed channels, comma shows its groups: channels that only go together, " +
+		"how many of them stayed, and which nodes tie them."
 }
 
 // layerColumns says which columns a width has room for.
@@ -77,6 +82,10 @@ func (p *layersPane) columns(width, rounds, levels int, scanned bool) layerColum
 }
 
 func (p *layersPane) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
+	if slice, ok := p.slice(s); ok {
+		p.drawGroups(s, g, r, focused, slice)
+		return
+	}
 	layers := s.run.Layers(s.asOf())
 	left := []piece{{0, "2 Layers"}}
 	right := ""
@@ -289,6 +298,10 @@ func describe(shape []int, stride int) string {
 }
 
 func (p *layersPane) move(s *scene, dx, dy int) {
+	if slice, ok := p.slice(s); ok {
+		p.group = min(max(p.group+dy, 0), len(slice.Groups)-1)
+		return
+	}
 	shown := p.shown(s.run.Layers(s.asOf()))
 	if dy == 0 || len(shown) == 0 {
 		return
@@ -301,9 +314,19 @@ func (p *layersPane) move(s *scene, dx, dy int) {
 	s.channel = 0
 }
 
-func (*layersPane) enter(s *scene) { s.inspect() }
+// enter inspects the selected layer, or the one that a group is named after.
+func (p *layersPane) enter(s *scene) {
+	if slice, ok := p.slice(s); ok && p.group < len(slice.Groups) {
+		s.selectLayer(slice.Groups[p.group].Name)
+	}
+	s.inspect()
+}
 
 func (p *layersPane) readout(s *scene, w *pen) {
+	if slice, ok := p.slice(s); ok {
+		p.readGroup(w, slice)
+		return
+	}
 	info, ok := s.selectedLayer()
 	if !ok {
 		return

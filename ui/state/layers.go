@@ -35,6 +35,23 @@ func (r *Run) Census(step int) (Census, bool) {
 	return Census{}, false
 }
 
+// A slice is a round that removed channels, and the global step before it.
+type slice struct {
+	pipeline.Sliced
+	step int
+}
+
+// Slice returns the newest round that removed channels at or before a global step,
+// and whether there is one.
+func (r *Run) Slice(step int) (pipeline.Sliced, bool) {
+	for i := len(r.slices) - 1; i >= 0; i-- {
+		if r.slices[i].step <= step {
+			return r.slices[i].Sliced, true
+		}
+	}
+	return pipeline.Sliced{}, false
+}
+
 // Now is a step after all others, for Layers and Census.
 const Now = int(^uint(0) >> 1)
 

@@ -69,6 +69,7 @@ type Run struct {
 	eta      eta
 	whole    float64 // loss that Curves rise from
 	sparsity []Census
+	slices   []slice
 	scales   map[string][]pipeline.Scales // newest last
 	scans    []pipeline.Sensitivity       // newest last
 	asked    []asked                      // sizes to be measured because of a command
@@ -206,6 +207,7 @@ func (r *Run) fold(e pipeline.Event) {
 		r.Rounds = append(r.Rounds, Round{RoundStarted: b, Begin: r.Step.GlobalStep})
 	case pipeline.Sliced:
 		r.Info.Layers, r.Info.Weights, r.Info.MACs = b.Layers, b.Weights, b.MACs
+		r.slices = append(r.slices, slice{b, r.Step.GlobalStep})
 	case pipeline.Sparsity:
 		r.sparsity = append(r.sparsity, Census{b, r.Step.GlobalStep})
 	case pipeline.RoundDone:
