@@ -258,6 +258,9 @@ func Observers() []string {
 // Recipes returns the names of all quantization recipes.
 func Recipes() []string { return []string{"lab", "fbgemm", "x86", "onednn", "qnnpack", "ort"} }
 
+// Repairs returns the names of all repairs.
+func Repairs() []string { return []string{"equalise", "adaround", "bias", "bias-analytical"} }
+
 // Quantize makes the final int8 network.
 type Quantize struct {
 	Recipe   string `yaml:"recipe"`   // how ranges become scales: lab, fbgemm, x86, onednn, qnnpack or ort
@@ -269,6 +272,9 @@ type Quantize struct {
 	// PerTensor gives all output channels of a layer one weight scale, as the recipe
 	// qnnpack always does.
 	PerTensor bool `yaml:"per_tensor,omitempty"`
+	// Repair names repairs to try, with commas between, or is "auto" for all; what
+	// helps on validation images is kept. Empty tries none.
+	Repair string `yaml:"repair,omitempty"`
 }
 
 // Sweep measures int8 accuracy against the number of calibration images.

@@ -45,6 +45,7 @@ func (e Experiment) Validate() error {
 		func() *ValueError { return oneOf("quantize.recipe", e.Quantize.Recipe, Recipes()...) },
 		func() *ValueError { return observer("quantize.observer", e.Quantize.Observer) },
 		func() *ValueError { return atLeast("quantize.images", e.Quantize.Images, 1) },
+		e.repair,
 		e.sweep,
 		e.qat,
 		func() *ValueError { return atLeast("engine.threads", e.Engine.Threads, 0) },
@@ -264,6 +265,20 @@ func (e Experiment) gate() *ValueError {
 	limited := e.Gate.MinTop1 > 0 || e.Gate.MaxDrop > 0
 	if limited && e.Gate.Split == Validation && e.Data.Validation == 0 && e.Data.ValidationShare == 0 {
 		return bad("gate.split", "is %s, but data.validation holds no images out: hold some out or take %s", Validation, Test)
+	}
+	return nil
+}
+
+// repair wants known repairs, and validation images to judge them on.
+func (e Experiment) repair() *ValueError {
+	const key = "quantize.repair"
+	if e.Quantize.Repair == "" || e.Quantize.Repair == "auto" {
+		return nil
+	}
+	for _, name := range strings.Split(e.Quantize.Repair, ",") {
+		if err := oneOf(key, name, append([]string{"auto"}, Repairs()...)...); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func canonical(body Body) (Body, bool) {
 		return b, !b.Asked
 	case Scales:
 		return b, !b.Asked
-	case Decided, RoundStarted, Race, Sparsity, Sliced, SensitivityPoint, Quantized:
+	case Decided, RoundStarted, Race, Repaired, Sparsity, Sliced, SensitivityPoint, Quantized:
 		return b, true
 	case RunDone:
 		b.Seconds = 0

@@ -84,6 +84,8 @@ func decodeBody(kind string, data []byte) (Body, error) {
 		return decodeAs[CalibrationPoint](data)
 	case "race":
 		return decodeAs[Race](data)
+	case "repaired":
+		return decodeAs[Repaired](data)
 	case "scales":
 		return decodeAs[Scales](data)
 	case "sensitivity":

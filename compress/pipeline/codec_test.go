@@ -36,6 +36,7 @@ func bodies() []Body {
 		CalibrationPoint{Images: 1, Draw: 2, Observer: "min-max", Top1: 0.3, Correct: 4, Total: 5, Float: 0.6, CalibrateSeconds: 7, EvaluateSeconds: 8, Asked: true},
 		Scales{Layer: "fc", Round: 1, GlobalStep: 2, Images: 3, Recipe: "lab", Channels: []ChannelScale{{0.1, 0.2, 0.3, 0.4, []int{1, 0, 2}}}, WeightHistogram: []int{1, 2},
 			WeightMax: 0.5, PerTensorCost: 6, SNR: 42, Clip: 0.8, BestClip: 0.95, BestSNR: 43, Activation: Range{-1, 2, 0.1, 10}, ActivationHistogram: []int{3}, Asked: true},
+		Repaired{Name: "bias", Did: "moved", Kept: true, Split: "validation", Top1: 0.5, Loss: 1.5, Images: 9},
 		Race{Images: 32, Activations: []ObservedRace{{Point: "conv1", Min: 0, Max: 4, Histogram: []int{3, 0, 1}, Ranges: []ObservedRange{{"mse", Range{Max: 3.5, Scale: 0.5, ZeroPoint: 1}}}}}},
 		Sensitivity{Round: 1, GlobalStep: 2, Share: 0.5, Split: "validation", Images: 3, Loss: 0.4, Top1: 0.5,
 			Layers: []LayerSensitivity{{Name: "conv1", Loss: 0.6, Top1: 0.7}, {Name: "fc", Loss: 1.5, Top1: 0.2}}, Seconds: 8},

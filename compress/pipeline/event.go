@@ -243,6 +243,7 @@ func (Sparsity) Kind() string         { return "sparsity" }
 func (RoundDone) Kind() string        { return "round_done" }
 func (CalibrationPoint) Kind() string { return "calibration_point" }
 func (Race) Kind() string             { return "race" }
+func (Repaired) Kind() string         { return "repaired" }
 func (Scales) Kind() string           { return "scales" }
 func (Sensitivity) Kind() string      { return "sensitivity" }
 func (SensitivityPoint) Kind() string { return "sensitivity_point" }

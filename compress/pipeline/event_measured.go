@@ -163,6 +163,17 @@ type ObservedRange struct {
 	Range
 }
 
+// Repaired is what a repair of the int8 network did, on images that it is judged on.
+type Repaired struct {
+	Name   string        `json:"name"` // of the repair; "none" for the network as it was
+	Did    string        `json:"did"`  // in words
+	Kept   bool          `json:"kept"`
+	Split  string        `json:"split"` // "validation"
+	Top1   float64       `json:"top1"`  // with the repairs kept before and this one
+	Loss   finite.OrNull `json:"loss"`  // JSON null when not finite
+	Images int           `json:"images"`
+}
+
 // Scales is the quantization that one layer has, or would get, at a step.
 type Scales struct {
 	Layer      string         `json:"layer"`

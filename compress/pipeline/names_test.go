@@ -13,6 +13,9 @@ import (
 // TestNamesAgree holds the names that configs allows to those that their
 // packages know; configs imports none of them.
 func TestNamesAgree(t *testing.T) {
+	if !slices.Equal(configs.Repairs(), quantize.Repairs()) {
+		t.Errorf("configs has repairs %v, quantize has %v", configs.Repairs(), quantize.Repairs())
+	}
 	if have, want := slices.Sorted(slices.Values(configs.Observers())), slices.Sorted(slices.Values(quantize.Observers())); !slices.Equal(have, want) {
 		t.Errorf("observers %v, want %v", have, want)
 	}

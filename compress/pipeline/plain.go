@@ -167,6 +167,8 @@ func line(body Body) string {
 			scales = "scales of training"
 		}
 		return fmt.Sprintf("quantized  recipe %s  %s: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, scales, percent(b.Top1), percent(b.Float), plural.Thousands(b.Int8Bytes), plural.Thousands(b.FloatBytes))
+	case Repaired:
+		return "repair  " + b.String()
 	case Race:
 		return fmt.Sprintf("observers  %s have ranges of %s after %s", plural.Count(len(b.observers()), "observer"), plural.Count(len(b.Activations), "activation"), plural.Count(b.Images, "image"))
 	case Scales:

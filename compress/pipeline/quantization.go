@@ -28,12 +28,18 @@ func (r *runner) quantization() error {
 		return r.integerCost()
 	}
 
-	c, err := r.calibrate()
-	if err != nil {
-		return err
-	}
-	if err := r.integer(c, float); err != nil {
-		return err
+	if r.e.Quantize.Repair != "" {
+		if err := r.repaired(float); err != nil {
+			return err
+		}
+	} else {
+		c, err := r.calibrate()
+		if err != nil {
+			return err
+		}
+		if err := r.integer(c, float); err != nil {
+			return err
+		}
 	}
 	if err := r.integerCost(); err != nil {
 		return err

@@ -118,6 +118,7 @@ func markdown(w io.Writer, s *State, settings []byte, hash string, images []stri
 	channelTables(w, s)
 	roundTable(w, s)
 	quantizedTable(w, s)
+	repairTable(w, s)
 	pointTable(w, s)
 	raceTable(w, s)
 	costTable(w, s)

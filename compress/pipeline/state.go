@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"espalier/compress/quantize"
 )
 
 // A State is what a run's events add up to: enough for a summary, for the
@@ -33,6 +35,7 @@ type State struct {
 	Curves      []SensitivityPoint
 	Slices      []Sliced
 	Race        *Race // the newest
+	Repairs     []Repaired
 	Quantized   *Quantized
 	Costs       []Cost
 	Planned     int64 // bytes that training takes, as the newest Planned says
@@ -99,6 +102,11 @@ func (s *State) Apply(e Event) {
 		s.Points = append(s.Points, b)
 	case SensitivityPoint:
 		s.Curves = append(s.Curves, b)
+	case Repaired:
+		if b.Name == quantize.NoRepair { // a run that goes on tries all again
+			s.Repairs = nil
+		}
+		s.Repairs = append(s.Repairs, b)
 	case Race:
 		s.Race = &b
 	case Quantized:
@@ -191,6 +199,7 @@ func (s *State) clone() State {
 	c.Points = slices.Clone(s.Points)
 	c.Slices = slices.Clone(s.Slices)
 	c.Curves = slices.Clone(s.Curves)
+	c.Repairs = slices.Clone(s.Repairs)
 	c.Costs = slices.Clone(s.Costs)
 	c.Files = slices.Clone(s.Files)
 	c.Notes = slices.Clone(s.Notes)

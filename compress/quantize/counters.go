@@ -184,7 +184,7 @@ func (c LayerCount) Warnings() []string {
 		warn("%.1f %% of the outputs are at the smallest or the largest code: calibrate on more images, or with an observer that cuts off less", 100*s)
 	}
 	if c.Dead > 0 {
-		warn("%d of %d output channels have one value on all images: removing channels would make the network smaller at no loss", c.Dead, c.Channels)
+		warn("%d of %d output channels have one value on all images: without them the network would be smaller and compute much the same", c.Dead, c.Channels)
 	}
 	if c.Revived > 0 {
 		warn("%d weights that were 0 are not any more", c.Revived)

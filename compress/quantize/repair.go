@@ -17,6 +17,9 @@ const (
 	AnalyticCorrection = "bias-analytical"
 )
 
+// NoRepair is the name of the network as it was, in a list of what was tried.
+const NoRepair = "none"
+
 // AllRepairs tries all repairs.
 const AllRepairs = "auto"
 
@@ -80,7 +83,7 @@ func (r *Repairer) Repair(g *model.Graph, names []string) (*Network, []Repaired,
 	if err != nil {
 		return nil, nil, err
 	}
-	all := []Repaired{{Name: "none", Kept: true, Measurement: best}}
+	all := []Repaired{{Name: NoRepair, Kept: true, Measurement: best}}
 	tell := func(d Repaired) {
 		if r.Tried != nil {
 			r.Tried(d)

@@ -93,6 +93,8 @@ func (l *Log) note(r *Run, e pipeline.Event) {
 		text = b.String()
 	case pipeline.RoundDone:
 		level, text = roundText(b)
+	case pipeline.Repaired:
+		text = "repair " + b.String()
 	case pipeline.CalibrationPoint:
 		text = fmt.Sprintf("int8 n=%d, %s: top-1 %.2f%% (%s to fp32)", b.Images, b.Observer, 100*b.Top1, points(b.Top1-b.Float))
 	case pipeline.Scales:
