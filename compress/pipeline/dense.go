@@ -43,21 +43,15 @@ func (r *runner) source() (*model.Graph, error) {
 // weights returns the network that model.weights names.
 func (r *runner) weights() (*model.Graph, error) {
 	switch from := r.e.Model.Weights; from {
-	case configs.Scratch:
+	case configs.Scratch, configs.Embedded:
 		n, err := r.spec().Build()
 		if err != nil {
 			return nil, err
 		}
+		if from == configs.Embedded {
+			return r.embedded()
+		}
 		n.Init(r.stream("init", 0))
-		return n, nil
-	case configs.Embedded:
-		if r.parts.Embedded == nil {
-			return nil, fmt.Errorf("this program carries no weights: set model.weights to %s or to a file", configs.Scratch)
-		}
-		n, err := r.parts.Embedded(r.e.Data.Set, r.spec())
-		if err != nil {
-			return nil, fmt.Errorf("embedded weights: %w", err)
-		}
 		return n, nil
 	default:
 		n, err := r.loaded(from)
@@ -66,6 +60,18 @@ func (r *runner) weights() (*model.Graph, error) {
 		}
 		return n, nil
 	}
+}
+
+// embedded returns the network that the program carries for the experiment.
+func (r *runner) embedded() (*model.Graph, error) {
+	if r.parts.Embedded == nil {
+		return nil, fmt.Errorf("this program carries no weights: set model.weights to %s or to a file", configs.Scratch)
+	}
+	n, err := r.parts.Embedded(r.e.Data.Set, r.spec())
+	if err != nil {
+		return nil, fmt.Errorf("embedded weights: %w", err)
+	}
+	return n, nil
 }
 
 // loaded reads a network from a file. If the experiment sets the normalisation,

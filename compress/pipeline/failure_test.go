@@ -185,6 +185,7 @@ func TestFailuresAreOneSentence(t *testing.T) {
 	}{
 		{"no data", "seed=1", Parts{Open: func(dataset.Options) (*dataset.Data, error) { return nil, missing }}, "read the data: no images: put them there"},
 		{"no embedded weights", "model.weights=embedded", tinyParts(), "this program carries no weights"},
+		{"no such depth", "model={network: resnet, depth: 20, weights: embedded}", tinyParts(), "depth 20 of a resnet: want 18 or 34"},
 		{"no file of weights", "model.weights=/none/x.safetensors", tinyParts(), "model.weights: "},
 	}
 	for _, test := range tests {
