@@ -5,10 +5,22 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/color"
 	"path/filepath"
 	"strings"
 	"testing"
 )
+
+// TestGreyIsAsInPillow where a weight's last digit decides: Pillow gives
+// (201×19595 + 38470 + 244×7471 + 2^15) / 2^16, rounded down.
+func TestGreyIsAsInPillow(t *testing.T) {
+	m := image.NewNRGBA(image.Rect(0, 0, 1, 1))
+	m.SetNRGBA(0, 0, color.NRGBA{201, 1, 244, 255})
+	if got := spreadPixels(m, Shape{1, 1, 1}, "png")[0]; got != 89 {
+		t.Errorf("grey %d, want 89", got)
+	}
+}
 
 // TestPicturesAreAsInTorchvision compares with what testdata/pictures.py wrote.
 func TestPicturesAreAsInTorchvision(t *testing.T) {
