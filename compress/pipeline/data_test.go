@@ -114,7 +114,7 @@ func TestDataThatDoesNotFitIsRefusedEarly(t *testing.T) {
 	defer run.Close()
 	opened := 0
 	_, err = run.Do(context.Background(), Parts{Open: func(o dataset.Options) (*dataset.Data, error) { opened++; return dataset.Open(o) }})
-	if err == nil || opened > 0 || !strings.Contains(err.Error(), "takes images of 32×32×3 and tells 3 classes apart, and folder has images of 48×48×3") {
+	if err == nil || opened > 0 || !strings.Contains(err.Error(), "takes images of 32×32×3 and has 3 classes, but folder has images of 48×48×3") {
 		t.Errorf("%v after %d reads", err, opened)
 	}
 }

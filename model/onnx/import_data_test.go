@@ -170,7 +170,7 @@ func refusals() []refusal {
 		{"no nodes", changed(func(m *Model) { m.graph.nodes = nil }), []string{"no network"}},
 		{"nodes out of order", changed(func(m *Model) { n := m.graph.nodes; n[0], n[1] = n[1], n[0] }), []string{"v0", "before it"}},
 		{"a circle", changed(func(m *Model) { m.graph.nodes[0].inputs[0] = "v2" }), []string{"before it"}},
-		{"a weight that is computed", changed(func(m *Model) { m.graph.nodes[0].inputs[1] = "x" }), []string{"Conv_0", "weight is no constant"}},
+		{"a weight that is computed", changed(func(m *Model) { m.graph.nodes[0].inputs[1] = "x" }), []string{"Conv_0", "weight is not a constant"}},
 		{"a weight of NaN", changed(func(m *Model) { nan := m.graph.initializers[0].raw; copy(nan, "\xff\xff\xff\xff") }), []string{"NaN", "damaged"}},
 		{"a negative variance", with(13, func(f *fixture) {
 			f.op("BatchNormalization", []string{f.weight("g", 4), f.weight("b", 4), f.weight("m", 4), f.graph.floats("v", []int{4}, 1, 1, -1, 1)})
@@ -208,7 +208,7 @@ func refusals() []refusal {
 		{"a sum with an image", with(13, func(f *fixture) { f.op("Add", []string{f.weight("position", 4, 8, 8)}) }), []string{"[4 8 8]"}},
 		{"a reshape that mixes images", with(13, func(f *fixture) { f.op("Reshape", []string{f.int64s("shape", -1, 2, 8, 8)}) }), []string{"Reshape_1"}},
 		{"a reshape to zero", with(14, func(f *fixture) { f.op("Reshape", []string{f.int64s("shape", 0, -1)}, intAttribute("allowzero", 1)) }), []string{"Reshape_1"}},
-		{"another batch baked in", with(13, func(f *fixture) { f.op("Reshape", []string{f.int64s("shape", 7, -1)}) }), []string{"7 in front"}},
+		{"another batch baked in", with(13, func(f *fixture) { f.op("Reshape", []string{f.int64s("shape", 7, -1)}) }), []string{"begins with 7"}},
 		{"arithmetic with the batch", with(13, func(f *fixture) {
 			f.op("Shape", nil).op("Gather", []string{f.int64s("first", 0)}).op("Mul", []string{f.int64s("four", 4)})
 			f.op("Concat", []string{f.int64s("rest", -1)}, intAttribute("axis", 0)).on("Reshape", []string{"v0", f.last})
