@@ -79,10 +79,10 @@ func Mix(g *model.Graph, c *Calibration, r Recipe, b Budget, measure func(*Netwo
 		return nil, nil, err
 	}
 	path := steepest(wide.Layers(), rise)
-	taken := len(path)
+	taken := 0
 	if b.Bytes > 0 {
 		size := wide.Bytes()
-		for taken = 0; taken < len(path) && size > b.Bytes; taken++ {
+		for ; taken < len(path) && size > b.Bytes; taken++ {
 			size -= path[taken].saved
 		}
 	} else if taken, err = m.furthest(path, found.Wide.Top1-b.MaxDrop); err != nil {
