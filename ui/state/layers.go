@@ -104,14 +104,17 @@ func (r *Run) Heat(layer string) []float64 {
 	return heat
 }
 
-// MACs returns the multiply-adds for one image of the dense network and of the
-// weights that are not zero.
+// MACs returns the multiply-adds for one image of the dense network, with all its
+// channels, and of the weights that are left and not zero.
 func (r *Run) MACs() (dense, kept float64) {
 	for _, l := range r.Layers(Now) {
 		dense += float64(l.MACs)
 		if l.Weights > 0 {
 			kept += float64(l.MACs) * float64(l.Kept) / float64(l.Weights)
 		}
+	}
+	if len(r.slices) > 0 {
+		dense = float64(r.slices[0].MACsBefore)
 	}
 	return dense, kept
 }

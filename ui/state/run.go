@@ -206,7 +206,7 @@ func (r *Run) fold(e pipeline.Event) {
 		r.Stages = nil
 		r.Rounds = append(r.Rounds, Round{RoundStarted: b, Begin: r.Step.GlobalStep})
 	case pipeline.Sliced:
-		r.Info.Layers, r.Info.Weights, r.Info.MACs = b.Layers, b.Weights, b.MACs
+		r.Info.Layers = b.Layers
 		r.slices = append(r.slices, slice{b, r.Step.GlobalStep})
 	case pipeline.Sparsity:
 		r.sparsity = append(r.sparsity, Census{b, r.Step.GlobalStep})

@@ -53,6 +53,22 @@ func TestEventsCountOnce(t *testing.T) {
 	}
 }
 
+// TestSlicedBesideTheDense compares a network that lost channels with the dense one.
+func TestSlicedBesideTheDense(t *testing.T) {
+	journal := sample.Journal()
+	before := replay(journal)
+	dense, _ := before.MACs()
+	last := journal[len(journal)-1]
+	half := before.Info.Layers[:len(before.Info.Layers)/2]
+	r := replay(append(journal[:len(journal):len(journal)], pipeline.Event{
+		Seq: last.Seq + 1, Time: last.Time,
+		Body: pipeline.Sliced{Round: 6, MACsBefore: int64(dense), MACs: 1, Weights: 1, Layers: half},
+	}))
+	if got, kept := r.MACs(); got != dense || kept >= dense || r.Info.Weights != before.Info.Weights || len(r.Info.Layers) != len(half) {
+		t.Errorf("%v to %v multiply-adds, %d weights in %d layers; the dense network has %v, %d and %d", got, kept, r.Info.Weights, len(r.Info.Layers), dense, before.Info.Weights, len(before.Info.Layers))
+	}
+}
+
 func TestLayersAsOfAStep(t *testing.T) {
 	r := replay(sample.Journal())
 	fc := len(r.Info.Layers) - 1
