@@ -1,9 +1,6 @@
 package model
 
-import (
-	"cmp"
-	"fmt"
-)
+import "fmt"
 
 // Shortcut is the kind of shortcut in residual blocks that change the map's
 // shape.
@@ -41,22 +38,6 @@ func (a Arch) String() string {
 		s += fmt.Sprintf(" width %d", a.Width)
 	}
 	return s
-}
-
-// Weights returns the number of convolution and linear weights, as
-// Graph.Weights does, without building the network.
-func (a Arch) Weights() int {
-	w := cmp.Or(a.Width, usualWidth)
-	blocks := (a.Depth - 2) / 6
-	total := 9*3*w + 4*w*a.Classes
-	for stage, in := range []int{w, w, 2 * w} {
-		out := w << stage
-		total += 9 * (in*out + (2*blocks-1)*out*out)
-		if stage > 0 && a.Shortcut == Projection {
-			total += in * out
-		}
-	}
-	return total
 }
 
 // check returns an error if the architecture is impossible.

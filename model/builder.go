@@ -11,6 +11,7 @@ import (
 // New weights are zero, gammas and variances one. Init draws random weights.
 type Builder struct {
 	graph *Graph
+	bare  bool // without weights, of which only the shapes are asked for
 	err   error
 }
 
@@ -40,6 +41,10 @@ func (b *Builder) Add(name string, op Op, inputs ...*Node) *Node {
 		return n
 	}
 	n.Shape = shape
+	b.graph.Nodes = append(b.graph.Nodes, n)
+	if b.bare {
+		return n
+	}
 	switch op.(type) {
 	case Conv:
 		n.Weight = make([]float32, product(n.WeightShape()))
@@ -49,7 +54,6 @@ func (b *Builder) Add(name string, op Op, inputs ...*Node) *Node {
 		n.Weight, n.Var = slices.Repeat([]float32{1}, shape.C), slices.Repeat([]float32{1}, shape.C)
 		n.Bias, n.Mean = make([]float32, shape.C), make([]float32, shape.C)
 	}
-	b.graph.Nodes = append(b.graph.Nodes, n)
 	return n
 }
 

@@ -70,11 +70,41 @@ const (
 // smallSide pixels get the variant published for CIFAR, larger ones the variant
 // for ImageNet.
 func (s Spec) Build() (*Graph, error) {
+	b, err := s.builder(false)
+	if err != nil {
+		return nil, err
+	}
+	g, err := b.Graph()
+	if err != nil {
+		return nil, s.about(err)
+	}
+	return g, nil
+}
+
+// Weights returns the number of convolution and linear weights, as Graph.Weights
+// does, without memory for them.
+func (s Spec) Weights() (total int, err error) {
+	b, err := s.builder(true)
+	if err != nil {
+		return 0, err
+	}
+	if b.err != nil {
+		return 0, s.about(b.err)
+	}
+	for _, l := range b.graph.Layers() {
+		total += product(l.WeightShape())
+	}
+	return total, nil
+}
+
+// builder returns the builder that has made the network, without weights if bare.
+func (s Spec) builder(bare bool) (*Builder, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	s.Depth = cmp.Or(s.Depth, depths[s.Network].usual)
 	b := NewBuilder(s.String(), s.Input)
+	b.bare = bare
 	switch s.Network {
 	case CIFARResNet:
 		b.cifarResNet(s)
@@ -91,12 +121,11 @@ func (s Spec) Build() (*Graph, error) {
 	case SqueezeNet:
 		b.squeezeNet(s)
 	}
-	g, err := b.Graph()
-	if err != nil {
-		return nil, fmt.Errorf("%s for images of %v: %w", s, s.Input, err)
-	}
-	return g, nil
+	return b, nil
 }
+
+// about adds to an error of which network it is.
+func (s Spec) about(err error) error { return fmt.Errorf("%s for images of %v: %w", s, s.Input, err) }
 
 // smallSide is the largest height and width for which a network is built as for
 // CIFAR.

@@ -48,6 +48,9 @@ func TestBuiltInNetworksHaveThePublishedSizes(t *testing.T) {
 		if got := g.MACs(); c.macs != 0 && got != c.macs {
 			t.Errorf("%s for %v: %d MACs, want %d", c.spec, c.spec.Input, got, c.macs)
 		}
+		if got, err := c.spec.Weights(); err != nil || got != g.Weights() {
+			t.Errorf("%s for %v: %d weights before it is built, %d then, error %v", c.spec, c.spec.Input, got, g.Weights(), err)
+		}
 	}
 }
 

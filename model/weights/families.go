@@ -97,17 +97,3 @@ func numbered(byName map[string]Tensor, form string) int {
 	}
 	return n
 }
-
-// ofFamily builds the network of a family for a file's tensors, and a note
-// about the assumed size of images.
-func ofFamily(s model.Spec, byName map[string]Tensor) (*model.Graph, string, error) {
-	g, err := s.Build()
-	if err != nil {
-		return nil, "", fmt.Errorf("the tensors' names are those of a %s: %w", s, err)
-	}
-	if held := elements(byName); g.ParameterCount()-held > spare {
-		return nil, "", fmt.Errorf("the tensors' names are those of a %s, which has %d parameters, but they hold only %d numbers; the file is damaged", s, g.ParameterCount(), held)
-	}
-	note := fmt.Sprintf("the names are those of a %s; it is taken to be for images of %d×%d", s, s.Input.H, s.Input.W)
-	return g, note, nil
-}

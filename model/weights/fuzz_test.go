@@ -60,6 +60,15 @@ func TestMemory(t *testing.T) {
 		out := binary.LittleEndian.AppendUint64(nil, uint64(len(head)))
 		return append(append(out, head...), make([]byte, width*27+classes*4*width)...)
 	}
+	// wide describes a VGG that is 64 times as wide as usual, by tensors of no elements.
+	var wide strings.Builder
+	wide.WriteString(`{"features.1.running_mean":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`)
+	for i := range 16 {
+		fmt.Fprintf(&wide, `,"features.%d.weight":{"dtype":"F32","shape":[%d,0,3,3],"data_offsets":[0,0]}`, i, 4096)
+	}
+	wide.WriteString(`,"classifier.weight":{"dtype":"F32","shape":[10,4096],"data_offsets":[0,163840]}}`)
+	vgg := append(binary.LittleEndian.AppendUint64(nil, uint64(wide.Len())), wide.String()...)
+	vgg = append(vgg, make([]byte, 163840)...)
 	huge := torchZip(t, asm('}'))
 	at := bytes.Index(huge, []byte("PK\x01\x02"))
 	binary.LittleEndian.PutUint32(huge[at+20:], maxPickle) // compressed and uncompressed size
@@ -71,6 +80,7 @@ func TestMemory(t *testing.T) {
 	}{
 		{"the widest network", header(256, 110, 10), "resnet110 pad width 256"},
 		{"the deepest network", header(16, 110, 10), "hold only"},
+		{"the widest VGG", vgg, "vgg19 width 64, which has"},
 		{"a header of 16 MB", binary.LittleEndian.AppendUint64(nil, maxHeader), "truncated"},
 		{"an entry of 16 MB", huge, "at most"},
 		{"an expanded tensor", legacy([]any{'N'}, 0, 1<<24, 0), "more memory"},

@@ -39,21 +39,21 @@ const (
 
 var blockConv = regexp.MustCompile(`^layer([0-9]+)\.([0-9]+)\.conv1\.weight$`)
 
-// infer derives the architecture: the width from the first convolution's shape,
+// infer returns the CIFAR ResNet that the tensors belong to: the width from the first convolution's shape,
 // the number of blocks in a stage from the names, the kind of shortcut from the
 // presence of a downsample convolution, the classes from the classifier's
 // shape. A bias of the first convolution means that batch norm is folded.
-func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
+func infer(byName map[string]Tensor) (s model.Spec, fused bool, err error) {
 	stem, ok := byName["conv1.weight"]
 	if !ok {
-		return arch, false, missing("conv1.weight")
+		return s, false, missing("conv1.weight")
 	}
 	if len(stem.Shape) != 4 || !slices.Equal(stem.Shape[1:], []int{3, 3, 3}) {
-		return arch, false, fmt.Errorf("tensor %s: expected shape [width 3 3 3], found %v; other networks than CIFAR ResNets are %w", stem.Name, stem.Shape, ErrUnsupported)
+		return s, false, fmt.Errorf("tensor %s: expected shape [width 3 3 3], found %v; other networks than CIFAR ResNets are %w", stem.Name, stem.Shape, ErrUnsupported)
 	}
 	width := stem.Shape[0]
 	if width < 1 || width > model.MaxWidth {
-		return arch, false, fmt.Errorf("tensor %s: shape %v means a width of %d channels, which is %w; want 1 to %d", stem.Name, stem.Shape, width, ErrUnsupported, model.MaxWidth)
+		return s, false, fmt.Errorf("tensor %s: shape %v means a width of %d channels, which is %w; want 1 to %d", stem.Name, stem.Shape, width, ErrUnsupported, model.MaxWidth)
 	}
 	var blocks [4]int // by stage, from 1
 	for name := range byName {
@@ -63,30 +63,33 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 		}
 		stage, _ := strconv.Atoi(m[1])
 		if stage < 1 || stage > 3 {
-			return arch, false, fmt.Errorf("tensor %s: layer%s is %w; a CIFAR ResNet has layer1 to layer3, ResNet-18 and others have layer4", name, m[1], ErrUnsupported)
+			return s, false, fmt.Errorf("tensor %s: layer%s is %w; a CIFAR ResNet has layer1 to layer3, ResNet-18 and others have layer4", name, m[1], ErrUnsupported)
 		}
 		blocks[stage]++
 	}
 	classifier, ok := byName["fc.weight"]
 	if !ok {
-		return arch, false, missing("fc.weight")
+		return s, false, missing("fc.weight")
 	}
 	if len(classifier.Shape) != 2 || classifier.Shape[1] != 4*width || classifier.Shape[0] > maxClasses {
-		return arch, false, fmt.Errorf("tensor %s: expected shape [classes %d] with at most %d classes, found %v", classifier.Name, 4*width, maxClasses, classifier.Shape)
+		return s, false, fmt.Errorf("tensor %s: expected shape [classes %d] with at most %d classes, found %v", classifier.Name, 4*width, maxClasses, classifier.Shape)
 	}
 	if blocks[1] == 0 || blocks[1] != blocks[2] || blocks[1] != blocks[3] {
-		return arch, false, fmt.Errorf("layer1, layer2 and layer3 have %d, %d and %d blocks; a CIFAR ResNet has as many in each", blocks[1], blocks[2], blocks[3])
+		return s, false, fmt.Errorf("layer1, layer2 and layer3 have %d, %d and %d blocks; a CIFAR ResNet has as many in each", blocks[1], blocks[2], blocks[3])
 	}
-	arch = model.Arch{Depth: 6*blocks[1] + 2, Shortcut: model.Pad, Classes: classifier.Shape[0], Width: width}
-	if arch.Depth > maxDepth {
-		return arch, false, fmt.Errorf("depth %d is %w; at most %d is read", arch.Depth, ErrUnsupported, maxDepth)
+	s = model.Spec{
+		Network: model.CIFARResNet, Depth: 6*blocks[1] + 2, Width: float64(width) / 16, Shortcut: model.Pad,
+		Input: model.Shape{C: 3, H: 32, W: 32}, Classes: classifier.Shape[0],
+	}
+	if s.Depth > maxDepth {
+		return s, false, fmt.Errorf("depth %d is %w; at most %d is read", s.Depth, ErrUnsupported, maxDepth)
 	}
 	if _, ok := byName["layer2.0.downsample.0.weight"]; ok {
-		arch.Shortcut = model.Projection
+		s.Shortcut = model.Projection
 	}
 	_, norm := byName["bn1.weight"]
 	_, bias := byName["conv1.bias"]
-	return arch, bias && !norm, nil
+	return s, bias && !norm, nil
 }
 
 // spare is how many weights may be missing before we refuse to allocate. The
@@ -94,13 +97,17 @@ func infer(byName map[string]Tensor) (arch model.Arch, fused bool, err error) {
 // tensor gets an error that names the tensor.
 const spare = 1 << 20
 
-// enough returns an error if the tensors hold far fewer numbers than the
-// architecture that their names describe.
-func enough(arch model.Arch, byName map[string]Tensor) error {
-	if need, held := arch.Weights(), elements(byName); need-held > spare {
-		return fmt.Errorf("the tensors' names and shapes are those of a %s, which has %d weights, but they hold only %d numbers; the file is damaged", arch, need, held)
+// sized builds a network for a file's tensors. It is an error if they hold far
+// fewer numbers than the network, whose memory is then not asked for.
+func sized(s model.Spec, byName map[string]Tensor) (*model.Graph, error) {
+	need, err := s.Weights()
+	if err != nil {
+		return nil, fmt.Errorf("the tensors' names and shapes are those of a %s: %w", s, err)
 	}
-	return nil
+	if held := elements(byName); need-held > spare {
+		return nil, fmt.Errorf("the tensors' names and shapes are those of a %s, which has %d weights, but they hold only %d numbers; the file is damaged", s, need, held)
+	}
+	return s.Build()
 }
 
 // elements returns the number of elements of tensors.

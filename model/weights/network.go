@@ -149,24 +149,19 @@ func build(tensors []Tensor, metadata map[string]string) (*model.Graph, []string
 // inferred returns the built-in network that names and shapes belong to.
 func inferred(byName map[string]Tensor) (*model.Graph, []string, error) {
 	if spec, ok := family(byName); ok {
-		g, note, err := ofFamily(spec, byName)
-		return g, []string{note}, err
+		note := fmt.Sprintf("the names are those of a %s; it is taken to be for images of %d×%d", spec, spec.Input.H, spec.Input.W)
+		n, err := sized(spec, byName)
+		return n, []string{note}, err
 	}
-	arch, fused, err := infer(byName)
+	spec, fused, err := infer(byName)
 	if err != nil {
 		return nil, nil, unknown(err)
 	}
-	if err := enough(arch, byName); err != nil {
-		return nil, nil, err
-	}
-	n, err := model.ResNet(arch)
-	if err != nil {
-		return nil, nil, err
-	}
-	if fused {
+	n, err := sized(spec, byName)
+	if err == nil && fused {
 		n = n.FoldNorms()
 	}
-	return n, nil, nil
+	return n, nil, err
 }
 
 // A structureError is about tensors that a network lacks, or has in another shape.
