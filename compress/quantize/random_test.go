@@ -185,76 +185,76 @@ func (r *randomGraph) ranges(g *model.Graph) *quantize.Calibration {
 }
 
 // TestEqualsReference holds networks of all operators to their definition, code
-// for code, at every quantization point, with every recipe and set of kernels.
+// for code, at every quantization point, with every recipe and set of kernels. In a
+// second round, layers have weights and inputs of any number of bits.
 func TestEqualsReference(t *testing.T) {
-	networks := 60
-	if testing.Short() {
-		networks = 12
-	}
-	for seed := range networks {
-		r := &randomGraph{Rand: rand.New(rand.NewPCG(7, uint64(seed)))}
-		g := r.graph(t).ForInference()
-		names := quantize.Recipes()
-		recipe, err := quantize.RecipeNamed(names[seed%len(names)])
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range []struct {
+		what            string
+		networks, short int
+		stream          uint64
+		widths          func(r *randomGraph, g *model.Graph) map[string]quantize.Width
+	}{
+		{"wide", 60, 12, 7, func(*randomGraph, *model.Graph) map[string]quantize.Width { return nil }},
+		{"narrow", 40, 8, 8, (*randomGraph).widths},
+	} {
+		networks := c.networks
+		if testing.Short() {
+			networks = c.short
 		}
-		q, err := quantize.Build(g, r.ranges(g), recipe)
-		if err != nil {
-			t.Fatal(err)
+		for seed := range networks {
+			r := &randomGraph{Rand: rand.New(rand.NewPCG(c.stream, uint64(seed)))}
+			g := r.graph(t).ForInference()
+			names := quantize.Recipes()
+			recipe, err := quantize.RecipeNamed(names[seed%len(names)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			widths := c.widths(r, g)
+			if recipe, err = recipe.WithWidths(widths); err != nil {
+				t.Fatal(err)
+			}
+			q, err := quantize.Build(g, r.ranges(g), recipe)
+			if err != nil {
+				t.Fatal(err)
+			}
+			what := fmt.Sprintf("network %d, recipe %s, %s", seed, recipe.Name, c.what)
+			checkWidths(t, what, q, widths)
+			x := make([]float32, 2*g.Input().Shape.Len())
+			for i := range x {
+				x[i] = float32(2 * r.NormFloat64())
+			}
+			x[0] = float32(math.NaN())
+			compareWithReference(t, what, q, x)
 		}
-		x := make([]float32, 2*g.Input().Shape.Len())
-		for i := range x {
-			x[i] = float32(2 * r.NormFloat64())
-		}
-		x[0] = float32(math.NaN())
-		compareWithReference(t, fmt.Sprintf("network %d, recipe %s", seed, recipe.Name), q, x)
 	}
 }
 
-// TestNarrowEqualsReference is TestEqualsReference for networks whose layers have
-// weights and inputs of any number of bits.
-func TestNarrowEqualsReference(t *testing.T) {
-	networks := 40
-	if testing.Short() {
-		networks = 8
+// widths draws a width for each layer.
+func (r *randomGraph) widths(g *model.Graph) map[string]quantize.Width {
+	bits, widths := quantize.Bits(), map[string]quantize.Width{}
+	for _, l := range g.Layers() {
+		widths[l.Name] = quantize.Width{Weights: bits[r.IntN(len(bits))], Activations: bits[r.IntN(len(bits))]}
 	}
-	for seed := range networks {
-		r := &randomGraph{Rand: rand.New(rand.NewPCG(8, uint64(seed)))}
-		g := r.graph(t).ForInference()
-		names := quantize.Recipes()
-		recipe, err := quantize.RecipeNamed(names[seed%len(names)])
-		if err != nil {
-			t.Fatal(err)
+	return widths
+}
+
+// checkWidths holds codes of weights, and of what layers read, to the layers' widths.
+func checkWidths(t *testing.T, what string, q *quantize.Network, widths map[string]quantize.Width) {
+	t.Helper()
+	for _, n := range q.Layers() {
+		width, ok := widths[n.Name]
+		if !ok {
+			width = quantize.Eight
 		}
-		bits := quantize.Bits()
-		widths := map[string]quantize.Width{}
-		for _, l := range g.Layers() {
-			widths[l.Name] = quantize.Width{Weights: bits[r.IntN(len(bits))], Activations: bits[r.IntN(len(bits))]}
-		}
-		if recipe, err = recipe.WithWidths(widths); err != nil {
-			t.Fatal(err)
-		}
-		q, err := quantize.Build(g, r.ranges(g), recipe)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range q.Layers() {
-			half := 1 << (widths[n.Name].Weights - 1)
-			for _, c := range n.Weight {
-				if int(c) < -half || int(c) >= half {
-					t.Fatalf("network %d: %s has a code of %d with %d bits", seed, n.Name, c, widths[n.Name].Weights)
-				}
-			}
-			if _, most := n.Inputs[0].Codes(); int(most) >= 1<<widths[n.Name].Activations {
-				t.Fatalf("network %d: %s reads codes up to %d with %d bits", seed, n.Name, most, widths[n.Name].Activations)
+		half := 1 << (width.Weights - 1)
+		for _, c := range n.Weight {
+			if int(c) < -half || int(c) >= half {
+				t.Fatalf("%s: %s has a code of %d with %d bits", what, n.Name, c, width.Weights)
 			}
 		}
-		x := make([]float32, 2*g.Input().Shape.Len())
-		for i := range x {
-			x[i] = float32(2 * r.NormFloat64())
+		if _, most := n.Inputs[0].Codes(); int(most) >= 1<<width.Activations {
+			t.Fatalf("%s: %s reads codes up to %d with %d bits", what, n.Name, most, width.Activations)
 		}
-		compareWithReference(t, fmt.Sprintf("network %d, recipe %s, narrow", seed, recipe.Name), q, x)
 	}
 }
 
