@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -248,12 +249,17 @@ func (a *App) key(key string, msg tea.KeyMsg) tea.Cmd {
 			return a.promptKey(key, msg)
 		}
 	}
+	if b := a.firstOf(key); b != nil {
+		return b.do(a, key)
+	}
+	return nil
+}
+
+// firstOf returns the binding that a key has in the focused pane now, or nil.
+func (a *App) firstOf(key string) *binding {
 	for i := range a.table {
-		b := &a.table[i]
-		for _, k := range b.keys {
-			if k == key && b.works(a, a.focus) {
-				return b.do(a, key)
-			}
+		if b := &a.table[i]; slices.Contains(b.keys, key) && b.works(a, a.focus) {
+			return b
 		}
 	}
 	return nil

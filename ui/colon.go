@@ -20,7 +20,7 @@ type colon struct {
 
 // colons returns the commands of the command line.
 func colons() []colon {
-	return []colon{
+	table := []colon{
 		{"goto", "STEP", "put the cursor at a step; in a replay, go there", (*App).goTo},
 		{"pause-at", "STEP", "pause after exactly that step; 0 cancels", (*App).pauseFrom},
 		{"calib", "N [OBSERVER]", "measure int8 accuracy at N calibration images", (*App).calibrate},
@@ -40,9 +40,6 @@ func colons() []colon {
 			a.send(pipeline.Command{Do: pipeline.Remark, Text: text})
 			return nil, nil
 		}},
-		{"accept", "", "accept the round in progress, whatever the gate says of it", verdict(pipeline.Accept)},
-		{"retry", "", "train the round in progress on after it was measured", verdict(pipeline.Retry)},
-		{"back", "", "return to the last accepted network after this round, and try a smaller target", verdict(pipeline.Back)},
 		{"replay", "", "replay the run from its beginning, or end the replay", func(a *App, _ string) (tea.Cmd, error) {
 			if a.shown.player == nil && !over(a) {
 				return nil, fmt.Errorf("replay: the run is still in progress; press i to look back with the cursor")
@@ -51,17 +48,7 @@ func colons() []colon {
 		}},
 		{"quit", "", "leave; asks first while a run is in progress", func(a *App, _ string) (tea.Cmd, error) { return a.quit(":"), nil }},
 	}
-}
-
-// verdict asks for what follows the round in progress.
-func verdict(do pipeline.Action) func(*App, string) (tea.Cmd, error) {
-	return func(a *App, _ string) (tea.Cmd, error) {
-		if !live(a) || !a.scene.run.InRound() {
-			return nil, fmt.Errorf("%s: no round is in progress", do)
-		}
-		a.send(pipeline.Command{Do: do})
-		return nil, nil
-	}
+	return append(table, verdictColons()...)
 }
 
 // askCommand takes a line for the command line.

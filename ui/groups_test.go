@@ -58,6 +58,10 @@ func TestGroupsOfChannels(t *testing.T) {
 		if len(table.rows) != 2 || table.rows[1][3] != 64 || table.rows[1][4] != 16 {
 			t.Errorf("exported %v", table.rows)
 		}
+		press(a, "s", "/", "t")
+		if a.layers.order != byDepth || a.overlay != overlayNone || len(a.home.src.(*sample.Source).Sent()) > 0 {
+			t.Errorf("%v: keys of the layers work in the groups", size)
+		}
 		press(a, ",")
 		if strings.Contains(a.View(), "channels of round 2") {
 			t.Errorf("%v: a second comma leaves the groups", size)

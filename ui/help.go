@@ -218,9 +218,18 @@ func (a *App) helpKeys(width int, pass func(*binding) bool) [][]piece {
 		if b.help == "" || !pass(b) || !(b.in == nil || b.works(a, a.focus)) {
 			continue
 		}
+		if b.section == "" && !slices.ContainsFunc(b.keys, func(k string) bool { return a.means(k, b) }) {
+			continue // the keys have another meaning now
+		}
 		lines = append(lines, entry(width, b.listed(), b.described())...)
 	}
 	return lines
+}
+
+// means reports whether no other binding explains what a key does now.
+func (a *App) means(key string, b *binding) bool {
+	first := a.firstOf(key)
+	return first == nil || first == b || first.help == ""
 }
 
 // listed returns all of the binding's keys, for the help.

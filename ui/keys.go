@@ -94,21 +94,8 @@ func runBindings() []binding {
 		{keys: []string{" "}, hint: "resume", when: func(a *App) bool { return live(a) && a.shown.held() }, do: call(func(a *App) { a.command(pipeline.Resume) })},
 		{keys: []string{" "}, hint: "pause", asks: true, help: "pause after the step in progress; again: go on", do: call(func(a *App) { a.command(pipeline.Pause) })},
 		{keys: []string{"."}, hint: "one step", help: "run one step while paused", when: paused, do: call(func(a *App) { a.command(pipeline.Step) })},
-		{keys: []string{"a"}, help: "attach a note to this step", when: live, do: call(func(a *App) { a.askNote() })},
+		{keys: []string{"a"}, help: "attach a note to this step, as :note does", when: live, do: call(func(a *App) { a.askNote() })},
 		{keys: []string{"."}, when: func(a *App) bool { return !paused(a) }, do: call(func(a *App) { a.say("one step at a time works while paused: press space first") })},
-	}
-}
-
-// verdictBindings overrule the gate about the round in progress: in the pane of the
-// rounds, and in all panes while the run waits for somebody.
-func verdictBindings() []binding {
-	judging := func(a *App) bool {
-		return live(a) && a.scene.run.InRound() && (a.focus == paneRounds || a.scene.run.Waits)
-	}
-	return []binding{
-		{keys: []string{"a"}, hint: "accept", help: "accept the round in progress, whatever the gate says of it", when: judging, do: call(func(a *App) { a.command(pipeline.Accept) })},
-		{keys: []string{"r"}, hint: "retry", help: "train the round in progress on after it was measured", when: judging, do: call(func(a *App) { a.command(pipeline.Retry) })},
-		{keys: []string{"b"}, hint: "back", help: "return to the last accepted network after this round, and try a smaller target", when: judging, do: call(func(a *App) { a.command(pipeline.Back) })},
 	}
 }
 
@@ -133,8 +120,8 @@ func replayBindings() []binding {
 		{keys: []string{"end"}, when: replays, do: func(a *App, _ string) tea.Cmd { return a.playToEnd(true) }},
 		{keys: []string{"<"}, label: "< >", hint: "speed", help: "replay slower or faster", when: replays, do: call(func(a *App) { a.shown.player.faster(0.5) })},
 		{keys: []string{">"}, when: replays, do: call(func(a *App) { a.shown.player.faster(2) })},
-		{keys: []string{"R"}, hint: "end replay", help: "end the replay and show the whole run", when: replays, do: func(a *App, _ string) tea.Cmd { return a.replay() }},
-		{keys: []string{"R"}, hint: "replay", help: "replay the run from its beginning", when: over, do: func(a *App, _ string) tea.Cmd { return a.replay() }},
+		{keys: []string{"R"}, hint: "end replay", when: replays, do: func(a *App, _ string) tea.Cmd { return a.replay() }},
+		{keys: []string{"R"}, hint: "replay", help: "replay the run from its beginning, or end the replay", when: over, do: func(a *App, _ string) tea.Cmd { return a.replay() }},
 	}
 	for i := range table {
 		table[i].section = "A run that is over"
@@ -214,9 +201,9 @@ func paneBindings() []binding {
 		{keys: []string{","}, hint: "channels", help: "layers, or the groups of channels of the round that removed some", in: []paneID{paneLayers}, when: sliced, do: call(func(a *App) { a.layers.groups = !a.layers.groups })},
 		{keys: []string{","}, hint: "weights/activations", help: "weights or activations", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.turn() })},
 		{keys: []string{"o"}, hint: "outlier", help: "next channel whose scale is an outlier", in: []paneID{paneScales}, do: call(func(a *App) { a.scales.nextOutlier(&a.scene) })},
-		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept, MACs or sensitivity", in: []paneID{paneLayers}, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
-		{keys: []string{"t"}, hint: "test", help: "measure each layer's sensitivity and sort by it: the rise in loss without the smaller half of the layer's weights", in: []paneID{paneLayers}, when: live, do: call(func(a *App) { a.layers.test(&a.scene) })},
-		{keys: []string{"/"}, hint: "filter", help: "show only lines that match a regular expression or, after !, lines that do not", in: []paneID{paneLog, paneLayers, paneRuns}, do: call(func(a *App) { a.askFilter() })},
+		{keys: []string{"s"}, hint: "sort", help: "sort by depth, zero, change, kept, MACs or sensitivity", in: []paneID{paneLayers}, when: rowsShown, do: call(func(a *App) { a.layers.order = (a.layers.order + 1) % layerOrders })},
+		{keys: []string{"t"}, hint: "test", help: "measure each layer's sensitivity and sort by it: the rise in loss without the smaller half of the layer's weights", in: []paneID{paneLayers}, when: func(a *App) bool { return live(a) && rowsShown(a) }, do: call(func(a *App) { a.layers.test(&a.scene) })},
+		{keys: []string{"/"}, hint: "filter", help: "show only lines that match a regular expression or, after !, lines that do not", in: []paneID{paneLog, paneLayers, paneRuns}, when: rowsShown, do: call(func(a *App) { a.askFilter() })},
 		{keys: []string{"!"}, hint: "level", help: "show all lines, only warnings and errors, or only errors", in: []paneID{paneLog}, do: call(func(a *App) {
 			a.log.refilter(&a.scene, func() { a.log.least = (a.log.least + 1) % len(levels) })
 		})},
@@ -237,13 +224,17 @@ func (a *App) whileLive(ask func()) {
 // costsShown reports whether the rounds are drawn by their costs.
 func costsShown(a *App) bool { return a.rounds.costs.on }
 
-// filtered reports whether the focused pane shows only what passes a filter.
+// sliced reports whether a round removed channels.
 func sliced(a *App) bool {
 	_, ok := a.scene.run.Slice(a.scene.asOf())
 	return ok
 }
 
-func filtered(a *App) bool { return a.filter() != nil && a.filter().text != "" }
+// rowsShown reports whether the focused pane shows its rows, not groups of channels.
+func rowsShown(a *App) bool { return a.focus != paneLayers || !(a.layers.groups && sliced(a)) }
+
+// filtered reports whether the focused pane shows only what passes a filter.
+func filtered(a *App) bool { return rowsShown(a) && a.filter() != nil && a.filter().text != "" }
 
 // far is a move to the end of any list.
 const far = 1 << 30

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"espalier/ui/internal/sample"
+	"espalier/ui/theme"
 )
 
 // Every key of the table is shown by the help of some pane, and every key that
@@ -34,7 +35,7 @@ func TestNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 						k = sign
 					}
 					shown[k] = true
-					if !bound(a, k) {
+					if a.firstOf(k) == nil {
 						t.Errorf("pane %d shows the key %q, which does nothing", focus, k)
 					}
 				}
@@ -76,6 +77,37 @@ func TestTheHelpLeadsToEverything(t *testing.T) {
 	}
 }
 
+// No section of the help shows a key twice, and none is both one of the focused
+// pane's and one that works everywhere.
+func TestTheHelpGivesAKeyOneMeaning(t *testing.T) {
+	for focus := range paneCount {
+		for _, state := range []string{"running", "paused", "over", "replayed", "filtered", "measured", "costs", "asked", "sliced", "before the rounds"} {
+			a, _ := aliveIn(t, state)
+			a.setFocus(focus)
+			others := []string{"Command line"} // sections of other things than keys
+			for _, topic := range a.topics() {
+				others = append(others, topic.name)
+			}
+			section, shown := "", map[string]bool{}
+			for _, line := range a.helpLines(400) {
+				switch {
+				case len(line) == 1 && line[0].style == theme.Focus:
+					if section = line[0].text; section != "Everywhere" {
+						shown = map[string]bool{}
+					}
+				case len(line) == 2 && !slices.Contains(others, section):
+					for _, key := range strings.Fields(line[0].text) {
+						if shown[key] {
+							t.Errorf("%s: in pane %d, %q shows the key %q twice", state, focus+1, section, key)
+						}
+						shown[key] = true
+					}
+				}
+			}
+		}
+	}
+}
+
 // inState returns a screen of a run in a state.
 func inState(t *testing.T, state string) *App {
 	src := during(2, 10)
@@ -101,13 +133,6 @@ func inState(t *testing.T, state string) *App {
 		press(a, "R", " ")
 	}
 	return a
-}
-
-// bound reports whether a key does something in the focused pane now.
-func bound(a *App, key string) bool {
-	return slices.ContainsFunc(a.table, func(b binding) bool {
-		return slices.Contains(b.keys, key) && b.works(a, a.focus)
-	})
 }
 
 func TestRunesOfOneReadAreSingleKeys(t *testing.T) {

@@ -123,7 +123,7 @@ func TestInAnyStateNoKeyIsHiddenAndNoneIsDead(t *testing.T) {
 				if k == "space" {
 					k = " "
 				}
-				if !bound(a, k) && !anywhere(a, k) {
+				if a.firstOf(k) == nil && !anywhere(a, k) {
 					rt.Fatalf("pane %d: the help shows %q, which does nothing", a.focus, k)
 				}
 			}
@@ -138,16 +138,6 @@ var signOf = map[string]string{"left": "←", "right": "→", "down": "↓", "up
 // whole screen shows keys that wait for a state, such as a pause.
 func anywhere(a *App, key string) bool {
 	return slices.ContainsFunc(a.table, func(b binding) bool { return b.in == nil && slices.Contains(b.keys, key) })
-}
-
-// firstOf returns the binding that a key would be dispatched to.
-func (a *App) firstOf(key string) *binding {
-	for i := range a.table {
-		if b := &a.table[i]; slices.Contains(b.keys, key) && b.works(a, a.focus) {
-			return b
-		}
-	}
-	return nil
 }
 
 // allKeys returns every key of the table and some that it lacks.
