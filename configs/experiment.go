@@ -201,7 +201,7 @@ type Sensitivity struct {
 	Of     []string  `yaml:"of,omitempty"`     // OfWeights, OfChannels, OfBits
 	Shares []float64 `yaml:"shares,omitempty"` // of a layer's weights or channels, rising
 	Bits   []int     `yaml:"bits,omitempty"`   // of a layer's weights, falling
-	Images int       `yaml:"images,omitempty"` // the first ones for validation; 0 means 512
+	Images int       `yaml:"images,omitempty"` // the first ones for validation, or for training if there are none; 0 means 512
 }
 
 // What a layer loses for its sensitivity.

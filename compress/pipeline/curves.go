@@ -34,7 +34,7 @@ func (r *runner) curves() error {
 		return nil
 	}
 	defer r.begin(StageSensitivity, 0, "")()
-	part := r.watchPart()
+	part := r.choicePart()
 	split, err := r.data.Part(part)
 	if err != nil {
 		return err

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"espalier/dataset"
 	"espalier/model"
 )
 
@@ -74,6 +76,25 @@ func TestSensitivityIsMeasured(t *testing.T) {
 		if want := points[i]; i != 5 && p != want || i == 5 && p.Top1 != 0.123 {
 			t.Errorf("point %d is %+v, want %+v", i, p, want)
 		}
+	}
+}
+
+// TestTestImagesChooseNoSparsity: without validation images the layers' sensitivity,
+// which a scope spreads its target by, is measured on training images.
+func TestTestImagesChooseNoSparsity(t *testing.T) {
+	points := func(change func(*dataset.Data)) []SensitivityPoint {
+		r := create(t, tiny(t, "prune.targets=[]", "dense.epochs=0.25", "sweep.sizes=[]", "quantize.images=2",
+			"sensitivity={of: [weights], shares: [0.5], images: 20}"))
+		_, events := do(t, r, altered(func(d *dataset.Data) {
+			d.Validation = &dataset.Split{}
+			change(d)
+		}))
+		return of[SensitivityPoint](events)
+	}
+	plain := points(func(*dataset.Data) {})
+	other := points(func(d *dataset.Data) { mislabel(d.Test) })
+	if len(plain) != 1+10 || plain[0].Split != "train" || !slices.Equal(plain, other) {
+		t.Errorf("%+v, and with other test images %+v", plain, other)
 	}
 }
 

@@ -254,7 +254,7 @@ type SensitivityPoint struct {
 	Level  float64       `json:"level,omitempty"` // share of weights or channels that are zero, or bits of weights
 	Loss   finite.OrNull `json:"loss"`            // null when not finite
 	Top1   float64       `json:"top1"`
-	Split  string        `json:"split"`  // "validation", or "test" where there is no such split
+	Split  string        `json:"split"`  // "validation", or "train" if there is no validation split
 	Images int           `json:"images"` // the split's first ones
 }
 

@@ -96,6 +96,15 @@ func (r *runner) watchPart() dataset.Part {
 	return dataset.Test
 }
 
+// choicePart is the split by which something is chosen: validation or, if there is
+// none, the training images; never test.
+func (r *runner) choicePart() dataset.Part {
+	if r.data.Validation.Len() > 0 {
+		return dataset.Validation
+	}
+	return dataset.Train
+}
+
 // images returns a loader of calibration images in the order of a draw.
 func (r *runner) images(count, draw int) (quantize.Images, error) {
 	only, err := r.data.Calibration(dataset.Train, count, draw, r.e.Seed)
