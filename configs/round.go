@@ -183,9 +183,6 @@ func (e Experiment) rounds() *ValueError {
 		if err := e.rewind(key, round); err != nil {
 			return err
 		}
-		if err := e.training(key+".fine_tune", round.FineTune, 1); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -126,15 +126,26 @@ func (r *runner) images(count, draw int) (quantize.Images, error) {
 	}, nil
 }
 
-// point quantizes the network with a calibration and measures it on the test
-// split.
-func (r *runner) point(c *quantize.Calibration) (*quantize.Network, model.Tally, error) {
-	net, err := quantize.Build(r.net, c, r.recipe)
+// observe calibrates on the first images of a draw, one size after the other, and
+// publishes its progress. Sizes rise. Done gets what each observer found on each size.
+func (r *runner) observe(draw int, sizes []int, observers []string, done func(*quantize.Calibration) error) error {
+	total := sizes[len(sizes)-1]
+	load, err := r.images(total, draw)
 	if err != nil {
-		return nil, model.Tally{}, err
+		return err
 	}
-	t, err := r.tally(quantize.NewEvaluator(net, r.engine).Logits, r.data.Test, int8Work)
-	return net, t, err
+	watched := func(first, n int) ([]float32, error) {
+		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
+			r.progress(first, total)
+		}
+		return load(first, n)
+	}
+	return quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), observers, watched, sizes, done)
+}
+
+// tallyInteger evaluates a network in integers on a split.
+func (r *runner) tallyInteger(net *quantize.Network, split *dataset.Split) (model.Tally, error) {
+	return r.tally(quantize.NewEvaluator(net, r.engine).Logits, split, int8Work)
 }
 
 // calibrateNow measures one calibration size on the present weights.

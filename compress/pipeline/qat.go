@@ -99,14 +99,13 @@ func (r *runner) measureWidth(width string) error {
 	if err != nil {
 		return err
 	}
-	v := quantize.NewEvaluator(net, r.engine)
 	for _, part := range []dataset.Part{dataset.Validation, dataset.Test} {
 		split, err := r.data.Part(part)
 		if err != nil || split.Len() == 0 {
 			continue
 		}
 		began := time.Now()
-		t, err := r.tally(v.Logits, split, int8Work)
+		t, err := r.tallyInteger(net, split)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"espalier/compress/quantize"
 	"espalier/dataset"
 	"espalier/internal/finite"
-	"espalier/model"
 )
 
 // quantization makes the final int8 network from the last round that passed and
@@ -52,18 +51,8 @@ func (r *runner) calibrate() (*quantize.Calibration, error) {
 	defer r.begin(StageCalibrate, 0, r.e.Quantize.Observer)()
 	began := time.Now()
 	size := min(r.e.Quantize.Images, r.data.Train.Len())
-	load, err := r.images(size, 1)
-	if err != nil {
-		return nil, err
-	}
 	var found *quantize.Calibration
-	observed := func(first, n int) ([]float32, error) {
-		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
-			r.progress(first, size)
-		}
-		return load(first, n)
-	}
-	err = quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), []string{r.e.Quantize.Observer}, observed, []int{size}, func(c *quantize.Calibration) error {
+	err := r.observe(1, []int{size}, []string{r.e.Quantize.Observer}, func(c *quantize.Calibration) error {
 		found = c
 		return nil
 	})
@@ -75,11 +64,11 @@ func (r *runner) calibrate() (*quantize.Calibration, error) {
 func (r *runner) integer(c *quantize.Calibration, float float64) error {
 	defer r.begin(StageQuantize, 0, r.recipe.Name)()
 	began := time.Now()
-	net, t, err := r.point(c)
+	net, err := quantize.Build(r.net, c, r.recipe)
 	if err != nil {
 		return err
 	}
-	return r.keep(net, t, float, time.Since(began).Seconds())
+	return r.keep(net, float, began)
 }
 
 // converted is integer for a network that was trained rounded: its scales are there.
@@ -90,28 +79,30 @@ func (r *runner) converted(float float64) error {
 	if err != nil {
 		return err
 	}
-	t, err := r.tally(quantize.NewEvaluator(net, r.engine).Logits, r.data.Test, int8Work)
-	if err != nil {
-		return err
-	}
-	return r.keep(net, t, float, time.Since(began).Seconds())
+	return r.keep(net, float, began)
 }
 
 // quantizedFile is where the network in integers is kept.
 const quantizedFile = "quantized.safetensors"
 
-// keep publishes and saves the final network in integers, of which t was measured.
-func (r *runner) keep(net *quantize.Network, t model.Tally, float, seconds float64) error {
+// keep measures the final network in integers on the test split, publishes and saves
+// it. Float is the top-1 of the float network it is made of, began when its making
+// began.
+func (r *runner) keep(net *quantize.Network, float float64, began time.Time) error {
+	t, err := r.tallyInteger(net, r.data.Test)
+	if err != nil {
+		return err
+	}
 	r.integers = net
 	e := Evaluated{
 		What: "int8", Split: string(dataset.Test), Top1: t.Top1(), Correct: t.Correct, Total: t.Total,
-		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: seconds,
+		NotFinite: t.NotFinite, Loss: finite.OrNull(t.Loss()), Seconds: time.Since(began).Seconds(),
 	}
 	r.hub.Publish(e)
 	if bad := noAnswer(e); bad != "" {
 		return &diverged{bad + ": quantize by another recipe, or train with a lower learning rate"}
 	}
-	err := r.write(func() error { return quantize.Save(r.folder.Path(quantizedFile), net, r.metadata(nil)) })
+	err = r.write(func() error { return quantize.Save(r.folder.Path(quantizedFile), net, r.metadata(nil)) })
 	if err != nil {
 		return err
 	}

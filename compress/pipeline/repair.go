@@ -31,7 +31,7 @@ func (r *runner) repaired(float float64) error {
 	repairer := quantize.Repairer{
 		Recipe: r.recipe, Observer: r.e.Quantize.Observer, Engine: r.engine, Images: load, Count: size,
 		Judge: func(n *quantize.Network) (quantize.Measurement, error) {
-			t, err := r.tally(quantize.NewEvaluator(n, r.engine).Logits, split, int8Work)
+			t, err := r.tallyInteger(n, split)
 			return quantize.Measurement{Loss: t.Loss(), Top1: t.Top1()}, err
 		},
 		Tried: func(d quantize.Repaired) {
@@ -45,11 +45,7 @@ func (r *runner) repaired(float float64) error {
 	if err != nil {
 		return err
 	}
-	t, err := r.tally(quantize.NewEvaluator(net, r.engine).Logits, r.data.Test, int8Work)
-	if err != nil {
-		return err
-	}
-	return r.keep(net, t, float, time.Since(began).Seconds())
+	return r.keep(net, float, began)
 }
 
 // String tells what the repair did in one line.

@@ -50,20 +50,9 @@ func (r *runner) sweep(float float64) error {
 // draw observes a draw of calibration images. Of the first draw it publishes what
 // several observers find.
 func (r *runner) draw(observers []string, number int, sizes []int) (*drawn, error) {
-	largest := sizes[len(sizes)-1]
-	load, err := r.images(largest, number)
-	if err != nil {
-		return nil, err
-	}
-	observing := func(first, n int) ([]float32, error) {
-		if first > 0 && first/quantize.CalibrationBatch%progressEvery == 0 {
-			r.progress(first, largest)
-		}
-		return load(first, n)
-	}
 	d, began, observed := &drawn{number: number}, time.Now(), 0
 	var race []*quantize.Calibration
-	err = quantize.Calibrate(r.eval, r.engine, r.recipe.Observers(r.net), observers, observing, sizes, func(c *quantize.Calibration) error {
+	err := r.observe(number, sizes, observers, func(c *quantize.Calibration) error {
 		if race = append(race, c); len(race) < len(observers) {
 			return nil
 		}
@@ -88,7 +77,11 @@ func (r *runner) draw(observers []string, number int, sizes []int) (*drawn, erro
 func (r *runner) curve(d *drawn, observer string, float float64, asked bool) error {
 	for _, size := range d.sizes {
 		began := time.Now()
-		_, t, err := r.point(size.found[observer])
+		net, err := quantize.Build(r.net, size.found[observer], r.recipe)
+		if err != nil {
+			return err
+		}
+		t, err := r.tallyInteger(net, r.data.Test)
 		if err != nil {
 			return err
 		}
