@@ -48,14 +48,14 @@ func charts(s *State) []chart {
 	}
 	sweep := chart{file: "calibration.png", title: "Int8 top-1 against calibration images", x: "calibration images", y: "top-1 on test (%)", log: true}
 	var float series
-	for _, m := range sizeMeans(s.Points) {
-		if n := len(sweep.series); n == 0 || sweep.series[n-1].name != m.observer {
-			sweep.series = append(sweep.series, series{name: m.observer})
+	for _, m := range Spreads(s.Points) {
+		if n := len(sweep.series); n == 0 || sweep.series[n-1].name != m.Observer {
+			sweep.series = append(sweep.series, series{name: m.Observer})
 		}
 		line := &sweep.series[len(sweep.series)-1]
-		line.x, line.y = append(line.x, float64(m.images)), append(line.y, 100*m.mean)
+		line.x, line.y = append(line.x, float64(m.Images)), append(line.y, 100*m.Mean)
 		if len(sweep.series) == 1 {
-			float.x, float.y = append(float.x, float64(m.images)), append(float.y, 100*m.float)
+			float.x, float.y = append(float.x, float64(m.Images)), append(float.y, 100*m.Float)
 		}
 	}
 	if len(float.x) > 1 {

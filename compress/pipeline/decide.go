@@ -71,7 +71,7 @@ func (r *runner) cannot(a Action, row *RoundDone) string {
 	case a != Back && row.Diverged:
 		return "its network is not finite"
 	case a == Back && !r.ladder.mayGoBack():
-		return fmt.Sprintf("gate.smallest_step is %g, and the last target that passed is %s", r.e.Gate.SmallestStep, percent(r.ladder.passed))
+		return fmt.Sprintf("gate.smallest_step is %g, and the last target that passed is %s", r.e.Gate.SmallestStep, Percent(r.ladder.passed))
 	}
 	return ""
 }
@@ -102,7 +102,7 @@ func decisionText(row *RoundDone, d Decided, next try) string {
 	if d.By != ByGate {
 		follows += ", as asked by " + d.By
 	}
-	return fmt.Sprintf("round %d, target %s: %s; %s", row.Round, percent(row.Target), row.Reason, follows)
+	return fmt.Sprintf("round %d, target %s: %s; %s", row.Round, Percent(row.Target), row.Reason, follows)
 }
 
 // verdict keeps a command that decides about the round in progress, and ends a

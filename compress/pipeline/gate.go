@@ -23,5 +23,5 @@ func (r *runner) chooseGate() (gate prune.Gate, why string) {
 		gate.MaxDrop = limit
 	}
 	return gate, fmt.Sprintf("the dense network has %s on %s, which is not %.2f points above the gate's minimum of %s: a round passes if it loses at most %.2f points against the dense network instead",
-		percent(dense.Top1), gate.Split, 100*limit, percent(asked), 100*gate.MaxDrop)
+		Percent(dense.Top1), gate.Split, 100*limit, Percent(asked), 100*gate.MaxDrop)
 }

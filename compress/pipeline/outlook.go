@@ -125,9 +125,9 @@ func (o Outlook) String() string {
 		if p.Cached {
 			text += " from an earlier run"
 		} else {
-			text += " " + duration(p.Seconds)
+			text += " " + Duration(p.Seconds)
 		}
 		parts = append(parts, text)
 	}
-	return fmt.Sprintf("this will take about %s at %.0f images/s in training, as measured now: %s", duration(o.Seconds), o.ImagesPerSec, strings.Join(parts, ", "))
+	return fmt.Sprintf("this will take about %s at %.0f images/s in training, as measured now: %s", Duration(o.Seconds), o.ImagesPerSec, strings.Join(parts, ", "))
 }

@@ -130,25 +130,25 @@ func line(body Body) string {
 		}
 		edges := "as they are"
 		if b.Edge > 0 {
-			edges = percent(b.Edge)
+			edges = Percent(b.Edge)
 		}
-		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %s", b.Round, b.Rounds, percent(b.Target), edges, plural.Count(b.Steps, "step"))
+		return fmt.Sprintf("round %d/%d  target %s  edge layers %s  %s", b.Round, b.Rounds, Percent(b.Target), edges, plural.Count(b.Steps, "step"))
 	case Sliced:
 		return b.String()
 	case Sparsity:
-		return fmt.Sprintf("round %d  sparsity %s (%s of %s weights are zero)", b.Round, percent(b.Sparsity), plural.Thousands(b.Zero), plural.Thousands(b.Total))
+		return fmt.Sprintf("round %d  sparsity %s (%s of %s weights are zero)", b.Round, Percent(b.Sparsity), plural.Thousands(b.Zero), plural.Thousands(b.Total))
 	case EpochDone:
 		validation := ""
 		if b.ValCount > 0 {
-			validation = fmt.Sprintf("  validation loss %s top-1 %s", loss(b.ValLoss), percent(b.ValTop1))
+			validation = fmt.Sprintf("  validation loss %s top-1 %s", loss(b.ValLoss), Percent(b.ValTop1))
 		}
-		return fmt.Sprintf("%s epoch %d/%s  step %d  training loss %s top-1 %s%s  %s", stageName(b.Stage, b.Round), b.Epoch, plural.Number(b.Epochs), b.GlobalStep, loss(b.TrainLoss), percent(b.TrainTop1), validation, duration(b.Seconds))
+		return fmt.Sprintf("%s epoch %d/%s  step %d  training loss %s top-1 %s%s  %s", stageName(b.Stage, b.Round), b.Epoch, plural.Number(b.Epochs), b.GlobalStep, loss(b.TrainLoss), Percent(b.TrainTop1), validation, Duration(b.Seconds))
 	case Evaluated:
 		round := ""
 		if b.Round > 0 {
 			round = fmt.Sprintf("round %d  ", b.Round)
 		}
-		return fmt.Sprintf("%s%s on %s: top-1 %s (%d of %d)  loss %s", round, b.What, b.Split, percent(b.Top1), b.Correct, b.Total, loss(b.Loss))
+		return fmt.Sprintf("%s%s on %s: top-1 %s (%d of %d)  loss %s", round, b.What, b.Split, Percent(b.Top1), b.Correct, b.Total, loss(b.Loss))
 	case RoundDone:
 		verdict := "passed"
 		if !b.Passed {
@@ -158,15 +158,15 @@ func line(body Body) string {
 		if b.Checkpoint != "" {
 			saved = fmt.Sprintf("  %s %.12s", b.Checkpoint, b.Hash)
 		}
-		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 on test %s (%s)  %s  %s  %s: %s%s", b.Round, percent(b.Target), percent(b.Sparsity), percent(b.Top1), difference(-b.Drop), plural.Amount(b.Epochs, "epoch"), duration(b.Seconds), verdict, b.Reason, saved)
+		return fmt.Sprintf("round %d done  target %s  sparsity %s  top-1 on test %s (%s)  %s  %s  %s: %s%s", b.Round, Percent(b.Target), Percent(b.Sparsity), Percent(b.Top1), Points(-b.Drop), plural.Amount(b.Epochs, "epoch"), Duration(b.Seconds), verdict, b.Reason, saved)
 	case CalibrationPoint:
-		return fmt.Sprintf("int8  %s  %s  draw %d: top-1 on test %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, plural.Count(b.Images, "image"), b.Draw, percent(b.Top1), difference(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
+		return fmt.Sprintf("int8  %s  %s  draw %d: top-1 on test %s (%s against fp32)  calibration %.2gs, evaluation %.2gs", b.Observer, plural.Count(b.Images, "image"), b.Draw, Percent(b.Top1), Points(b.Top1-b.Float), b.CalibrateSeconds, b.EvaluateSeconds)
 	case Quantized:
 		scales := fmt.Sprintf("%s on %s", b.Observer, plural.Count(b.Images, "image"))
 		if b.Images == 0 {
 			scales = "scales of training"
 		}
-		return fmt.Sprintf("quantized  recipe %s  %s: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, scales, percent(b.Top1), percent(b.Float), plural.Thousands(b.Int8Bytes), plural.Thousands(b.FloatBytes))
+		return fmt.Sprintf("quantized  recipe %s  %s: top-1 on test %s, fp32 %s  %s bytes, fp32 %s", b.Recipe, scales, Percent(b.Top1), Percent(b.Float), plural.Thousands(b.Int8Bytes), plural.Thousands(b.FloatBytes))
 	case Repaired:
 		return "repair  " + b.String()
 	case Race:
@@ -179,18 +179,18 @@ func line(body Body) string {
 			b.Layer, plural.Count(len(b.Channels), "channel"), weightNoise(b), b.Activation.Min, b.Activation.Max, b.Activation.Scale, b.Activation.ZeroPoint, b.PerTensorCost)
 	case Sensitivity:
 		return fmt.Sprintf("sensitivity  step %d  loss %s on %s of %s; with %s of a layer's weights gone: %s  %s",
-			b.GlobalStep, loss(b.Loss), plural.Count(b.Images, "image"), b.Split, percent(b.Share), rises(b), duration(b.Seconds))
+			b.GlobalStep, loss(b.Loss), plural.Count(b.Images, "image"), b.Split, Percent(b.Share), rises(b), Duration(b.Seconds))
 	case Cost:
 		return b.String()
 	case SensitivityPoint:
 		if b.Layer == "" {
-			return fmt.Sprintf("sensitivity  the network as it is: loss %s  top-1 %s on %s of %s", loss(b.Loss), percent(b.Top1), plural.Count(b.Images, "image"), b.Split)
+			return fmt.Sprintf("sensitivity  the network as it is: loss %s  top-1 %s on %s of %s", loss(b.Loss), Percent(b.Top1), plural.Count(b.Images, "image"), b.Split)
 		}
-		return fmt.Sprintf("sensitivity  %s  %s: loss %s  top-1 %s", b.Layer, level(b), loss(b.Loss), percent(b.Top1))
+		return fmt.Sprintf("sensitivity  %s  %s: loss %s  top-1 %s", b.Layer, level(b), loss(b.Loss), Percent(b.Top1))
 	case Paused:
 		return strings.TrimSuffix(fmt.Sprintf("paused by %s at step %d: %s", b.Source, b.GlobalStep, b.Reason), ": ")
 	case Resumed:
-		return fmt.Sprintf("resumed by %s at step %d after %s", b.Source, b.GlobalStep, duration(b.Seconds))
+		return fmt.Sprintf("resumed by %s at step %d after %s", b.Source, b.GlobalStep, Duration(b.Seconds))
 	case Commanded:
 		if b.Refused != "" {
 			return fmt.Sprintf("command %s by %s refused: %s", b.Command.Do, b.Command.Source, b.Refused)
@@ -206,7 +206,7 @@ func line(body Body) string {
 	case Note:
 		return fmt.Sprintf("note at step %d: %s", b.GlobalStep, b.Text)
 	case RunDone:
-		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 on test: dense %s, pruned %s, int8 %s", b.Standing(), duration(b.Seconds), percent(b.Sparsity), reached(b.Dense), reached(b.Top1), reached(b.Int8))
+		text := fmt.Sprintf("run %s after %s  sparsity %s  top-1 on test: dense %s, pruned %s, int8 %s", b.Standing(), Duration(b.Seconds), Percent(b.Sparsity), reached(b.Dense), reached(b.Top1), reached(b.Int8))
 		if b.Reason != "" {
 			text += ": " + b.Reason
 		}
@@ -230,7 +230,7 @@ func level(p SensitivityPoint) string {
 	if p.Of == configs.OfBits {
 		return plural.Count(int(p.Level), "bit")
 	}
-	return fmt.Sprintf("%s of its %s zero", percent(p.Level), p.Of)
+	return fmt.Sprintf("%s of its %s zero", Percent(p.Level), p.Of)
 }
 
 // weightNoise returns the SNR of a layer's int8 weights, and the best SNR that
@@ -255,15 +255,12 @@ func rises(s Sensitivity) string {
 	for _, l := range layers {
 		rise := "not finite"
 		if d := l.Loss - s.Loss; finite.Is(d) {
-			rise = strings.ReplaceAll(fmt.Sprintf("%+.3f", d), "-", "−")
+			rise = minus(fmt.Sprintf("%+.3f", d))
 		}
 		all = append(all, l.Name+" "+rise)
 	}
 	return strings.Join(all, ", ")
 }
-
-// megabytes writes a size as "262 MB".
-func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
 
 // reached formats a top-1, or a dash for 0, which means that the run did not get so
 // far.
@@ -271,7 +268,7 @@ func reached(top1 float64) string {
 	if top1 == 0 {
 		return "–"
 	}
-	return percent(top1)
+	return Percent(top1)
 }
 
 func stageName(stage string, round int) string {
@@ -284,18 +281,11 @@ func stageName(stage string, round int) string {
 	return fmt.Sprintf("round %d  %s", round, stage)
 }
 
-func loss(v finite.OrNull) string {
-	if !finite.Is(v) {
-		return "not finite"
-	}
-	return fmt.Sprintf("%.4f", v)
-}
-
 // rest returns how far the whole run is.
 func rest(overall, remaining float64) string {
 	text := fmt.Sprintf("%.0f %% of the run", 100*overall)
 	if remaining > 0 {
-		text += ", about " + duration(remaining) + " left"
+		text += ", about " + Duration(remaining) + " left"
 	}
 	return text
 }

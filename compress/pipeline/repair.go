@@ -54,7 +54,7 @@ func (b Repaired) String() string {
 	if b.Kept {
 		verdict = "kept"
 	}
-	text := fmt.Sprintf("%s, %s: top-1 on %s %s, loss %s", b.Name, verdict, b.Split, percent(b.Top1), loss(b.Loss))
+	text := fmt.Sprintf("%s, %s: top-1 on %s %s, loss %s", b.Name, verdict, b.Split, Percent(b.Top1), loss(b.Loss))
 	if b.Did != "" {
 		text += "; it " + b.Did
 	}
@@ -72,6 +72,6 @@ func repairTable(w io.Writer, s *State) {
 		if b.Kept {
 			kept = "yes"
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", b.Name, percent(b.Top1), loss(b.Loss), kept, b.Did)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", b.Name, Percent(b.Top1), loss(b.Loss), kept, b.Did)
 	}
 }

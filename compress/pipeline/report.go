@@ -2,15 +2,12 @@ package pipeline
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
-
-	"gonum.org/v1/gonum/stat"
 
 	"espalier/configs"
 	"espalier/internal/atomicfile"
@@ -153,7 +150,7 @@ func heading(w io.Writer, s *State) {
 		fmt.Fprintf(w, " Training takes %s of memory.", megabytes(s.Planned))
 	}
 	if s.Outlook != nil {
-		fmt.Fprintf(w, " Before its first step it expected to take %s.", duration(s.Outlook.Seconds))
+		fmt.Fprintf(w, " Before its first step it expected to take %s.", Duration(s.Outlook.Seconds))
 	}
 	if s.Continued > 0 {
 		fmt.Fprintf(w, " Continued %s after an interruption.", plural.Count(s.Continued, "time"))
@@ -163,7 +160,7 @@ func heading(w io.Writer, s *State) {
 		fmt.Fprint(w, "\n\nThe run is not over.\n")
 		return
 	}
-	fmt.Fprintf(w, " It worked for %s", duration(d.Seconds))
+	fmt.Fprintf(w, " It worked for %s", Duration(d.Seconds))
 	switch d.Standing() {
 	case StandingDone:
 		fmt.Fprint(w, ".\n")
@@ -171,9 +168,9 @@ func heading(w io.Writer, s *State) {
 		fmt.Fprintf(w, " and ended as %s: %s.\n", d.Standing(), strings.TrimSuffix(d.Reason, "."))
 	}
 	if d.Dense > 0 {
-		fmt.Fprintf(w, "\nTop-1 on the test split: dense %s, at %s sparsity of all weights %s", percent(d.Dense), percent(d.Sparsity), percent(d.Top1))
+		fmt.Fprintf(w, "\nTop-1 on the test split: dense %s, at %s sparsity of all weights %s", Percent(d.Dense), Percent(d.Sparsity), Percent(d.Top1))
 		if s.Quantized != nil {
-			fmt.Fprintf(w, ", in int8 %s", percent(d.Int8))
+			fmt.Fprintf(w, ", in int8 %s", Percent(d.Int8))
 		}
 		fmt.Fprint(w, ".\n")
 	}
@@ -206,7 +203,7 @@ func roundTable(w io.Writer, s *State) {
 		if r.Checkpoint != "" {
 			checkpoint = fmt.Sprintf("`%s` (%.12s)", r.Checkpoint, r.Hash)
 		}
-		fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %s | %.0f | %s | %s |\n", r.Round, percent(r.Target), percent(r.Sparsity), percent(r.Top1), difference(-r.Drop), plural.Number(r.Epochs), r.Seconds, verdict, checkpoint)
+		fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %s | %.0f | %s | %s |\n", r.Round, Percent(r.Target), Percent(r.Sparsity), Percent(r.Top1), Points(-r.Drop), plural.Number(r.Epochs), r.Seconds, verdict, checkpoint)
 	}
 }
 
@@ -216,61 +213,18 @@ func quantizedTable(w io.Writer, s *State) {
 		return
 	}
 	fmt.Fprint(w, "\n## Quantization\n\nTop-1 on the test split.\n\n| recipe | observer | images | fp32 top-1 | int8 top-1 | difference | fp32 bytes | int8 bytes |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
-	fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", q.Recipe, q.Observer, plural.Thousands(q.Images), percent(q.Float), percent(q.Top1), difference(q.Top1-q.Float), plural.Thousands(q.FloatBytes), plural.Thousands(q.Int8Bytes))
-}
-
-// A sizeMean sums up the draws of one calibration size.
-type sizeMean struct {
-	observer    string
-	images      int
-	mean, sigma float64 // of top-1; sigma NaN for one draw
-	float       float64
-	draws       int
-}
-
-// sizeMeans averages the sweep's points over draws, by observer and size.
-func sizeMeans(points []CalibrationPoint) []sizeMean {
-	type key struct {
-		observer string
-		images   int
-	}
-	tops, floats := make(map[key][]float64), make(map[key]float64)
-	var keys []key
-	for _, p := range points {
-		if p.Asked {
-			continue
-		}
-		k := key{p.Observer, p.Images}
-		if tops[k] == nil {
-			keys = append(keys, k)
-		}
-		tops[k] = append(tops[k], p.Top1)
-		floats[k] = p.Float
-	}
-	slices.SortStableFunc(keys, func(a, b key) int {
-		return cmp.Or(strings.Compare(a.observer, b.observer), cmp.Compare(a.images, b.images))
-	})
-	var all []sizeMean
-	for _, k := range keys {
-		mean, sigma := stat.MeanStdDev(tops[k], nil)
-		all = append(all, sizeMean{k.observer, k.images, mean, sigma, floats[k], len(tops[k])})
-	}
-	return all
+	fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", q.Recipe, q.Observer, plural.Thousands(q.Images), Percent(q.Float), Percent(q.Top1), Points(q.Top1-q.Float), plural.Thousands(q.FloatBytes), plural.Thousands(q.Int8Bytes))
 }
 
 func pointTable(w io.Writer, s *State) {
-	means := sizeMeans(s.Points)
-	if len(means) == 0 {
+	sizes := Spreads(s.Points)
+	if len(sizes) == 0 {
 		return
 	}
 	fmt.Fprint(w, "\n## Calibration sweep\n\nTop-1 of the int8 network on the test split against the number of training images it was calibrated on.\n\n")
 	fmt.Fprint(w, "| observer | images | int8 top-1 | against fp32 | draws | standard deviation |\n|---|---:|---:|---:|---:|---:|\n")
-	for _, m := range means {
-		sigma := "–"
-		if m.draws > 1 {
-			sigma = fmt.Sprintf("%.2f", 100*m.sigma)
-		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %s |\n", m.observer, plural.Thousands(m.images), percent(m.mean), difference(m.mean-m.float), m.draws, sigma)
+	for _, m := range sizes {
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %s |\n", m.Observer, plural.Thousands(m.Images), Percent(m.Mean), Points(m.Mean-m.Float), m.Draws, m.DeviationText())
 	}
 }
 
@@ -285,7 +239,7 @@ func raceTable(w io.Writer, s *State) {
 	for _, a := range s.Race.Activations {
 		fmt.Fprintf(w, "| %s |", a.Point)
 		for _, r := range a.Ranges {
-			fmt.Fprintf(w, " %s to %s |", strings.Replace(fmt.Sprintf("%.4g", r.Min), "-", "−", 1), fmt.Sprintf("%.4g", r.Max))
+			fmt.Fprintf(w, " %s to %s |", minus(fmt.Sprintf("%.4g", r.Min)), minus(fmt.Sprintf("%.4g", r.Max)))
 		}
 		fmt.Fprintln(w)
 	}
@@ -305,7 +259,7 @@ func costTable(w io.Writer, s *State) {
 		if batch, ok := c.Fastest(128, 0); ok {
 			rate = plural.Thousands(int(128 / batch.Seconds))
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %.2f M | %.2f M | %.1f | %.1f | %.1f | %s | %.3f | %.3f | %s |\n", c.Name(), percent(c.Top1), plural.Thousands(c.NonZero),
+		fmt.Fprintf(w, "| %s | %s | %s | %.2f M | %.2f M | %.1f | %.1f | %.1f | %s | %.3f | %.3f | %s |\n", c.Name(), Percent(c.Top1), plural.Thousands(c.NonZero),
 			float64(c.MACs)/1e6, float64(c.EffectiveMACs)/1e6, float64(c.Bytes)/1e3, float64(c.SparseBytes)/1e3, float64(c.ZstdBytes)/1e3, one.Form, 1e3*one.Seconds, 1e3*all.Seconds, rate)
 	}
 	for _, c := range s.Costs {
@@ -313,30 +267,4 @@ func costTable(w io.Writer, s *State) {
 			fmt.Fprintf(w, "\n%s: %s.\n", c.Name(), note)
 		}
 	}
-}
-
-func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
-
-// difference writes a difference of fractions in points, as −0.25 or +1.00.
-func difference(share float64) string {
-	text := fmt.Sprintf("%+.2f", 100*share)
-	if text == "-0.00" {
-		return "+0.00"
-	}
-	return strings.Replace(text, "-", "−", 1)
-}
-
-// Duration writes seconds as 2h03m, 4m05s or 6s.
-func Duration(seconds float64) string { return duration(seconds) }
-
-// duration writes seconds as 2h03m, 4m05s or 6s.
-func duration(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
-	switch {
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	case d >= time.Minute:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%ds", int(d.Seconds()))
 }

@@ -13,8 +13,8 @@ import (
 func channelTables(w io.Writer, s *State) {
 	for _, c := range s.Slices {
 		fmt.Fprintf(w, "\n## Channels of round %d\n\nMultiply-adds for one image %s, before %s (%s %%). Parameters %s, before %s (%s %%).\n\n", c.Round,
-			plural.Thousands(c.MACs), plural.Thousands(c.MACsBefore), difference(float64(c.MACs)/float64(c.MACsBefore)-1),
-			plural.Thousands(c.Parameters), plural.Thousands(c.ParametersBefore), difference(float64(c.Parameters)/float64(c.ParametersBefore)-1))
+			plural.Thousands(c.MACs), plural.Thousands(c.MACsBefore), Points(float64(c.MACs)/float64(c.MACsBefore)-1),
+			plural.Thousands(c.Parameters), plural.Thousands(c.ParametersBefore), Points(float64(c.Parameters)/float64(c.ParametersBefore)-1))
 		fmt.Fprint(w, "| group | channels | left | | computed by | tied by |\n|---|---:|---:|---|---|---|\n")
 		for _, g := range c.Groups {
 			fmt.Fprintf(w, "| %s | %d | %d | `%s` | %s | %s |\n", g.Name, g.Before, g.Kept, keptBar(g), strings.Join(g.Layers, ", "), strings.Join(g.Ties, "; "))

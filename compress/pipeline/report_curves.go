@@ -62,7 +62,7 @@ func levelHead(of string, level float64) string {
 	if of == configs.OfBits {
 		return fmt.Sprintf("%g bits", level)
 	}
-	return fmt.Sprintf("%s of %s", percent(level), of)
+	return fmt.Sprintf("%s of %s", Percent(level), of)
 }
 
 // shadedRise writes a rise with one of five shades, on the scale of its logarithm:

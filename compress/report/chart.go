@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"math"
 	"strings"
+
+	"espalier/internal/finite"
 )
 
 // A chart is curves over one axis, drawn as SVG.
@@ -71,7 +73,7 @@ func (c chart) frame() (f frame, ok bool) {
 				ys = append(ys, l.low[i], l.high[i])
 			}
 			for _, y := range ys {
-				if finite(y) && finite(x) && (x > 0 || !c.logX) {
+				if finite.Is(y) && finite.Is(x) && (x > 0 || !c.logX) {
 					f.x0, f.x1 = min(f.x0, x), max(f.x1, x)
 					f.y0, f.y1 = min(f.y0, y), max(f.y1, y)
 				}
@@ -100,8 +102,6 @@ func (c chart) frame() (f frame, ok bool) {
 	}
 	return f, true
 }
-
-func finite(v float64) bool { return v-v == 0 }
 
 // svg draws the chart with its legend, or returns nothing where it has no point.
 func (c chart) svg() template.HTML {
@@ -159,7 +159,7 @@ func (l line) draw(b *strings.Builder, f frame) {
 	if l.low != nil {
 		var band, back string
 		for i := range l.x {
-			if finite(l.low[i]) && finite(l.high[i]) {
+			if finite.Is(l.low[i]) && finite.Is(l.high[i]) {
 				band += fmt.Sprintf(" %.1f,%.1f", f.left(l.x[i]), f.top(l.high[i]))
 				back = fmt.Sprintf(" %.1f,%.1f", f.left(l.x[i]), f.top(l.low[i])) + back
 			}
@@ -169,7 +169,7 @@ func (l line) draw(b *strings.Builder, f frame) {
 	var path strings.Builder
 	pen := "M"
 	for i := range l.x {
-		if !finite(l.y[i]) {
+		if !finite.Is(l.y[i]) {
 			pen = "M"
 			continue
 		}
@@ -179,7 +179,7 @@ func (l line) draw(b *strings.Builder, f frame) {
 	fmt.Fprintf(b, `<path class="line %s" d="%s"/>`, l.class, path.String())
 	if len(l.x) <= 24 {
 		for i := range l.x {
-			if finite(l.y[i]) {
+			if finite.Is(l.y[i]) {
 				fmt.Fprintf(b, `<circle class="dot %s" cx="%.1f" cy="%.1f" r="3"/>`, l.class, f.left(l.x[i]), f.top(l.y[i]))
 			}
 		}
@@ -188,7 +188,7 @@ func (l line) draw(b *strings.Builder, f frame) {
 
 func (l line) drawDots(b *strings.Builder, f frame) {
 	for i := range l.x {
-		if !finite(l.x[i]) || !finite(l.y[i]) {
+		if !finite.Is(l.x[i]) || !finite.Is(l.y[i]) {
 			continue
 		}
 		class := l.class
@@ -261,7 +261,7 @@ func thin(x, y []float64, n int) (mx, mean, low, high []float64) {
 		a, b := i*len(x)/n, (i+1)*len(x)/n
 		sum, count, least, most := 0.0, 0.0, math.Inf(1), math.Inf(-1)
 		for _, v := range y[a:b] {
-			if finite(v) {
+			if finite.Is(v) {
 				sum, count, least, most = sum+v, count+1, min(least, v), max(most, v)
 			}
 		}

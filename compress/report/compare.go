@@ -3,7 +3,6 @@ package report
 import (
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"maps"
 	"math"
@@ -77,15 +76,15 @@ func measures() []measure {
 			if d := r.state.Data; d != nil {
 				where = d.Hash
 			}
-			return reached{value: e.Top1, text: percent(e.Top1), images: e.Total, where: where}, true
+			return reached{value: e.Top1, text: pipeline.Percent(e.Top1), images: e.Total, where: where}, true
 		}
 	}
-	cost := func(of func(*pipeline.Cost) reached) func(*run) (reached, bool) {
+	cost := func(of func(*pipeline.Cost) (reached, bool)) func(*run) (reached, bool) {
 		return func(r *run) (reached, bool) {
 			if len(r.state.Costs) == 0 {
 				return reached{}, false
 			}
-			return of(&r.state.Costs[len(r.state.Costs)-1]), true
+			return of(&r.state.Costs[len(r.state.Costs)-1])
 		}
 	}
 	return []measure{
@@ -98,22 +97,17 @@ func measures() []measure {
 				return reached{}, false
 			}
 			s := r.state.Rounds[n-1].Sparsity
-			return reached{value: s, text: percent(s), exact: true}, true
+			return reached{value: s, text: pipeline.Percent(s), exact: true}, true
 		}},
-		{name: "ms an image, one thread, last network", less: true, of: func(r *run) (reached, bool) {
-			n := len(r.state.Costs)
-			if n == 0 {
-				return reached{}, false
-			}
-			c := &r.state.Costs[n-1]
+		{name: "ms an image, one thread, last network", less: true, of: cost(func(c *pipeline.Cost) (reached, bool) {
 			s, ok := c.Fastest(1, 1)
 			return reached{value: s.Seconds, text: fmt.Sprintf("%.3f (%s)", 1e3*s.Seconds, s.Form), low: s.Low, high: s.High, where: c.Machine + c.Kernel}, ok
-		}},
-		{name: "kB without zeros, last network", less: true, of: cost(func(c *pipeline.Cost) reached {
-			return reached{value: float64(c.SparseBytes), text: kilobytes(c.SparseBytes), exact: true}
 		})},
-		{name: "million effective MACs, last network", less: true, of: cost(func(c *pipeline.Cost) reached {
-			return reached{value: float64(c.EffectiveMACs), text: fmt.Sprintf("%.2f", float64(c.EffectiveMACs)/1e6), exact: true}
+		{name: "kB without zeros, last network", less: true, of: cost(func(c *pipeline.Cost) (reached, bool) {
+			return reached{value: float64(c.SparseBytes), text: kilobytes(c.SparseBytes), exact: true}, true
+		})},
+		{name: "million effective MACs, last network", less: true, of: cost(func(c *pipeline.Cost) (reached, bool) {
+			return reached{value: float64(c.EffectiveMACs), text: fmt.Sprintf("%.2f", float64(c.EffectiveMACs)/1e6), exact: true}, true
 		})},
 	}
 }
@@ -129,7 +123,7 @@ func outcomes(runs []*run) section {
 		}
 		text := "is not over"
 		if d := r.state.Done; d != nil {
-			text = d.Standing().String() + " after " + duration(d.Seconds)
+			text = d.Standing().String() + " after " + pipeline.Duration(d.Seconds)
 		}
 		sec.Text = append(sec.Text, fmt.Sprintf("%s: %s; journal %.12s.", r.name(), text, r.hash))
 		if i > 0 && r.hash == runs[0].hash {
@@ -179,7 +173,7 @@ func (m measure) verdict(base, have reached) cell {
 	case base.images > 0:
 		variance := base.value*(1-base.value)/float64(base.images) + have.value*(1-have.value)/float64(have.images)
 		if limit := 1.96 * math.Sqrt(variance); math.Abs(difference) <= limit {
-			noise = fmt.Sprintf("%s points, within the noise of ±%.2f", points(difference), 100*limit)
+			noise = fmt.Sprintf("%s points, within the noise of ±%.2f", pipeline.Points(difference), 100*limit)
 		}
 	default:
 		if have.low <= base.high && base.low <= have.high {
@@ -191,7 +185,7 @@ func (m measure) verdict(base, have reached) cell {
 	}
 	text := fmt.Sprintf("%.2f times", have.value/base.value)
 	if base.images > 0 {
-		text = points(difference) + " points"
+		text = pipeline.Points(difference) + " points"
 	}
 	if m.free {
 		return left(text)
@@ -205,7 +199,7 @@ func (m measure) verdict(base, have reached) cell {
 // curves overlays what the runs have alike.
 func curves(runs []*run) section {
 	loss := chart{title: "Validation loss", x: "step", y: "cross-entropy"}
-	pruned := chart{title: "Top-1 against sparsity", x: "sparsity of all weights (%)", y: "top-1 on test (%)"}
+	pruned := sparsityChart()
 	for i, r := range runs {
 		class := fmt.Sprintf("s%d", i%4+1)
 		var validation curve
@@ -219,21 +213,14 @@ func curves(runs []*run) section {
 			l.x, l.y, _, _ = thin(validation.x, validation.y, maxPoints)
 			loss.lines = append(loss.lines, l)
 		}
-		l := line{name: r.name(), class: class}
-		if d := r.state.Evaluation("dense", "test"); d != nil {
-			l.x, l.y = append(l.x, 0), append(l.y, 100*d.Top1)
-		}
-		for _, row := range r.state.Rounds {
-			l.x, l.y = append(l.x, 100*row.Sparsity), append(l.y, 100*row.Top1)
-		}
-		if len(l.x) > 1 {
+		if l := r.bySparsity(r.name(), class); len(l.x) > 1 {
 			pruned.lines = append(pruned.lines, l)
 		}
 	}
 	sec := section{ID: "curves", Title: "Curves"}
 	for _, c := range []chart{loss, pruned} {
 		if len(c.lines) > 0 {
-			sec.Charts = append(sec.Charts, template.HTML(c.svg()))
+			sec.Charts = append(sec.Charts, c.svg())
 		}
 	}
 	return sec

@@ -31,7 +31,7 @@ func (r *run) costs() section {
 		ms := func(s pipeline.Speed) cell {
 			return right("%.3f (%.3f–%.3f)", 1e3*s.Seconds, 1e3*s.Low, 1e3*s.High)
 		}
-		t.Rows = append(t.Rows, []cell{left(c.Name()), right("%s", percent(c.Top1)), left(one.Form), ms(one), ms(every), right("%s", rate),
+		t.Rows = append(t.Rows, []cell{left(c.Name()), right("%s", pipeline.Percent(c.Top1)), left(one.Form), ms(one), ms(every), right("%s", rate),
 			right("%s", kilobytes(c.Bytes)), right("%s", kilobytes(c.SparseBytes)), right("%s", kilobytes(c.GzipBytes)), right("%s", kilobytes(c.ZstdBytes)),
 			right("%.2f", float64(c.MACs)/1e6), right("%.2f", float64(c.EffectiveMACs)/1e6), right("%s", plural.Thousands(c.Parameters)), right("%s", plural.Thousands(c.NonZero)), right("%s", kilobytes(c.Activations))})
 	}
@@ -93,7 +93,6 @@ func paretoChart(runs []*run, axis pipeline.Axis) (chart, bool) {
 		return c, false
 	}
 	by := pipeline.Dominator(xs, ys)
-	labelled := len(of) <= 30
 	for i, r := range runs {
 		l := line{class: fmt.Sprintf("s%d", i%4+1), dots: true}
 		if len(runs) > 1 {
@@ -103,22 +102,18 @@ func paretoChart(runs []*run, axis pipeline.Axis) (chart, bool) {
 			if p.run != i {
 				continue
 			}
-			if !labelled && by[k] >= 0 {
-				// Of many networks only the best say what they are.
-				l.x, l.y = append(l.x, xs[k]), append(l.y, 100*ys[k])
-				l.about, l.labels, l.faint = append(l.about, ""), append(l.labels, ""), append(l.faint, true)
-				continue
+			d, about, label := by[k], "", ""
+			if d < 0 || len(of) <= 30 { // of many networks only the best say what they are
+				about = fmt.Sprintf("%s: %s of %s, %s, %.4g %s", r.name(), p.cost.Name(), r.state.Started.Network, pipeline.Percent(p.cost.Top1), xs[k], axis.Name)
 			}
-			about := fmt.Sprintf("%s: %s of %s, %s, %.4g %s", r.name(), p.cost.Name(), r.state.Started.Network, percent(p.cost.Top1), xs[k], axis.Name)
-			if d := by[k]; d >= 0 {
-				about += fmt.Sprintf("; %s of %s has %s for %.4g", of[d].cost.Name(), runs[of[d].run].name(), percent(ys[d]), xs[d])
+			if d >= 0 && about != "" {
+				about += fmt.Sprintf("; %s of %s has %s for %.4g", of[d].cost.Name(), runs[of[d].run].name(), pipeline.Percent(ys[d]), xs[d])
 			}
-			label := ""
 			if len(of) <= 12 {
 				label = p.cost.Name()
 			}
 			l.x, l.y = append(l.x, xs[k]), append(l.y, 100*ys[k])
-			l.about, l.labels, l.faint = append(l.about, about), append(l.labels, label), append(l.faint, by[k] >= 0)
+			l.about, l.labels, l.faint = append(l.about, about), append(l.labels, label), append(l.faint, d >= 0)
 		}
 		if len(l.x) > 0 {
 			c.lines = append(c.lines, l)

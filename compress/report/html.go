@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"espalier/compress/pipeline"
@@ -45,9 +47,9 @@ func (r *run) status() *status {
 	if d == nil {
 		return &status{"warn", "not over", "The run is not over: this is what it has done so far."}
 	}
-	about := fmt.Sprintf("It worked for %s.", duration(d.Seconds))
+	about := fmt.Sprintf("It worked for %s.", pipeline.Duration(d.Seconds))
 	if d.Reason != "" {
-		about = fmt.Sprintf("It worked for %s: %s.", duration(d.Seconds), strings.TrimSuffix(d.Reason, "."))
+		about = fmt.Sprintf("It worked for %s: %s.", pipeline.Duration(d.Seconds), strings.TrimSuffix(d.Reason, "."))
 	}
 	class := "bad"
 	switch d.Standing() {
@@ -65,13 +67,13 @@ func (r *run) facts() []fact {
 	var all []fact
 	dense := s.Evaluation("dense", "test")
 	if dense != nil {
-		all = append(all, fact{"dense top-1", percent(dense.Top1), fmt.Sprintf("%d of %d test images", dense.Correct, dense.Total)})
+		all = append(all, fact{"dense top-1", pipeline.Percent(dense.Top1), fmt.Sprintf("%d of %d test images", dense.Correct, dense.Total)})
 	}
 	if p := s.Passed(); p != nil {
-		all = append(all, fact{"pruned top-1", percent(p.Top1), fmt.Sprintf("%s points, %s of weights zero", points(-p.Drop), percent(p.Sparsity))})
+		all = append(all, fact{"pruned top-1", pipeline.Percent(p.Top1), fmt.Sprintf("%s points, %s of weights zero", pipeline.Points(-p.Drop), pipeline.Percent(p.Sparsity))})
 	}
 	if q := s.Quantized; q != nil {
-		all = append(all, fact{"int8 top-1", percent(q.Top1), points(q.Top1-q.Float) + " points to fp32"})
+		all = append(all, fact{"int8 top-1", pipeline.Percent(q.Top1), pipeline.Points(q.Top1-q.Float) + " points to fp32"})
 	}
 	first, last := s.Cost(pipeline.CostDense, 0), s.Cost(pipeline.CostInt8, 0)
 	if first != nil && last != nil {
@@ -118,11 +120,6 @@ func (r *run) pruning() section {
 	}
 	sec.Text = []string{fmt.Sprintf("Target is the share of the ranked weights, sparsity that of all %s. Top-1 is on the test split. Gate: %s.", plural.Thousands(s.Started.Weights), s.Gate())}
 	t := table{Head: heads(">round", ">target", ">sparsity", ">top-1", ">against dense", ">epochs", ">time", "gate", "checkpoint")}
-	var top line
-	top.class = "s1"
-	if d := s.Evaluation("dense", "test"); d != nil {
-		top.x, top.y = append(top.x, 0), append(top.y, 100*d.Top1)
-	}
 	for _, row := range s.Rounds {
 		gate := cell{"passed", "good"}
 		if !row.Passed {
@@ -132,16 +129,37 @@ func (r *run) pruning() section {
 		if row.Checkpoint != "" {
 			checkpoint = fmt.Sprintf("%s %.12s", strings.TrimPrefix(row.Checkpoint, "checkpoints/"), row.Hash)
 		}
-		t.Rows = append(t.Rows, []cell{right("%d", row.Round), right("%s", percent(row.Target)), right("%s", percent(row.Sparsity)), right("%s", percent(row.Top1)),
-			right("%s", points(-row.Drop)), right("%s", plural.Number(row.Epochs)), right("%s", duration(row.Seconds)), gate, left(checkpoint)})
-		top.x, top.y = append(top.x, 100*row.Sparsity), append(top.y, 100*row.Top1)
+		t.Rows = append(t.Rows, []cell{right("%d", row.Round), right("%s", pipeline.Percent(row.Target)), right("%s", pipeline.Percent(row.Sparsity)), right("%s", pipeline.Percent(row.Top1)),
+			right("%s", pipeline.Points(-row.Drop)), right("%s", plural.Number(row.Epochs)), right("%s", pipeline.Duration(row.Seconds)), gate, left(checkpoint)})
 	}
 	if len(t.Rows) > 40 {
 		t.Fold = fmt.Sprintf("all %d rounds", len(t.Rows))
 	}
 	sec.Tables = []table{t}
-	sec.Charts = []template.HTML{chart{title: "Top-1 against sparsity", x: "sparsity of all weights (%)", y: "top-1 on test (%)", lines: []line{top}}.svg()}
+	c := sparsityChart()
+	c.lines = []line{r.bySparsity("", "s1")}
+	sec.Charts = []template.HTML{c.svg()}
 	return sec
+}
+
+// sparsityChart is what bySparsity's lines are drawn in.
+func sparsityChart() chart {
+	return chart{title: "Top-1 against sparsity", x: "sparsity of all weights (%)", y: "top-1 on test (%)"}
+}
+
+// bySparsity returns the top-1 of the dense network and of all rounds, those that
+// went back among them, in the order of their sparsity.
+func (r *run) bySparsity(name, class string) line {
+	rounds := slices.Clone(r.state.Rounds)
+	slices.SortStableFunc(rounds, func(a, b pipeline.RoundDone) int { return cmp.Compare(a.Sparsity, b.Sparsity) })
+	l := line{name: name, class: class}
+	if d := r.state.Evaluation("dense", "test"); d != nil {
+		l.x, l.y = append(l.x, 0), append(l.y, 100*d.Top1)
+	}
+	for _, row := range rounds {
+		l.x, l.y = append(l.x, 100*row.Sparsity), append(l.y, 100*row.Top1)
+	}
+	return l
 }
 
 // training draws loss and accuracy by step.
@@ -250,6 +268,3 @@ func (r *run) sparsity() section {
 	sec.Tables = []table{t}
 	return sec
 }
-
-// duration writes seconds as 2h03m, 4m05s or 6s.
-func duration(seconds float64) string { return pipeline.Duration(seconds) }

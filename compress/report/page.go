@@ -109,17 +109,7 @@ func (p page) write(w io.Writer) error {
 	return pageTemplate.Execute(w, p)
 }
 
-func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
-
-// points writes a difference of fractions in percentage points.
-func points(share float64) string {
-	text := fmt.Sprintf("%+.2f", 100*share)
-	if text == "-0.00" {
-		text = "+0.00"
-	}
-	return strings.Replace(text, "-", "−", 1)
-}
-
+// kilobytes writes a size in kB, 1000 bytes each.
 func kilobytes(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/1e3) }
 
 // axisNamed returns the cost of that name.

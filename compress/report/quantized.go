@@ -1,10 +1,8 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"html/template"
-	"math"
 	"slices"
 	"strings"
 
@@ -17,9 +15,9 @@ func (r *run) quantization() section {
 	sec := section{ID: "quantization", Title: "Quantization"}
 	if q := r.state.Quantized; q != nil {
 		sec.Text = append(sec.Text, fmt.Sprintf("Recipe %s, %s observer on %s: int8 top-1 %s, fp32 %s, difference %s points. Weights and biases take %s bytes instead of %s.",
-			q.Recipe, q.Observer, plural.Count(q.Images, "image"), percent(q.Top1), percent(q.Float), points(q.Top1-q.Float), plural.Thousands(q.Int8Bytes), plural.Thousands(q.FloatBytes)))
+			q.Recipe, q.Observer, plural.Count(q.Images, "image"), pipeline.Percent(q.Top1), pipeline.Percent(q.Float), pipeline.Points(q.Top1-q.Float), plural.Thousands(q.Int8Bytes), plural.Thousands(q.FloatBytes)))
 	}
-	sizes := spreads(r.state.Points)
+	sizes := pipeline.Spreads(r.state.Points)
 	if len(sizes) == 0 {
 		return sec
 	}
@@ -27,68 +25,23 @@ func (r *run) quantization() section {
 	t := table{Head: heads("observer", ">images", ">draws", ">int8 top-1", ">lowest", ">highest", ">deviation", ">against fp32")}
 	var float line
 	for _, s := range sizes {
-		if n := len(c.lines); n == 0 || c.lines[n-1].name != s.observer {
-			c.lines = append(c.lines, line{name: s.observer, class: fmt.Sprintf("s%d", n%4+1)})
+		if n := len(c.lines); n == 0 || c.lines[n-1].name != s.Observer {
+			c.lines = append(c.lines, line{name: s.Observer, class: fmt.Sprintf("s%d", n%4+1)})
 		}
 		l := &c.lines[len(c.lines)-1]
-		l.x, l.y = append(l.x, float64(s.images)), append(l.y, 100*s.mean)
-		l.low, l.high = append(l.low, 100*s.low), append(l.high, 100*s.high)
+		l.x, l.y = append(l.x, float64(s.Images)), append(l.y, 100*s.Mean)
+		l.low, l.high = append(l.low, 100*s.Low), append(l.high, 100*s.High)
 		if len(c.lines) == 1 {
-			float.x, float.y = append(float.x, float64(s.images)), append(float.y, 100*s.float)
+			float.x, float.y = append(float.x, float64(s.Images)), append(float.y, 100*s.Float)
 		}
-		deviation := "–"
-		if s.draws > 1 {
-			deviation = fmt.Sprintf("%.2f", 100*s.deviation)
-		}
-		t.Rows = append(t.Rows, []cell{left(s.observer), right("%s", plural.Thousands(s.images)), right("%d", s.draws), right("%s", percent(s.mean)),
-			right("%s", percent(s.low)), right("%s", percent(s.high)), right("%s", deviation), right("%s", points(s.mean-s.float))})
+		t.Rows = append(t.Rows, []cell{left(s.Observer), right("%s", plural.Thousands(s.Images)), right("%d", s.Draws), right("%s", pipeline.Percent(s.Mean)),
+			right("%s", pipeline.Percent(s.Low)), right("%s", pipeline.Percent(s.High)), right("%s", s.DeviationText()), right("%s", pipeline.Points(s.Mean-s.Float))})
 	}
 	float.name, float.class = "fp32", "mute"
 	c.lines = append(c.lines, float)
 	sec.Text = append(sec.Text, "The sweep calibrates on more and more training images; a band goes from the lowest to the highest of the draws.")
 	sec.Charts, sec.Tables = []template.HTML{c.svg()}, []table{t}
 	return sec
-}
-
-// A spread sums up the draws of one calibration size.
-type spread struct {
-	observer                          string
-	images, draws                     int
-	mean, low, high, deviation, float float64
-}
-
-// spreads sums the sweep's points up, by observer and size.
-func spreads(all []pipeline.CalibrationPoint) []spread {
-	var sums []spread
-	tops := map[int][]float64{}
-	for _, p := range all {
-		if p.Asked {
-			continue
-		}
-		i := slices.IndexFunc(sums, func(s spread) bool { return s.observer == p.Observer && s.images == p.Images })
-		if i < 0 {
-			i = len(sums)
-			sums = append(sums, spread{observer: p.Observer, images: p.Images, low: p.Top1, high: p.Top1, float: p.Float})
-		}
-		s := &sums[i]
-		s.low, s.high = min(s.low, p.Top1), max(s.high, p.Top1)
-		tops[i] = append(tops[i], p.Top1)
-	}
-	for i := range sums {
-		s, n := &sums[i], float64(len(tops[i]))
-		s.draws = len(tops[i])
-		for _, v := range tops[i] {
-			s.mean += v / n
-		}
-		for _, v := range tops[i] {
-			s.deviation += (v - s.mean) * (v - s.mean)
-		}
-		s.deviation = math.Sqrt(s.deviation / max(n-1, 1))
-	}
-	slices.SortStableFunc(sums, func(a, b spread) int {
-		return cmp.Or(strings.Compare(a.observer, b.observer), cmp.Compare(a.images, b.images))
-	})
-	return sums
 }
 
 // sparkWidth and sparkHeight are the size of a layer's drawing of scales.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -350,5 +351,18 @@ func TestTicks(t *testing.T) {
 		if n := len(ticks(c[0], c[1])); n < 3 || n > 7 {
 			t.Errorf("%d ticks from %g to %g", n, c[0], c[1])
 		}
+	}
+}
+
+// TestBySparsity: a run that took a smaller step after a failed one has a curve that
+// does not turn back.
+func TestBySparsity(t *testing.T) {
+	r := &run{state: pipeline.State{
+		Evaluations: []pipeline.Evaluated{{What: "dense", Split: "test", Top1: 0.9}},
+		Rounds:      []pipeline.RoundDone{{Sparsity: 0.5, Top1: 0.8}, {Sparsity: 0.9, Top1: 0.1}, {Sparsity: 0.7, Top1: 0.7}},
+	}}
+	l := r.bySparsity("", "s1")
+	if !slices.Equal(l.x, []float64{0, 50, 70, 90}) || !slices.Equal(l.y, []float64{90, 80, 70, 10}) {
+		t.Errorf("%v, %v", l.x, l.y)
 	}
 }
