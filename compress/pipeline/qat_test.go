@@ -108,7 +108,7 @@ func TestQATStageResumes(t *testing.T) {
 	if len(at) < 4 {
 		t.Fatalf("%d places to stop at", len(at))
 	}
-	for _, seq := range at {
+	for _, seq := range first(1, at) {
 		r := create(t, tinyQAT(t))
 		ctx, cancel := context.WithCancel(context.Background())
 		parts := tinyParts()

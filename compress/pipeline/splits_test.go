@@ -53,6 +53,7 @@ func untrained(t *testing.T, targets string, set ...string) configs.Experiment {
 // ones. The gate's minimum and its drop, on the dense network and on a round's,
 // are those of the split that the experiment names.
 func TestTheGateReadsItsSplit(t *testing.T) {
+	numeric(t)
 	wrong := map[string]func(*dataset.Data){
 		"test":       func(d *dataset.Data) { mislabel(d.Test) },
 		"validation": func(d *dataset.Data) { mislabel(d.Validation) },
@@ -87,6 +88,7 @@ func TestTheGateReadsItsSplit(t *testing.T) {
 // All that follows is what follows from two rounds: the int8 network, the sweep
 // and the result.
 func TestTheLastRoundThatPassedIsTheResult(t *testing.T) {
+	numeric(t)
 	gate := []string{"gate.max_drop=0.3", "gate.split=test"}
 	three := create(t, untrained(t, "[0.1, 0.3, 0.99]", gate...))
 	done3, events3 := do(t, three, altered(func(*dataset.Data) {}))
@@ -128,6 +130,7 @@ func TestTheLastRoundThatPassedIsTheResult(t *testing.T) {
 // measured on: no weight, no zero, no scale of the run is another one. Those to
 // train on move them all.
 func TestTestImagesMoveNothing(t *testing.T) {
+	numeric(t)
 	invert := func(s *dataset.Split) {
 		for i := range s.Images {
 			s.Images[i] = 255 - s.Images[i]/2
@@ -197,6 +200,7 @@ func fileTensors(t *testing.T, f Folder, name string) string {
 // nothing, so that a step's loss says which images it took. Two seeds, the dense
 // network and two rounds, two epochs each: twelve orders, no two alike.
 func TestEveryEpochHasAnOrderOfItsOwn(t *testing.T) {
+	numeric(t)
 	n, err := model.ResNet(model.Arch{Depth: 8, Shortcut: model.Projection, Classes: 10})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import "testing"
 // TestStatisticsWithoutTraining: a round that is not trained estimates statistics
 // anew, unless it is told not to.
 func TestStatisticsWithoutTraining(t *testing.T) {
+	numeric(t)
 	loss := map[string]float64{}
 	for _, key := range []string{"", ", statistics: \"false\"", ", statistics: \"true\""} {
 		r := create(t, tiny(t, "sweep.sizes=[]", "quantize.images=2", "rounds=[{weights: {target: 0.5}, fine_tune: {epochs: 0}"+key+"}]"))

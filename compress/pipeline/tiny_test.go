@@ -97,6 +97,24 @@ func reference(t *testing.T) (hash string, events []Event) {
 	return u.hash, u.events
 }
 
+// numeric skips a test in short mode, and so beneath the race detector. It is for
+// tests that compute whole runs for their numbers alone: the tests that steer, pause,
+// attach and interrupt runs share the same data between the same goroutines.
+func numeric(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("computes whole runs")
+	}
+}
+
+// first returns all cases, or in short mode the first n.
+func first[C any](n int, cases []C) []C {
+	if testing.Short() {
+		return cases[:n]
+	}
+	return cases
+}
+
 func journalHash(t *testing.T, f Folder) string {
 	t.Helper()
 	hash, err := JournalHash(f)

@@ -17,20 +17,21 @@ import (
 // wants the sparsity that was asked for. Interrupted in its training and resumed, the run has the
 // same journal.
 func TestRoundsOfWeights(t *testing.T) {
-	for _, c := range []struct {
+	type round struct {
 		rounds string
 		zero   float64 // share of the candidates
-	}{
+	}
+	for _, c := range first(1, []round{
+		{"{weights: {target: 0.8, schedule: cubic, every: 1, until: 1, criterion: movement}}", 0.8},
 		{"{weights: {target: 0.8, criterion: lamp, scope: erk}}", 0.8},
 		{"{weights: {target: 0.8, criterion: taylor}}", 0.8},
 		{`{weights: {shape: "2:4", criterion: normalised}}`, 0.5},
 		{"{weights: {target: 0.8, shape: 1x4, criterion: random, scope: layer}}", 0.8},
 		{"{weights: {target: 0.8, schedule: cubic, every: 2}}", 0.8},
-		{"{weights: {target: 0.8, schedule: cubic, every: 1, until: 1, criterion: movement}}", 0.8},
 		{"{weights: {target: 0.8, schedule: regrow, every: 2, until: 1}}", 0.8},
 		{"{weights: {target: 0.8}, rewind: learning_rate, fine_tune: {epochs: 1}}", 0.8},
 		{"{weights: {target: 0.3}}, {weights: {target: 0.8}, rewind: weights, fine_tune: {epochs: 1}}", 0.8},
-	} {
+	}) {
 		t.Run(c.rounds, func(t *testing.T) {
 			t.Parallel()
 			set := []string{"sweep.sizes=[]", "quantize.images=2", "rounds=[" + c.rounds + "]"}
@@ -63,6 +64,7 @@ func TestRoundsOfWeights(t *testing.T) {
 // TestTargetsAreRounds: the usual list of targets and the same list of rounds have
 // the same bits.
 func TestTargetsAreRounds(t *testing.T) {
+	numeric(t)
 	_, events := reference(t)
 	r := create(t, tiny(t, "sweep.sizes=[]", "rounds=[{weights: {target: 0.3, floor: 0}}, {weights: {target: 0.7, floor: 0}}]"))
 	_, own := do(t, r, tinyParts())

@@ -38,6 +38,7 @@ type wholeRun struct {
 // quantizes as PyTorch does in float64, from the same weights and images. Every
 // epoch is one batch of all images, not augmented, so that no order matters.
 func TestAWholeRunIsAsPyTorch(t *testing.T) {
+	numeric(t)
 	var torch wholeRun
 	document, err := os.ReadFile("testdata/whole_run.json")
 	if err == nil {
