@@ -93,9 +93,13 @@ func full(g *model.Graph) *model.Graph {
 }
 
 // The search measures at most maxAttempts networks, and where one comes up again
-// it asks the table for others at most nudges times.
+// it asks the table for others at most nudges times. The first few are found anew
+// in the table, each with a corrected sum. Later ones are the best network so far
+// with a few channels more or less, because a jump of the measured time that the
+// table does not know keeps the corrected sums on its two sides.
 const (
 	maxAttempts = 12
+	anew        = 3
 	nudges      = 10
 )
 
@@ -132,16 +136,26 @@ func (c *Channels) ChooseLatency(scores [][]float64, goal LatencyGoal, l Limits,
 		return seconds
 	}
 	var tried []Attempt
-	best := -1
+	best, bestAt := -1, []int(nil) // and its levels
 	off := func(a Attempt) float64 { return math.Abs(a.Network/goal.Seconds - 1) }
 	below, above := reach.Smallest.Measured, reach.Dense.Measured // the goal lies between
 	aim := between(below, above, goal.Seconds)
 	least, dense := cost(s.smallest()), cost(reach.Dense.Counts)
 	for len(tried) < maxAttempts {
 		var a Attempt
+		var at []int
+		if len(tried) >= anew {
+			aim = tried[best].Layers + goal.Seconds - tried[best].Network
+		}
 		for range nudges {
 			aim = min(max(aim, least), dense)
-			a.Counts = s.counts(s.near(s.worth(cost, aim), cost, aim))
+			if len(tried) < anew {
+				at = s.worth(cost, aim)
+			} else {
+				at = slices.Clone(bestAt)
+			}
+			at = s.near(at, cost, aim)
+			a.Counts = s.counts(at)
 			if !slices.ContainsFunc(tried, func(b Attempt) bool { return slices.Equal(a.Counts, b.Counts) }) {
 				a.Size = c.Size(a.Counts)
 				break
@@ -171,7 +185,7 @@ func (c *Channels) ChooseLatency(scores [][]float64, goal LatencyGoal, l Limits,
 			see(a)
 		}
 		if best < 0 || off(a) < off(tried[best]) {
-			best = len(tried) - 1
+			best, bestAt = len(tried)-1, at
 		}
 		if off(a) <= goal.Tolerance {
 			break

@@ -35,6 +35,46 @@ func simulated(t *testing.T) (table *LatencyTable, layers *int) {
 	return table, layers
 }
 
+// TestLatencyAcrossAJump searches where the full width of one group costs the network
+// a fifth more than the table says. A few of the times asked for lie in gaps between
+// all networks.
+func TestLatencyAcrossAJump(t *testing.T) {
+	g := network(t)
+	c := GroupChannels(g)
+	scores, err := c.Scores(Scoring{Criterion: L2, Normalise: ByMean})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, _ := simulated(t)
+	smooth := table.network
+	searches, missed := 0, 0
+	for _, group := range c.Groups {
+		member := group.Members[0].Node.Name
+		table.network = func(g *model.Graph, runs int) float64 {
+			seconds := smooth(g, runs)
+			if g.Node(member).Shape.C == group.Size {
+				seconds *= 1.2
+			}
+			return seconds
+		}
+		dense := table.network(g, 1)
+		for share := 0.5; share < 0.95; share += 0.02 {
+			goal := LatencyGoal{Seconds: share * dense, Tolerance: 0.03, Runs: 1}
+			_, tried, err := c.ChooseLatency(scores, goal, DefaultLimits(), table, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			searches++
+			if got := tried[len(tried)-1].Network; math.Abs(got/goal.Seconds-1) > goal.Tolerance {
+				missed++
+			}
+		}
+	}
+	if missed > searches/25 {
+		t.Errorf("%d of %d searches missed the time by more than 3 %%", missed, searches)
+	}
+}
+
 // TestLatencyIsMet searches for several times on one network, and wants the search
 // to measure no layer twice.
 func TestLatencyIsMet(t *testing.T) {
