@@ -17,27 +17,26 @@ import (
 	"espalier/model/weights"
 )
 
-// trained is a network that was trained for a moment, its file, and what a search
-// of it needs.
-func trained(t *testing.T) Options {
+// options are those of a search of a small network with random weights: what is
+// tried, kept, written and told does not depend on what a network knows.
+func options(t *testing.T) Options {
 	t.Helper()
-	base, err := configs.Decode("compress.yaml", []byte("data: {set: shapes10, train: 256, test: 64, validation: 64}\nmodel: {depth: 8, weights: scratch}\ndense: {epochs: 4, batch: 32}\nfine_tune: {batch: 32, learning_rate: 0.01}\nengine: {threads: 2}"), nil)
+	base, err := configs.Decode("compress.yaml", []byte("data: {set: shapes10, train: 64, test: 64, validation: 64}\nfine_tune: {batch: 32, learning_rate: 0.01}\nengine: {threads: 2}"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := base
-	e.Prune.Targets, e.FineTune.Epochs, e.Sweep.Sizes, e.Cost.Measure = []float64{}, configs.Epochs{0}, []int{}, false
-	e.Quantize.Images = 16
-	run, err := pipeline.Create(t.TempDir(), "dense", e)
+	g, err := model.ResNet(model.Arch{Depth: 8, Shortcut: model.Pad, Classes: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer run.Close()
-	if _, err := run.Do(context.Background(), pipeline.Parts{}); err != nil {
+	g.Init(1)
+	g.Mean, g.Std = []float32{0.5, 0.5, 0.5}, []float32{0.25, 0.25, 0.25}
+	path := filepath.Join(t.TempDir(), "in.safetensors")
+	if err := weights.Save(path, g, nil); err != nil {
 		t.Fatal(err)
 	}
 	return Options{
-		Model: measure.Source{Path: run.Folder.Path("checkpoints/dense.safetensors")}, Base: base, MaxDrop: 0.05, For: Size, Time: time.Hour, // tests end a search by something else
+		Model: measure.Source{Path: path}, Base: base, MaxDrop: 0.05, For: Size, Time: time.Hour, // tests end a search by something else
 		Folder: filepath.Join(t.TempDir(), "out"),
 		Say:    t.Logf,
 		Compute: func(ctx context.Context, run *pipeline.Run) (pipeline.RunDone, error) {
@@ -49,7 +48,7 @@ func trained(t *testing.T) Options {
 // TestSearch: the smallest network that keeps the bar is on disk, exported and
 // checked, and the table tells of every candidate.
 func TestSearch(t *testing.T) {
-	o := trained(t)
+	o := options(t)
 	searching, stop := context.WithCancel(context.Background())
 	defer stop()
 	runs := 0
@@ -58,7 +57,7 @@ func TestSearch(t *testing.T) {
 		switch runs++; runs {
 		case 1:
 			return pipeline.RunDone{}, errors.New("the disk is on fire")
-		case 4:
+		case 3:
 			stop()
 		}
 		return compute(ctx, run)
@@ -67,7 +66,7 @@ func TestSearch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if runs < 2 {
+	if runs != 3 {
 		t.Errorf("%d runs: a failing candidate ended the search, %s", runs, out.Ended)
 	}
 	if out.Best == 0 || out.Before == 0 || out.After == 0 {
@@ -107,7 +106,7 @@ func TestSearch(t *testing.T) {
 
 // TestInterrupted: the best so far is the answer.
 func TestInterrupted(t *testing.T) {
-	o := trained(t)
+	o := options(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	o.Compute = func(context.Context, *pipeline.Run) (pipeline.RunDone, error) {
 		cancel()
@@ -125,25 +124,32 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestLate: a run that does not come to its end does not hold the search up.
+// TestLate: when the time is up, nothing more is tried, and a run that does not
+// come to its end is stopped.
 func TestLate(t *testing.T) {
-	o := trained(t)
-	o.Time = 8 * time.Second
+	o := options(t)
+	o.Time = time.Second
 	o.Compute = func(ctx context.Context, run *pipeline.Run) (pipeline.RunDone, error) {
 		<-ctx.Done()
 		return pipeline.RunDone{Status: pipeline.StatusStopped}, nil
 	}
-	out, err := Run(context.Background(), o)
+	s, err := open(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.Ended != "the time is up" {
-		t.Errorf("after %g s, %s: %s", out.Seconds, out.Ended, out)
+	defer s.engine.Close()
+	s.began = time.Now().Add(-o.Time)
+	if ended := s.try(); ended != "the time is up" || len(s.outcome.Candidates) > 0 {
+		t.Errorf("%s, after %d candidates", ended, len(s.outcome.Candidates))
+	}
+	_, err = s.train("run-1", step{file: s.sparse.file, target: 0.5, epochs: 1})
+	if err == nil || !strings.Contains(err.Error(), "not done when the time was up") {
+		t.Errorf("a run that never ends: %v", err)
 	}
 }
 
 func TestPlan(t *testing.T) {
-	o := trained(t)
+	o := options(t)
 	p, err := MakePlan(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
