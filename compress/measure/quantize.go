@@ -160,7 +160,7 @@ func (f *File) repaired(ctx context.Context, e *model.Engine, d *dataset.Data, l
 	if err != nil {
 		return nil, err
 	}
-	r := quantize.Repairer{Recipe: recipe, Observer: c.Observer, Engine: e, Images: load, Count: c.Images, Judge: judge.measure}
+	r := quantize.Repairer{Recipe: recipe, Observer: c.Observer, Engine: e, Images: load, Count: c.Images, Judge: judge.measure, Between: ctx.Err}
 	n, tried, err := r.Repair(f.Float, names)
 	if err != nil {
 		return nil, fmt.Errorf("quantizing %s: %w", f.Path, err)

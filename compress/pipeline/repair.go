@@ -29,7 +29,7 @@ func (r *runner) repaired(float float64) error {
 		return err
 	}
 	repairer := quantize.Repairer{
-		Recipe: r.recipe, Observer: r.e.Quantize.Observer, Engine: r.engine, Images: load, Count: size,
+		Recipe: r.recipe, Observer: r.e.Quantize.Observer, Engine: r.engine, Images: load, Count: size, Between: r.breathe,
 		Judge: func(n *quantize.Network) (quantize.Measurement, error) {
 			t, err := r.tallyInteger(n, split)
 			return quantize.Measurement{Loss: t.Loss(), Top1: t.Top1()}, err

@@ -19,14 +19,18 @@ const (
 	stretch         = 1.2  // ζ − γ: the sigmoid reaches from −0.1 to 1.1
 )
 
-// A LayerError is the mean squared error of a layer's outputs before the bias,
+// roundingFan is the most weights of an output channel that are rounded by AdaRound.
+// Their moments take 16 bytes for each pair: 1 GB here.
+const roundingFan = 1 << 13
+
+// A layerError is the mean squared error of a layer's outputs before the bias,
 // in real units: of the weights' codes against the weights, on the same inputs.
-type LayerError struct {
+type layerError struct {
 	Layer         string
 	Before, After float64
 }
 
-// AdaRound chooses for every weight of n whether it is rounded down or up, so that
+// adaRound chooses for every weight of n whether it is rounded down or up, so that
 // each layer's outputs are nearest to what the weights of g, folded, give on the
 // same inputs, the activations of g on images x (Nagel et al. 2020, "Up or Down?
 // Adaptive Rounding for Post-Training Quantization", eq. 21 to 25). It changes n's
@@ -37,17 +41,21 @@ type LayerError struct {
 // divided by what rounding to the nearest leaves, times the number of weights; β
 // falls from 20 to 2 after the warm start. All patches together are one matrix of
 // second moments, so that a step takes no image. Output channels are independent of
-// one another. One for which rounding to the nearest is better keeps it. Weights that
-// are 0 stay 0, as pruning left them.
-func AdaRound(n *Network, g *model.Graph, v Floats, e *model.Engine, x []float32) ([]LayerError, error) {
+// one another. One for which rounding to the nearest is better keeps it, as does a
+// layer of more than roundingFan weights to an output. Weights that are 0 stay 0, as
+// pruning left them.
+//
+// It calls between before each layer; an error from it ends the rounding.
+func adaRound(n *Network, g *model.Graph, v Floats, e *model.Engine, x []float32, between func() error) ([]layerError, error) {
 	folded := g.ForInference()
 	images := len(x) / folded.Input().Shape.Len()
 	readers := map[string][]*Node{} // of a point
 	for _, l := range n.Layers() {
-		in := l.observedInput()
-		readers[in.Point()] = append(readers[in.Point()], l)
+		if in := l.observedInput(); l.Fan() <= roundingFan {
+			readers[in.Point()] = append(readers[in.Point()], l)
+		}
 	}
-	errors := map[string]LayerError{}
+	errors := map[string]layerError{}
 	var err error
 	v.Observe(x, func(point string, rows model.Rows) {
 		if len(readers[point]) == 0 || err != nil {
@@ -56,6 +64,9 @@ func AdaRound(n *Network, g *model.Graph, v Floats, e *model.Engine, x []float32
 		shape := readers[point][0].Inputs[0].Shape
 		values := planes(rows, shape, images)
 		for _, l := range readers[point] {
+			if err = between(); err != nil {
+				return
+			}
 			if i := finite.First(values); i >= 0 {
 				err = fmt.Errorf("rounding layer %s: an input is %g; train from a checkpoint without such values", l.Name, values[i])
 				return
@@ -64,7 +75,7 @@ func AdaRound(n *Network, g *model.Graph, v Floats, e *model.Engine, x []float32
 			errors[l.Name] = r.round(e, values)
 		}
 	})
-	var all []LayerError
+	var all []layerError
 	for _, l := range n.Layers() {
 		if found, ok := errors[l.Name]; ok {
 			all = append(all, found)
@@ -83,7 +94,7 @@ type rounder struct {
 
 // round rounds group by group, and channels of a group in chunks that workers
 // take.
-func (r *rounder) round(e *model.Engine, values []float32) LayerError {
+func (r *rounder) round(e *model.Engine, values []float32) layerError {
 	l := r.layer
 	p := newPatcher(l.Op, l.Inputs[0].Shape, l.Shape)
 	outs := l.Shape.C / p.groups
@@ -92,12 +103,12 @@ func (r *rounder) round(e *model.Engine, values []float32) LayerError {
 	before, after := make([]float64, l.Shape.C), make([]float64, l.Shape.C)
 	// Groups of many channels have large moments: one group at a time, or else many.
 	moments := make([][]float32, p.groups)
-	e.Each(p.groups, func(_, g int) { moments[g] = p.moments(values, g) })
+	e.Each(p.groups, func(_, g int) { moments[g] = p.moments(r.kernels, values, g) })
 	e.Each(p.groups*chunks, func(_, i int) {
 		g, from := i/chunks, i%chunks*chunk
 		r.channels(g*outs+from, g*outs+min(from+chunk, outs), moments[g], before, after)
 	})
-	all := LayerError{Layer: l.Name}
+	all := layerError{Layer: l.Name}
 	for k := range before {
 		all.Before += before[k] / float64(len(before))
 		all.After += after[k] / float64(len(after))
@@ -105,9 +116,9 @@ func (r *rounder) round(e *model.Engine, values []float32) LayerError {
 	return all
 }
 
-// moments returns Σ patch · patchᵀ / patches of one group, [fan][Round(fan)].
-func (p patcher) moments(x []float32, group int) []float32 {
-	wide := kernel.Round(p.fan)
+// moments returns Σ patch · patchᵀ / patches of one group, packed as the weights of
+// a linear layer [fan][fan].
+func (p patcher) moments(k *kernel.Set, x []float32, group int) []float32 {
 	sums := make([]float64, p.fan*p.fan)
 	n := 0
 	p.each(x, group, roundingPatches, func(patch []float32) {
@@ -122,14 +133,17 @@ func (p patcher) moments(x []float32, group int) []float32 {
 			}
 		}
 	})
-	m := make([]float32, p.fan*wide)
+	m := make([]float32, p.fan*p.fan)
 	for i := range p.fan {
 		for j := range i + 1 {
 			v := float32(sums[i*p.fan+j] / float64(n))
-			m[i*wide+j], m[j*wide+i] = v, v
+			m[i*p.fan+j], m[j*p.fan+i] = v, v
 		}
 	}
-	return m
+	l := kernel.Linear{In: p.fan, Out: p.fan}
+	packed := make([]float32, l.PackedLen())
+	k.PackLinear(l, packed, m)
+	return packed
 }
 
 // channels rounds output channels first to end−1, which have the same patches.
@@ -137,15 +151,10 @@ func (r *rounder) channels(first, end int, moments []float32, before, after []fl
 	fan := r.layer.Fan()
 	wide := kernel.Round(fan)
 	count := end - first
-	linear := kernel.Linear{In: fan, Out: fan}
-	matrix := make([]float32, fan*fan)
-	for i := range fan {
-		copy(matrix[i*fan:(i+1)*fan], moments[i*wide:][:fan])
-	}
-	packed := make([]float32, linear.PackedLen())
-	r.kernels.PackLinear(linear, packed, matrix)
 	difference, product := make([]float32, count*wide), make([]float32, count*wide)
-	multiply := func() { r.kernels.LinearForward(linear, count, product, difference, packed, kernel.Epilogue{}) }
+	multiply := func() {
+		r.kernels.LinearForward(kernel.Linear{In: fan, Out: fan}, count, product, difference, moments, kernel.Epilogue{})
+	}
 	energy := func(k int) (sum float64) {
 		for i := range fan {
 			sum += float64(difference[k*wide+i]) * float64(product[k*wide+i])

@@ -6,7 +6,7 @@ import (
 	"espalier/model"
 )
 
-// CorrectBiasesAnalytically moves biases of n without any image: by Σ (W − Ŵ)·E[x], with
+// correctBiasesAnalytically moves biases of n without any image: by Σ (W − Ŵ)·E[x], with
 // the means of x that batch norm in g tells. Behind batch norm a channel is taken to
 // be normal, with mean β and deviation |γ|; behind a ReLU after it, its mean is
 //
@@ -15,15 +15,15 @@ import (
 // (Nagel et al. 2019, eq. 17 to 19), and behind a clipping the clipped normal's. Layers
 // whose inputs come from elsewhere, as from a sum or the images, stay as they are.
 // Zeros around a map are not taken into account. It returns the layers it moved.
-func CorrectBiasesAnalytically(n *Network, g *model.Graph) []BiasShift {
-	means := map[string][]float64{} // by the name of the last node of a unit
+func correctBiasesAnalytically(n *Network, g *model.Graph) []biasShift {
+	means := map[string][]float64{} // by unit
 	for _, u := range g.DropDropout().Units() {
 		if _, ok := u.Node.Op.(model.Conv); ok && u.Norm != nil {
 			means[u.Name()] = normMeans(u)
 		}
 	}
 	folded := g.ForInference()
-	var all []BiasShift
+	var all []biasShift
 	for _, l := range n.Layers() {
 		from := meansOf(l.observedInput())
 		mean, ok := means[from.Name]
@@ -33,7 +33,7 @@ func CorrectBiasesAnalytically(n *Network, g *model.Graph) []BiasShift {
 		p := newPatcher(l.Op, l.Inputs[0].Shape, l.Shape)
 		taps := p.fan / (l.Inputs[0].Shape.C / p.groups)
 		weight, own := folded.Node(l.Name).Weight, l.weights()
-		shift := BiasShift{Layer: l.Name}
+		shift := biasShift{Layer: l.Name}
 		for k := range l.Bias {
 			group := k / (l.Shape.C / p.groups)
 			var sum float64

@@ -10,19 +10,20 @@ import (
 // it keeps all their values.
 const observedAtOnce = 8
 
-// A BiasShift is how far a layer's biases were moved, as the mean magnitude over its
+// A biasShift is how far a layer's biases were moved, as the mean magnitude over its
 // channels, in real units.
-type BiasShift struct {
+type biasShift struct {
 	Layer string
 	Mean  float64
 }
 
-// CorrectBiases moves the biases of n so that the mean of every output channel,
+// correctBiases moves the biases of n so that the mean of every output channel,
 // before the activation, is that of g over images x, layer by layer: each sees the
 // corrections before it. The difference of the means is W·E[x] − Ŵ·E[x̂], with inputs x
 // of g and x̂ of n (Nagel et al. 2019, "Data-Free Quantization Through Weight
-// Equalization and Bias Correction", section 4.2 and appendix D).
-func CorrectBiases(n *Network, g *model.Graph, v Floats, e *model.Engine, x []float32) []BiasShift {
+// Equalization and Bias Correction", section 4.2 and appendix D). It calls between
+// before each layer; an error from it ends the correction.
+func correctBiases(n *Network, g *model.Graph, v Floats, e *model.Engine, x []float32, between func() error) ([]biasShift, error) {
 	folded := g.ForInference()
 	images := len(x) / folded.Input().Shape.Len()
 	float := map[string][]float64{} // what g gives before the bias, by layer
@@ -36,11 +37,14 @@ func CorrectBiases(n *Network, g *model.Graph, v Floats, e *model.Engine, x []fl
 			float[l.Name] = meanOutputs(l, folded.Node(l.Name).Weight, values)
 		}
 	})
-	var all []BiasShift
+	var all []biasShift
 	for _, l := range n.Layers() {
 		want, ok := float[l.Name]
 		if !ok {
 			continue
+		}
+		if err := between(); err != nil {
+			return nil, err
 		}
 		have := make([]float64, len(want))
 		v := NewEvaluator(n, e)
@@ -58,7 +62,7 @@ func CorrectBiases(n *Network, g *model.Graph, v Floats, e *model.Engine, x []fl
 				}
 			})
 		}
-		shift := BiasShift{Layer: l.Name}
+		shift := biasShift{Layer: l.Name}
 		for k := range want {
 			shift.Mean += max(want[k]-have[k], have[k]-want[k]) / float64(len(want))
 			l.Bias[k] += float32(want[k] - have[k])
@@ -68,7 +72,7 @@ func CorrectBiases(n *Network, g *model.Graph, v Floats, e *model.Engine, x []fl
 		}
 		all = append(all, shift)
 	}
-	return all
+	return all, nil
 }
 
 // weights returns what a layer's codes stand for.

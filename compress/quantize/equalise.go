@@ -2,7 +2,6 @@ package quantize
 
 import (
 	"math"
-	"slices"
 
 	"espalier/model"
 )
@@ -11,13 +10,13 @@ import (
 // moves by more than a thousandth.
 const equalisePasses = 20
 
-// An EqualisedPair is two layers between which channels were scaled.
-type EqualisedPair struct {
+// An equalisedPair is two layers between which channels were scaled.
+type equalisedPair struct {
 	First, Second string
 	Absorbed      int // channels whose high bias went to the second layer
 }
 
-// Equalise returns a copy of g, folded, in which neighbouring layers have channels of
+// equalise returns a copy of g, folded, in which neighbouring layers have channels of
 // like ranges: cross-layer equalisation (Nagel et al. 2019, section 4.1). Channel i
 // of a layer's output is divided by s, and what the next layer multiplies it with is
 // multiplied by s, where
@@ -33,7 +32,7 @@ type EqualisedPair struct {
 // least c = max(0, β − 3·|γ|) above 0 gives c to the biases of the next layer.
 // That is so only where all of a kernel lies on the map, so that layers with padding
 // are left out.
-func Equalise(g *model.Graph) (*model.Graph, []EqualisedPair) {
+func equalise(g *model.Graph) (*model.Graph, []equalisedPair) {
 	norms := map[string]*channelNorm{}
 	for _, u := range g.DropDropout().Units() {
 		if u.Norm != nil {
@@ -51,12 +50,12 @@ func Equalise(g *model.Graph) (*model.Graph, []EqualisedPair) {
 			break
 		}
 	}
-	var done []EqualisedPair
+	var done []equalisedPair
 	for _, p := range pairs {
 		if p.act != nil {
 			p.act.Op = model.ReLU{}
 		}
-		done = append(done, EqualisedPair{p.first.Name, p.second.Name, p.absorb(norms[p.first.Name])})
+		done = append(done, equalisedPair{p.first.Name, p.second.Name, p.absorb(norms[p.first.Name])})
 	}
 	return f, done
 }
@@ -185,22 +184,4 @@ func (p layerPair) absorb(norm *channelNorm) (count int) {
 		p.second.Bias[k] = float32(float64(p.second.Bias[k]) + s)
 	}
 	return count
-}
-
-// clone returns a copy whose codes and biases can be changed.
-func (n *Network) clone() *Network {
-	c := *n
-	c.Nodes = nil
-	of := map[*Node]*Node{}
-	for _, m := range n.Nodes {
-		w := *m
-		w.Inputs = nil
-		for _, in := range m.Inputs {
-			w.Inputs = append(w.Inputs, of[in])
-		}
-		w.Weight, w.Bias = slices.Clone(m.Weight), slices.Clone(m.Bias)
-		of[m] = &w
-		c.Nodes = append(c.Nodes, &w)
-	}
-	return &c
 }

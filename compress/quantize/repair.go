@@ -55,6 +55,9 @@ type Repairer struct {
 	Judge func(*Network) (Measurement, error)
 	// Tried, unless nil, is told of each repair as it was tried.
 	Tried func(Repaired)
+	// Between is called before each layer that is repaired on images; an error from
+	// it, as of an interruption, ends Repair.
+	Between func() error
 }
 
 // A Repaired is what a repair did.
@@ -133,7 +136,7 @@ func (r *Repairer) build(g *model.Graph) (n *Network, err error) {
 // where there is nothing to repair.
 func (r *Repairer) try(name string, n *Network, g *model.Graph) (changed *Network, graph *model.Graph, did string, err error) {
 	if name == Equalisation {
-		graph, pairs := Equalise(g)
+		graph, pairs := equalise(g)
 		if len(pairs) == 0 {
 			return nil, nil, "found no pair of layers", nil
 		}
@@ -153,7 +156,7 @@ func (r *Repairer) try(name string, n *Network, g *model.Graph) (changed *Networ
 	v := model.NewEvaluator(g, r.Engine, repairImages)
 	switch name {
 	case AdaptiveRounding:
-		errors, err := AdaRound(c, g, v, r.Engine, x)
+		errors, err := adaRound(c, g, v, r.Engine, x, r.Between)
 		if err != nil {
 			return nil, nil, "", err
 		}
@@ -165,9 +168,10 @@ func (r *Repairer) try(name string, n *Network, g *model.Graph) (changed *Networ
 		}
 		return c, g, fmt.Sprintf("left %.0f %% of the mean layer's squared error", 100*share), nil
 	case BiasCorrection:
-		return c, g, shifted(CorrectBiases(c, g, v, r.Engine, x)), nil
+		shifts, err := correctBiases(c, g, v, r.Engine, x, r.Between)
+		return c, g, shifted(shifts), err
 	case AnalyticCorrection:
-		shifts := CorrectBiasesAnalytically(c, g)
+		shifts := correctBiasesAnalytically(c, g)
 		if len(shifts) == 0 {
 			return nil, nil, "found no layer behind batch norm", nil
 		}
@@ -177,12 +181,30 @@ func (r *Repairer) try(name string, n *Network, g *model.Graph) (changed *Networ
 }
 
 // shifted tells the largest of the layers' shifts.
-func shifted(all []BiasShift) string {
-	var most BiasShift
+func shifted(all []biasShift) string {
+	var most biasShift
 	for _, s := range all {
 		if s.Mean >= most.Mean {
 			most = s
 		}
 	}
 	return fmt.Sprintf("moved the biases of %d layers, of %s most: by %.3g", len(all), most.Layer, most.Mean)
+}
+
+// clone returns a copy whose codes and biases can be changed.
+func (n *Network) clone() *Network {
+	c := *n
+	c.Nodes = nil
+	of := map[*Node]*Node{}
+	for _, m := range n.Nodes {
+		w := *m
+		w.Inputs = nil
+		for _, in := range m.Inputs {
+			w.Inputs = append(w.Inputs, of[in])
+		}
+		w.Weight, w.Bias = slices.Clone(m.Weight), slices.Clone(m.Bias)
+		of[m] = &w
+		c.Nodes = append(c.Nodes, &w)
+	}
+	return &c
 }

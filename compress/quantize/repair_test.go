@@ -1,6 +1,7 @@
 package quantize
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -76,7 +77,7 @@ func normals(n int, seed uint64) []float32 {
 // √(r1·r2) to the bit of float64.
 func TestEqualise(t *testing.T) {
 	g := separable(t, model.ReLU{})
-	f, pairs := Equalise(g)
+	f, pairs := equalise(g)
 	if len(pairs) != 3 {
 		t.Fatalf("pairs %v", pairs)
 	}
@@ -132,7 +133,7 @@ func TestEqualise(t *testing.T) {
 		}
 	}
 	// A clipping becomes a ReLU.
-	clipped, _ := Equalise(separable(t, model.Clip{Max: 6}))
+	clipped, _ := equalise(separable(t, model.Clip{Max: 6}))
 	if op := clipped.Node("expand.act").Op; op != (model.ReLU{}) {
 		t.Errorf("between equalised layers: %v", op)
 	}
@@ -154,7 +155,7 @@ func TestAbsorb(t *testing.T) {
 	for c := range norm.Bias { // no value is 3·γ below 40
 		norm.Bias[c], norm.Mean[c], norm.Weight[c] = 40, 0, 1
 	}
-	f, pairs := Equalise(g)
+	f, pairs := equalise(g)
 	if len(pairs) != 1 || pairs[0].Absorbed != 8 {
 		t.Fatalf("pairs %+v", pairs)
 	}
@@ -194,8 +195,8 @@ func TestCorrectBiases(t *testing.T) {
 		return worst
 	}
 	before := off()
-	shifts := CorrectBiases(q, g, v, e, x)
-	if after := off(); before < 1e-2 || after > 1e-4 || len(shifts) != len(q.Layers()) {
+	shifts, err := correctBiases(q, g, v, e, x, noBreak)
+	if after := off(); err != nil || before < 1e-2 || after > 1e-4 || len(shifts) != len(q.Layers()) {
 		t.Errorf("mean logits are off by %g, before by %g; %d layers", after, before, len(shifts))
 	}
 	// A layer with padding, against the sums that define it.
@@ -266,7 +267,7 @@ func TestCorrectBiasesAnalytically(t *testing.T) {
 	}
 	q := mustBuild(t, g, c, r)
 	before := q.clone()
-	moved := CorrectBiasesAnalytically(q, g)
+	moved := correctBiasesAnalytically(q, g)
 	if len(moved) != 3 || moved[0].Layer != "depthwise" || moved[2].Layer != "fc" {
 		t.Fatalf("moved %+v", moved)
 	}
@@ -302,7 +303,7 @@ func TestAdaRound(t *testing.T) {
 		e := testEngine(t, "")
 		q := mustBuild(t, folded, calibrated(t, folded, x, MinMax), lab)
 		before := q.clone()
-		found, err := AdaRound(q, folded, model.NewEvaluator(folded, e, 16), e, x)
+		found, err := adaRound(q, folded, model.NewEvaluator(folded, e, 16), e, x, noBreak)
 		if err != nil || len(found) != len(q.Layers()) {
 			t.Fatalf("%s: %d layers, error %v", name, len(found), err)
 		}
@@ -394,7 +395,8 @@ func TestRepair(t *testing.T) {
 			judged = append(judged, n)
 			return Measurement{Loss: losses[len(judged)-1], Top1: rights[len(judged)-1]}, nil
 		},
-		Tried: func(d Repaired) { told = append(told, d) },
+		Tried:   func(d Repaired) { told = append(told, d) },
+		Between: noBreak,
 	}
 	n, tried, err := repairer.Repair(g, Repairs())
 	if err != nil {
@@ -429,6 +431,33 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+func noBreak() error { return nil }
+
+// TestRepairEndsBetweenLayers: an interruption ends a repair before its next layer,
+// with the interruption's error.
+func TestRepairEndsBetweenLayers(t *testing.T) {
+	g := separable(t, model.ReLU{})
+	x, e := normals(8*3*64, 6), testEngine(t, "")
+	stopped := errors.New("stopped")
+	for _, name := range []string{AdaptiveRounding, BiasCorrection} {
+		layers, judged := 0, 0
+		repairer := Repairer{
+			Recipe: lab, Observer: MinMax, Engine: e, Count: 8,
+			Images: func(first, n int) ([]float32, error) { return x[first*192 : (first+n)*192], nil },
+			Judge:  func(*Network) (Measurement, error) { judged++; return Measurement{}, nil },
+			Between: func() error {
+				if layers++; layers == 3 {
+					return stopped
+				}
+				return nil
+			},
+		}
+		if _, _, err := repairer.Repair(g, []string{name}); !errors.Is(err, stopped) || layers != 3 || judged != 1 {
+			t.Errorf("%s: error %v at layer %d, %d networks judged", name, err, layers, judged)
+		}
+	}
+}
+
 // TestRepairFewBits: rounding and biases are repaired at 4 bits, too, within the
 // codes that these have.
 func TestRepairFewBits(t *testing.T) {
@@ -441,7 +470,7 @@ func TestRepairFewBits(t *testing.T) {
 	r.IntegerBias = false
 	q := mustBuild(t, g, calibrated(t, g, x, MinMax), r)
 	v := model.NewEvaluator(g, e, 24)
-	layers, err := AdaRound(q, g, v, e, x)
+	layers, err := adaRound(q, g, v, e, x, noBreak)
 	if err != nil || len(layers) != len(q.Layers()) {
 		t.Fatalf("%d layers, error %v", len(layers), err)
 	}
@@ -455,7 +484,9 @@ func TestRepairFewBits(t *testing.T) {
 			}
 		}
 	}
-	CorrectBiases(q, g, v, e, x)
+	if _, err := correctBiases(q, g, v, e, x, noBreak); err != nil {
+		t.Fatal(err)
+	}
 	float, integer := make([]float32, 240), make([]float32, 240)
 	v.Logits(float, x)
 	NewEvaluator(q, e).Logits(integer, x)
