@@ -30,8 +30,8 @@ type equalisedPair struct {
 //
 // Then high biases are absorbed (section 4.1.3): a channel that batch norm puts at
 // least c = max(0, β − 3·|γ|) above 0 gives c to the biases of the next layer.
-// That is so only where all of a kernel lies on the map, so that layers with padding
-// are left out.
+// That is so only where no zeros around a map are read, so that layers with padding,
+// and those behind pools that count it, are left out.
 func equalise(g *model.Graph) (*model.Graph, []equalisedPair) {
 	norms := map[string]*channelNorm{}
 	for _, u := range g.DropDropout().Units() {
@@ -75,6 +75,7 @@ func newChannelNorm(n *model.Node) *channelNorm {
 type layerPair struct {
 	first, second *model.Node
 	act           *model.Node // the activation between, or nil
+	edged         bool        // the second layer reads zeros around a map, directly or in a pool's means
 }
 
 // pairsOf returns the pairs of a folded graph in its order.
@@ -100,12 +101,16 @@ func pairsOf(g *model.Graph) []layerPair {
 					break walk
 				}
 				p.act = at
-			case model.MaxPool, model.AvgPool, model.GlobalAvgPool:
+			case model.MaxPool, model.GlobalAvgPool:
+			case model.AvgPool:
+				p.edged = p.edged || op.CountPadding && op.Padding != (model.Padding{})
 			case model.Flatten:
 				if at.Inputs[0].Shape.C != at.Shape.C {
 					break walk
 				}
 			case model.Conv, model.Linear:
+				conv, ok := op.(model.Conv)
+				p.edged = p.edged || ok && conv.Padding != (model.Padding{})
 				p.second = at
 				pairs = append(pairs, p)
 				break walk
@@ -164,7 +169,7 @@ func (p layerPair) equalise(norm *channelNorm) (moved float64) {
 // absorb moves high biases to the second layer and returns how many channels had
 // one.
 func (p layerPair) absorb(norm *channelNorm) (count int) {
-	if op, ok := p.second.Op.(model.Conv); norm == nil || p.act == nil || ok && op.Padding != (model.Padding{}) {
+	if norm == nil || p.act == nil || p.edged {
 		return 0
 	}
 	if p.second.Bias == nil {

@@ -140,30 +140,34 @@ func TestEqualise(t *testing.T) {
 }
 
 // TestAbsorb: a channel far above 0 gives its bias to the next layer, and the logits
-// stay.
+// stay. A pool that counts the zeros around a map would pass less of it on at the
+// edges: there it stays where it is.
 func TestAbsorb(t *testing.T) {
-	b := model.NewBuilder("high", model.Shape{C: 3, H: 8, W: 8})
-	x := b.Norm("bn", b.Add("a", model.Conv{Out: 8, Kernel: 1, Stride: 1, Groups: 1}, b.Input()))
-	x = b.Add("relu", model.ReLU{}, x)
-	x = b.Bias(b.Add("b", model.Conv{Out: 5, Kernel: 1, Stride: 1, Groups: 1}, x))
-	b.Add("flatten", model.Flatten{}, b.Add("pool", model.GlobalAvgPool{}, x))
-	g := drawn(t, b)
-	norm := g.Node("bn")
-	for i := range g.Node("a").Weight {
-		g.Node("a").Weight[i] /= 50
-	}
-	for c := range norm.Bias { // no value is 3·γ below 40
-		norm.Bias[c], norm.Mean[c], norm.Weight[c] = 40, 0, 1
-	}
-	f, pairs := equalise(g)
-	if len(pairs) != 1 || pairs[0].Absorbed != 8 {
-		t.Fatalf("pairs %+v", pairs)
-	}
-	images := wideOf(normals(2*3*64, 2))
-	want, got := float64s.From(g).Logits(2, images), float64s.From(f).Logits(2, images)
-	for i := range want {
-		if math.Abs(want[i]-got[i]) > 1e-4*(1+math.Abs(want[i])) {
-			t.Errorf("logit %d: %g, before %g", i, got[i], want[i])
+	for counted, absorbed := range map[bool]int{false: 8, true: 0} {
+		b := model.NewBuilder("high", model.Shape{C: 3, H: 8, W: 8})
+		x := b.Norm("bn", b.Add("a", model.Conv{Out: 8, Kernel: 1, Stride: 1, Groups: 1}, b.Input()))
+		x = b.Add("relu", model.ReLU{}, x)
+		x = b.Add("mean", model.AvgPool{Kernel: 3, Stride: 1, Padding: model.Pad2D(1), CountPadding: counted}, x)
+		x = b.Bias(b.Add("b", model.Conv{Out: 5, Kernel: 1, Stride: 1, Groups: 1}, x))
+		b.Add("flatten", model.Flatten{}, b.Add("pool", model.GlobalAvgPool{}, x))
+		g := drawn(t, b)
+		for i := range g.Node("a").Weight {
+			g.Node("a").Weight[i] /= 50
+		}
+		norm := g.Node("bn")
+		for c := range norm.Bias { // no value is 3·γ below 40
+			norm.Bias[c], norm.Mean[c], norm.Weight[c] = 40, 0, 1
+		}
+		f, pairs := equalise(g)
+		if len(pairs) != 1 || pairs[0].Absorbed != absorbed {
+			t.Errorf("padding counted %v: pairs %+v, want %d absorbed", counted, pairs, absorbed)
+		}
+		images := wideOf(normals(2*3*64, 2))
+		want, got := float64s.From(g).Logits(2, images), float64s.From(f).Logits(2, images)
+		for i := range want {
+			if math.Abs(want[i]-got[i]) > 1e-4*(1+math.Abs(want[i])) {
+				t.Errorf("padding counted %v: logit %d is %g, before %g", counted, i, got[i], want[i])
+			}
 		}
 	}
 }
