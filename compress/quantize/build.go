@@ -69,8 +69,8 @@ func (b *builder) node(n *Node, from *model.Node) {
 	}
 }
 
-// narrow returns the quantization of a Quantize node: its input's range in fewer
-// steps.
+// narrow returns the quantization of a Quantize node: its input's range, which its
+// observer found for codes of 8 bits, in fewer steps.
 func (b *builder) narrow(n *Node, bits int) kernel.Affine {
 	if b.given != nil {
 		return b.given[n.Name]
@@ -91,8 +91,8 @@ func (b *builder) activation(n *Node) kernel.Affine {
 	point := n.Point()
 	if b.given != nil {
 		a, ok := b.given[n.Name+roundingSuffix]
-		if !ok && !n.Float {
-			b.fail(n.Name, "nothing rounds its output")
+		if !ok && !n.Float && b.err == nil {
+			b.err = fmt.Errorf("quantizing %s: the network was not trained to round its output, as recipe %s does; choose the recipe that it was trained for", n.Name, b.recipe.Name)
 		}
 		if n.Float {
 			a.Scale = 1

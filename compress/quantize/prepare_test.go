@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,6 +114,17 @@ func TestConvertHasTheCodesOfTraining(t *testing.T) {
 	for _, name := range zooNetworks {
 		p, r := trained(t, zooGraph(t, name), images.train[:32*pixels], Width{4, 4}, true)
 		holdCodes(t, name, p, r, images.test[:4*pixels])
+	}
+}
+
+// TestConvertWantsTheRecipeOfTraining: a recipe that rounds other values has no scales
+// for them.
+func TestConvertWantsTheRecipeOfTraining(t *testing.T) {
+	n, x := randomNetwork(t, model.Pad, 16)
+	p, _ := trained(t, n, x, Eight, false)
+	_, err := Convert(p, named(t, "fbgemm"))
+	if want := "as recipe fbgemm does; choose the recipe that it was trained for"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one that says %q", err, want)
 	}
 }
 
