@@ -113,7 +113,7 @@ func (v *Evaluator) open(s *space, i int) {
 func (v *Evaluator) Profile(logits, x []float32) []model.StepTime {
 	v.logits, v.x = logits, x
 	s := v.workers[0]
-	s.image, s.logits = x[:v.pixels], logits[:v.Classes()]
+	v.open(s, 0)
 	times := make([]model.StepTime, len(v.plan.steps))
 	for i, step := range v.plan.steps {
 		began := time.Now()

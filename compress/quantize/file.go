@@ -32,10 +32,11 @@ func IsQuantized(metadata map[string]string) bool {
 }
 
 // Save writes a quantized network as one safetensors file. Every convolution and
-// linear layer has weight (I8, or packed as U8 where codes have fewer bits), weight_scale and bias (F32), a batch norm has
-// factor and bias (F32), and every node whose output has a scale of its own has
-// output_scale (F32) and output_zero_point (I32). Recipe, calibration, graph and
-// normalisation stand in the metadata, beside what the caller adds.
+// linear layer has weight (I8, or packed as U8 where codes have fewer bits),
+// weight_scale and bias (F32), a batch norm has factor and bias (F32), and every node
+// whose output has a scale of its own has output_scale (F32) and output_zero_point
+// (I32). Recipe, calibration, graph and normalisation stand in the metadata, beside
+// what the caller adds.
 func Save(path string, n *Network, metadata map[string]string) error {
 	tensors, all, err := Tensors(n, metadata)
 	if err != nil {

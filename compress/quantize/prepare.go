@@ -27,15 +27,14 @@ func Prepare(g *model.Graph, c *Calibration, r Recipe, learned bool) (*model.Gra
 	p := &preparer{graph: g.Clone(), after: map[string]*model.Node{}, learned: learned}
 	readers := p.graph.Consumers()
 	for _, n := range q.Nodes {
-		switch {
-		case n.IsLayer():
-			p.layer(n, r, readers)
-			p.value(n, readers)
-		case isQuantizeOp(n.Op):
-			p.narrow(n, readers)
-		default:
-			p.value(n, readers)
+		if isQuantizeOp(n.Op) {
+			p.narrow(n)
+			continue
 		}
+		if n.IsLayer() {
+			p.layer(n, r, readers)
+		}
+		p.value(n, readers)
 	}
 	p.order()
 	return p.graph, p.graph.Check()
@@ -74,7 +73,7 @@ func (p *preparer) value(n *Node, readers map[*model.Node][]*model.Node) {
 }
 
 // narrow adds the rounding to fewer bits of what some layers read.
-func (p *preparer) narrow(n *Node, readers map[*model.Node][]*model.Node) {
+func (p *preparer) narrow(n *Node) {
 	op := n.Op.(model.Quantize)
 	value := p.after[n.Inputs[0].Name]
 	p.after[n.Name] = p.round(n.Name, value, nil, n.Output, op.Bits)

@@ -59,7 +59,7 @@ type Recipe struct {
 // epsilon is float32's machine epsilon, PyTorch's smallest scale.
 const epsilon = 1.1920929e-07
 
-// Lab is the default: PyTorch's arithmetic over the full range, the pool with
+// lab is the default: PyTorch's arithmetic over the full range, the pool with
 // its own scale, logits in float32, and biases that every integer runtime holds
 // exactly.
 var lab = Recipe{

@@ -22,8 +22,9 @@ const (
 	HardSigmoid
 	// HardSwish is x·hardsigmoid(x).
 	HardSwish
-	// FakeQuantize is Scale·min(max(round(x/Scale), Min), Max), half to even, which is to
-	// fake-quantize. Its gradient is 1 where nothing is limited.
+	// FakeQuantize is Scale·min(max(round(x/Scale), Min), Max), rounding half to even,
+	// as torch.fake_quantize_per_tensor_affine computes it. The gradient is 1 where the
+	// rounded value is within Min and Max, and 0 elsewhere.
 	FakeQuantize
 )
 
@@ -121,11 +122,12 @@ func (m Map) clearBehind(c int, x []float32) {
 // activateGo is the definition of all activations.
 func activateGo(a Activation, y, x []float32) {
 	for i, v := range x {
-		y[i] = a.value(v)
+		y[i] = a.Value(v)
 	}
 }
 
-func (a Activation) value(x float32) float32 {
+// Value returns a(x).
+func (a Activation) Value(x float32) float32 {
 	switch a.Kind {
 	case Clip:
 		return clip(x, a.Min, a.Max)

@@ -191,8 +191,7 @@ func (s *Set) AddInteger(dst, a, b []uint8, m Map, q *IntegerAdd) {
 }
 
 // ConvAddInteger computes relu(ConvInteger + other) for a share of one image. It
-// rounds
-// twice, as ConvInteger and AddInteger do one after the other: q.A must be the
+// rounds twice, as ConvInteger and AddInteger do one after the other: q.A must be the
 // convolution's output. other is laid out as c.Out and does not overlap dst.
 func (s *Set) ConvAddInteger(dst, src, other []uint8, c *IntegerConv, q *IntegerAdd, share Share) {
 	if len(dst) < c.Out.Len() || len(src) < c.inputBytes() || len(other) < c.Out.Len() || c.Zero != q.A.Zero {

@@ -133,9 +133,6 @@ func NewCodeTable(in, out Affine, f func(x float32) float32) *CodeTable {
 	return &t
 }
 
-// Value returns the activation of one value, for a CodeTable.
-func (a Activation) Value(x float32) float32 { return a.value(x) }
-
 // TranslateCodes applies a table to one image.
 //
 //	dst, src   laid out as m; dst may be src

@@ -37,8 +37,9 @@ const MetaQuantization = "quantization"
 // relies on the tensors. A file that has it was written by this program.
 const metaArch = "architecture"
 
-// Save writes a network as safetensors: its tensors under PyTorch's names, and
-// in the metadata the graph and the normalisation beside what the caller adds. Masks are not stored; the zeros are.
+// Save writes a network as safetensors: its tensors under PyTorch's names, and in the
+// metadata the graph and the normalisation beside what the caller adds. Masks are not
+// stored; the zeros are.
 func Save(path string, n *model.Graph, metadata map[string]string) error {
 	return Write(path, FromNetwork(n), Metadata(n, metadata))
 }
