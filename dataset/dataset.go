@@ -58,6 +58,15 @@ type Split struct {
 // Len returns the number of images.
 func (s *Split) Len() int { return len(s.Labels) }
 
+// First returns the first n images, or all where there are fewer. They are shared
+// with s.
+func (s *Split) First(n int) *Split {
+	part := *s
+	n = min(n, s.Len())
+	part.Images, part.Labels = s.Images[:n*s.Shape.Len()], s.Labels[:n]
+	return &part
+}
+
 // Image returns the pixels of image i, [channels][height][width], shared with s.
 func (s *Split) Image(i int) []uint8 {
 	n := s.Shape.Len()

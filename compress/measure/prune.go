@@ -135,11 +135,12 @@ func (f *File) scores(ctx context.Context, e *model.Engine, c *prune.Channels, i
 			return nil, fmt.Errorf("the criterion %s needs images: give --data", prune.Taylor)
 		}
 		say(fmt.Sprintf("gradients on %s", plural.Count(p.Images, "image")))
-		var err error
-		if s.Gradients, err = prune.Gradients(f.Float, e, batch, trainingBatches(ctx, images, p.Images, p.Seed)); err != nil {
+		batches, err := trainingBatches(ctx, images, p.Images, p.Seed)
+		if err != nil {
 			return nil, err
 		}
-		if err := ctx.Err(); err != nil {
+		s.Gradients, err = prune.Gradients(f.Float, e, batch, batches)
+		if err := cmp.Or(ctx.Err(), err); err != nil {
 			return nil, err
 		}
 	}
@@ -216,8 +217,12 @@ func (f *File) after(ctx context.Context, e *model.Engine, small *model.Graph, i
 	if p.NormImages > 0 && !small.Fused() {
 		r.Norms = min(p.NormImages, images.Train.Len())
 		say(fmt.Sprintf("batch norm's statistics on %s", plural.Count(r.Norms, "image")))
-		err := model.EstimateNorms(small, e, batch, func(yield func([]float32) bool) {
-			for x := range trainingBatches(ctx, images, r.Norms, p.Seed) {
+		batches, err := trainingBatches(ctx, images, r.Norms, p.Seed)
+		if err != nil {
+			return err
+		}
+		err = model.EstimateNorms(small, e, batch, func(yield func([]float32) bool) {
+			for x := range batches {
 				if !yield(x) {
 					return
 				}
@@ -236,7 +241,7 @@ func (f *File) after(ctx context.Context, e *model.Engine, small *model.Graph, i
 		what string
 	}{{f.Float, &r.Before, "before"}, {small, &r.After, "after"}} {
 		say("accuracy " + n.what)
-		tally, err := tallyOn(ctx, e, n.g, images, images.Validation, r.Images)
+		tally, err := (&File{Path: f.Path, Float: n.g}).Tally(ctx, e, images, images.Validation)
 		if err != nil {
 			return err
 		}
@@ -248,36 +253,16 @@ func (f *File) after(ctx context.Context, e *model.Engine, small *model.Graph, i
 
 // trainingBatches yields batches of so many training images, chosen by the seed.
 // It ends early when the context does.
-func trainingBatches(ctx context.Context, d *dataset.Data, images int, seed uint64) iter.Seq2[[]float32, []uint16] {
+func trainingBatches(ctx context.Context, d *dataset.Data, images int, seed uint64) (iter.Seq2[[]float32, []uint16], error) {
+	only, err := d.Calibration(dataset.Train, min(images, d.Train.Len()), 1, seed)
+	if err != nil {
+		return nil, err
+	}
 	return func(yield func([]float32, []uint16) bool) {
-		only, err := d.Calibration(dataset.Train, min(images, d.Train.Len()), 1, seed)
-		if err != nil {
-			return
-		}
 		for x, labels := range d.NewLoader(d.Train, dataset.LoaderOptions{Batch: batch, Only: only}).Epoch(0) {
 			if ctx.Err() != nil || !yield(x, labels) {
 				return
 			}
 		}
-	}
-}
-
-// tallyOn evaluates a network on the first n images of a part of d.
-func tallyOn(ctx context.Context, e *model.Engine, g *model.Graph, d *dataset.Data, s *dataset.Split, n int) (tally model.Tally, err error) {
-	v := model.NewEvaluator(g, e, batch)
-	logits := make([]float32, batch*v.Classes())
-	for x, labels := range d.NewLoader(s, dataset.LoaderOptions{Batch: batch}).Epoch(0) {
-		if err := ctx.Err(); err != nil {
-			return tally, err
-		}
-		if left := n - tally.Total; left < len(labels) {
-			x, labels = x[:left*d.Shape.Len()], labels[:left]
-		}
-		v.Logits(logits[:len(labels)*v.Classes()], x)
-		tally.Add(logits[:len(labels)*v.Classes()], labels, v.Classes())
-		if tally.Total == n {
-			break
-		}
-	}
-	return tally, nil
+	}, nil
 }

@@ -38,13 +38,14 @@ type GroupSensitivity struct {
 
 // A Point is one measurement.
 type Point struct {
-	Top1 float64 `json:"top1"`
-	Loss float64 `json:"loss"`
+	Top1 float64 `json:"top1"` // share of images classified right
+	Loss float64 `json:"loss"` // mean cross-entropy, in nats
 }
 
 // Sensitivity measures every group at every share, on the first limit validation
-// images (0: all), with batch norm's statistics as they are. What the file at path holds of the same
-// network, criterion and images is not measured again; the file is written after every group.
+// images (0: all), with batch norm's statistics as they are. What the file at path
+// holds of the same network, criterion and images is not measured again. The file is
+// written after every group; an empty path keeps none.
 func (f *File) Sensitivity(ctx context.Context, e *model.Engine, images *dataset.Data, p Pruning, shares []float64, limit int, path string, say func(string)) (Sensitivity, error) {
 	if f.Float == nil {
 		return Sensitivity{}, fmt.Errorf("%s is quantized; measure the file that it was made from", f.Path)
@@ -76,7 +77,7 @@ func (f *File) Sensitivity(ctx context.Context, e *model.Engine, images *dataset
 		return s, err
 	}
 	at := func(g *model.Graph) (Point, error) {
-		tally, err := tallyOn(ctx, e, g, images, images.Validation, n)
+		tally, err := (&File{Path: f.Path, Float: g}).Tally(ctx, e, images, images.Validation.First(n))
 		return Point{tally.Top1(), tally.Loss()}, err
 	}
 	if s.Dense == (Point{}) {

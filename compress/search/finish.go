@@ -70,16 +70,17 @@ func (s *searcher) finish() error {
 	best := o.Candidates[o.Best].file
 	o.Files = []string{s.path(bestFile)}
 	if s.data.Test.Len() > 0 {
-		for file, top1 := range map[*measure.File]*float64{o.Candidates[0].file: &o.Before, best: &o.After} {
-			r, err := file.Evaluate(ctx, s.engine, s.data)
-			if err != nil {
+		before, err := o.Candidates[0].file.Evaluate(ctx, s.engine, s.data)
+		if err != nil {
+			return err
+		}
+		after := before
+		if o.Best > 0 {
+			if after, err = best.Evaluate(ctx, s.engine, s.data); err != nil {
 				return err
 			}
-			*top1 = r.Top1
 		}
-		if o.Best == 0 {
-			o.Before, o.After = max(o.Before, o.After), max(o.Before, o.After)
-		}
+		o.Before, o.After = before.Top1, after.Top1
 	}
 	if o.Best > 0 {
 		var err error
@@ -136,10 +137,7 @@ const checkedImages = 64
 // some returns the data with the first validation images as its test part.
 func (s *searcher) some(n int) *dataset.Data {
 	d := *s.data
-	part := *d.Validation
-	n = min(n, part.Len())
-	part.Images, part.Labels = part.Images[:n*part.Shape.Len()], part.Labels[:n]
-	d.Test = &part
+	d.Test = d.Validation.First(n)
 	return &d
 }
 
