@@ -13,6 +13,7 @@ import (
 	"espalier/compress/prune"
 	"espalier/dataset"
 	"espalier/internal/atomicfile"
+	"espalier/internal/finite"
 	"espalier/model"
 	"espalier/model/weights"
 )
@@ -38,8 +39,8 @@ type GroupSensitivity struct {
 
 // A Point is one measurement.
 type Point struct {
-	Top1 float64 `json:"top1"` // share of images classified right
-	Loss float64 `json:"loss"` // mean cross-entropy, in nats
+	Top1 float64       `json:"top1"` // share of images classified right
+	Loss finite.OrNull `json:"loss"` // mean cross-entropy, in nats
 }
 
 // Sensitivity measures every group at every share, on the first limit validation
@@ -78,7 +79,7 @@ func (f *File) Sensitivity(ctx context.Context, e *model.Engine, images *dataset
 	}
 	at := func(g *model.Graph) (Point, error) {
 		tally, err := (&File{Path: f.Path, Float: g}).Tally(ctx, e, images, images.Validation.First(n))
-		return Point{tally.Top1(), tally.Loss()}, err
+		return Point{tally.Top1(), finite.OrNull(tally.Loss())}, err
 	}
 	if s.Dense == (Point{}) {
 		say("the dense network")
