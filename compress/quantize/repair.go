@@ -86,13 +86,14 @@ func (r *Repairer) Repair(g *model.Graph, names []string) (*Network, []Repaired,
 	if err != nil {
 		return nil, nil, err
 	}
-	all := []Repaired{{Name: NoRepair, Kept: true, Measurement: best}}
+	var all []Repaired
 	tell := func(d Repaired) {
+		all = append(all, d)
 		if r.Tried != nil {
 			r.Tried(d)
 		}
 	}
-	tell(all[0])
+	tell(Repaired{Name: NoRepair, Kept: true, Measurement: best})
 	for _, name := range names {
 		if name == AnalyticCorrection && slices.ContainsFunc(all, func(d Repaired) bool { return d.Kept && d.Name == BiasCorrection }) {
 			continue // the means are right already
@@ -101,23 +102,17 @@ func (r *Repairer) Repair(g *model.Graph, names []string) (*Network, []Repaired,
 		if err != nil {
 			return nil, nil, err
 		}
-		if changed == nil {
-			d := Repaired{Name: name, Did: did, Measurement: best}
-			all = append(all, d)
-			tell(d)
-			continue
+		d := Repaired{Name: name, Did: did, Measurement: best}
+		if changed != nil {
+			if d.Measurement, err = r.Judge(changed); err != nil {
+				return nil, nil, err
+			}
+			d.Kept = d.Top1 >= best.Top1 && d.Loss < best.Loss
 		}
-		t, err := r.Judge(changed)
-		if err != nil {
-			return nil, nil, err
+		if d.Kept {
+			n, g, best = changed, graph, d.Measurement
 		}
-		helps := t.Top1 >= best.Top1 && t.Loss < best.Loss
-		d := Repaired{Name: name, Did: did, Kept: helps, Measurement: t}
-		all = append(all, d)
 		tell(d)
-		if helps {
-			n, g, best = changed, graph, t
-		}
 	}
 	return n, all, nil
 }
