@@ -10,12 +10,6 @@ import (
 // moves by more than a thousandth.
 const equalisePasses = 20
 
-// An equalisedPair is two layers between which channels were scaled.
-type equalisedPair struct {
-	First, Second string
-	Absorbed      int // channels whose high bias went to the second layer
-}
-
 // equalise returns a copy of g, folded, in which neighbouring layers have channels of
 // like ranges: cross-layer equalisation (Nagel et al. 2019, section 4.1). Channel i
 // of a layer's output is divided by s, and what the next layer multiplies it with is
@@ -32,32 +26,33 @@ type equalisedPair struct {
 // least c = max(0, β − 3·|γ|) above 0 gives c to the biases of the next layer.
 // That is so only where no zeros around a map are read, so that layers with padding,
 // and those behind pools that count it, are left out.
-func equalise(g *model.Graph) (*model.Graph, []equalisedPair) {
+//
+// It also returns the numbers of pairs and of channels whose bias was absorbed.
+func equalise(g *model.Graph) (f *model.Graph, pairs, absorbed int) {
 	norms := map[string]*channelNorm{}
 	for _, u := range g.DropDropout().Units() {
 		if u.Norm != nil {
 			norms[u.Name()] = newChannelNorm(u.Norm)
 		}
 	}
-	f := g.ForInference()
-	pairs := pairsOf(f)
+	f = g.ForInference()
+	all := pairsOf(f)
 	for range equalisePasses {
 		moved := 0.0
-		for _, p := range pairs {
+		for _, p := range all {
 			moved = max(moved, p.equalise(norms[p.first.Name]))
 		}
 		if moved < 1e-3 {
 			break
 		}
 	}
-	var done []equalisedPair
-	for _, p := range pairs {
+	for _, p := range all {
 		if p.act != nil {
 			p.act.Op = model.ReLU{}
 		}
-		done = append(done, equalisedPair{p.first.Name, p.second.Name, p.absorb(norms[p.first.Name])})
+		absorbed += p.absorb(norms[p.first.Name])
 	}
-	return f, done
+	return f, len(all), absorbed
 }
 
 // A channelNorm is the mean and the deviation that batch norm gave each channel.

@@ -131,16 +131,12 @@ func (r *Repairer) build(g *model.Graph) (n *Network, err error) {
 // where there is nothing to repair.
 func (r *Repairer) try(name string, n *Network, g *model.Graph) (changed *Network, graph *model.Graph, did string, err error) {
 	if name == Equalisation {
-		graph, pairs := equalise(g)
-		if len(pairs) == 0 {
+		graph, pairs, absorbed := equalise(g)
+		if pairs == 0 {
 			return nil, nil, "found no pair of layers", nil
 		}
-		absorbed := 0
-		for _, p := range pairs {
-			absorbed += p.Absorbed
-		}
 		changed, err = r.build(graph)
-		return changed, graph, fmt.Sprintf("scaled channels between %d pairs of layers, absorbed %d biases", len(pairs), absorbed), err
+		return changed, graph, fmt.Sprintf("scaled channels between %d pairs of layers, absorbed %d biases", pairs, absorbed), err
 	}
 	x, err := r.Images(0, min(repairImages, r.Count))
 	if err != nil {

@@ -300,15 +300,15 @@ func (p Winograd) product(v, m, u []float32, tiles int) winogradProduct {
 	}
 }
 
-// most is how many products one call has at most, which keeps it well below 100 µs
+// winogradCall is the most products in one call, which keeps it well below 100 µs
 // on a slow core.
-const most = 1 << 20
+const winogradCall = 1 << 20
 
-// eachPosition calls f for all of a's positions, as many at a time as most allows;
+// eachPosition calls f for all of a's positions, as many at a time as one call takes;
 // of large layers for some output channels of one position. Position is the distance
 // between two of U, at least what a's output channels take.
 func (a winogradProduct) eachPosition(position int, f func(winogradProduct)) {
-	step := max(1, most/(a.in*a.out*a.tiles))
+	step := max(1, winogradCall/(a.in*a.out*a.tiles))
 	if position != weightPosition(a.in, a.out) {
 		step = 1
 	}
@@ -320,7 +320,7 @@ func (a winogradProduct) eachPosition(position int, f func(winogradProduct)) {
 		part.u = a.u[pos*position:]
 		part.next = share(a.next, pos, end, winogradPositions)
 		part.own = share(a.own, pos, end, winogradPositions)
-		if a.in*a.out*a.tiles > most {
+		if a.in*a.out*a.tiles > winogradCall {
 			part.eachOutput(f)
 		} else {
 			f(part)
@@ -331,7 +331,7 @@ func (a winogradProduct) eachPosition(position int, f func(winogradProduct)) {
 // eachOutput calls f for some of a's output channels at a time, a having one
 // position.
 func (a winogradProduct) eachOutput(f func(winogradProduct)) {
-	step := max(1, most/(a.in*a.tiles)/(2*Lanes)) * 2 * Lanes
+	step := max(1, winogradCall/(a.in*a.tiles)/(2*Lanes)) * 2 * Lanes
 	for out := 0; out < a.out; out += step {
 		end := min(out+step, a.out)
 		part := a
