@@ -90,7 +90,7 @@ func (f *File) Prune(ctx context.Context, e *model.Engine, images *dataset.Data,
 	}
 	c := prune.GroupChannels(f.Float)
 	keep := c.All()
-	table, err := f.reach(e, c, p, &r, say)
+	table, err := f.reach(ctx, e, c, p, &r, say)
 	if err != nil {
 		return nil, r, err
 	}
@@ -99,7 +99,7 @@ func (f *File) Prune(ctx context.Context, e *model.Engine, images *dataset.Data,
 		if err != nil {
 			return nil, r, err
 		}
-		if keep, err = choose(c, scores, p, table, &r, say); err != nil {
+		if keep, err = choose(ctx, c, scores, p, table, &r, say); err != nil {
 			return nil, r, err
 		}
 	}
@@ -149,7 +149,7 @@ func (f *File) scores(ctx context.Context, e *model.Engine, c *prune.Channels, i
 
 // reach sizes up what a budget can come to, and measures it where times are
 // asked for.
-func (f *File) reach(e *model.Engine, c *prune.Channels, p Pruning, r *Pruned, say func(string)) (*prune.LatencyTable, error) {
+func (f *File) reach(ctx context.Context, e *model.Engine, c *prune.Channels, p Pruning, r *Pruned, say func(string)) (*prune.LatencyTable, error) {
 	var table *prune.LatencyTable
 	if p.Runs > 0 {
 		table = prune.NewLatencyTable(p.Machine, e)
@@ -161,29 +161,39 @@ func (f *File) reach(e *model.Engine, c *prune.Channels, p Pruning, r *Pruned, s
 		}
 		say("measuring the smallest, the middle and the dense network")
 	}
-	reach, err := c.Reach(p.limits(), table, p.Runs)
+	reach, err := c.Reach(ctx, p.limits(), table, p.Runs)
+	if table != nil {
+		err = errors.Join(err, p.keep(table))
+	}
 	r.Before, r.Middle, r.Smallest = sizeOf(reach.Dense), sizeOf(reach.Middle), sizeOf(reach.Smallest)
 	r.Before.Sparsity = f.sparsity()
 	return table, err
 }
 
 // choose picks the channels that stay.
-func choose(c *prune.Channels, scores [][]float64, p Pruning, table *prune.LatencyTable, r *Pruned, say func(string)) (prune.Kept, error) {
+func choose(ctx context.Context, c *prune.Channels, scores [][]float64, p Pruning, table *prune.LatencyTable, r *Pruned, say func(string)) (prune.Kept, error) {
 	if p.Seconds == 0 {
 		return c.Choose(scores, p.Budget, p.Limits)
 	}
 	goal := prune.LatencyGoal{Seconds: p.Seconds, Tolerance: Tolerance, Runs: p.Runs}
-	keep, tried, err := c.ChooseLatency(scores, goal, p.limits(), table, func(a prune.Attempt) {
+	keep, tried, err := c.ChooseLatency(ctx, scores, goal, p.limits(), table, func(a prune.Attempt) {
 		r.Attempts = append(r.Attempts, a.Network)
 		say(fmt.Sprintf("asked %.3f ms, measured %.3f ms", 1e3*p.Seconds, 1e3*a.Network))
 	})
-	if p.Table != "" { // what was measured serves the next search, also after a failure
-		err = errors.Join(err, table.Save(p.Table))
+	if err := errors.Join(err, p.keep(table)); err != nil {
+		return nil, err
 	}
-	if err == nil {
-		r.After.Seconds = tried[len(tried)-1].Network
+	r.After.Seconds = tried[len(tried)-1].Network
+	return keep, nil
+}
+
+// keep writes the table to its file, if there is one: what was measured serves the
+// next search, also after a failure.
+func (p Pruning) keep(table *prune.LatencyTable) error {
+	if p.Table == "" {
+		return nil
 	}
-	return keep, err
+	return table.Save(p.Table)
 }
 
 // limits are those of the search: fewer than 16 channels save no time.
@@ -209,7 +219,10 @@ func (f *File) after(ctx context.Context, e *model.Engine, small *model.Graph, i
 	zero, total := small.Sparsity()
 	r.After.Sparsity = float64(zero) / float64(total)
 	if p.Runs > 0 && (r.After.Seconds == 0 || zero > 0) {
-		r.After.Seconds = prune.Latency(small, e, p.Runs)
+		var err error
+		if r.After.Seconds, err = prune.Latency(ctx, small, e, p.Runs); err != nil {
+			return err
+		}
 	}
 	if images == nil {
 		return nil

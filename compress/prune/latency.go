@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type LatencyTable struct {
 
 	known      map[layerWidth]float64 // the times of layers asked for before
 	layerAlone func(op model.Op, in model.Shape) (seconds float64, err error)
-	network    func(g *model.Graph, runs int) (seconds float64)
+	network    func(ctx context.Context, g *model.Graph, runs int) (seconds float64, err error)
 }
 
 // Measured is a network's time for one image, in seconds: foretold as the sum of
@@ -49,7 +50,9 @@ func NewLatencyTable(machine string, e *model.Engine) *LatencyTable {
 		Machine: machine + ", " + e.Kernels.Name, Layers: map[string]float64{}, Networks: map[string][]Measured{},
 		known:      map[layerWidth]float64{},
 		layerAlone: func(op model.Op, in model.Shape) (float64, error) { return timeLayer(e, op, in) },
-		network:    func(g *model.Graph, runs int) float64 { return Latency(full(g), e, runs) },
+		network: func(ctx context.Context, g *model.Graph, runs int) (float64, error) {
+			return Latency(ctx, full(g), e, runs)
+		},
 	}
 }
 
@@ -165,8 +168,8 @@ func median(times []time.Duration) float64 {
 }
 
 // sum returns what the layers of a network take when so many channels of each
-// group stay.
-func (t *LatencyTable) sum(c *Channels, counts []int) (float64, error) {
+// group stay. It measures those that it does not know, unless the context has ended.
+func (t *LatencyTable) sum(ctx context.Context, c *Channels, counts []int) (float64, error) {
 	total := 0.0
 	for _, n := range c.Graph.Layers() {
 		in, out := c.width(n.Inputs[0], counts), c.width(n, counts)
@@ -175,6 +178,9 @@ func (t *LatencyTable) sum(c *Channels, counts []int) (float64, error) {
 		}
 		width := layerWidth{n, in, out}
 		if _, ok := t.known[width]; !ok {
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
 			seconds, err := t.layer(n, in, out)
 			if err != nil {
 				return 0, err
@@ -190,8 +196,9 @@ func (t *LatencyTable) sum(c *Channels, counts []int) (float64, error) {
 const leastTime = 300 * time.Millisecond
 
 // Latency measures a network for one image: the median of the runs, in seconds, after
-// some to warm up. There are at least so many runs as are asked for.
-func Latency(g *model.Graph, e *model.Engine, runs int) float64 {
+// some to warm up. There are at least so many runs as are asked for. It ends early
+// with the context's error.
+func Latency(ctx context.Context, g *model.Graph, e *model.Engine, runs int) (float64, error) {
 	v := model.NewEvaluator(g, e, 1)
 	x, logits := noise(g, 1)
 	for began := time.Now(); time.Since(began) < leastTime/10; {
@@ -199,11 +206,14 @@ func Latency(g *model.Graph, e *model.Engine, runs int) float64 {
 	}
 	var times []time.Duration
 	for began := time.Now(); len(times) < runs || time.Since(began) < leastTime; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
 		start := time.Now()
 		v.Logits(logits, x)
 		times = append(times, time.Since(start))
 	}
-	return median(times)
+	return median(times), nil
 }
 
 // form tells networks apart by what their speed depends on.

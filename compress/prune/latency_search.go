@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -28,8 +29,9 @@ type Reach struct {
 	Smallest, Middle, Dense Attempt
 }
 
-// Reach sizes up the three networks. With a table it measures them, too.
-func (c *Channels) Reach(l Limits, t *LatencyTable, runs int) (Reach, error) {
+// Reach sizes up the three networks. With a table it measures them, too, and ends
+// early with the context's error.
+func (c *Channels) Reach(ctx context.Context, l Limits, t *LatencyTable, runs int) (Reach, error) {
 	if err := l.check(); err != nil {
 		return Reach{}, err
 	}
@@ -47,7 +49,7 @@ func (c *Channels) Reach(l Limits, t *LatencyTable, runs int) (Reach, error) {
 		if t == nil {
 			continue
 		}
-		if err := t.attempt(c, at.a, c.first(at.counts), runs); err != nil {
+		if err := t.attempt(ctx, c, at.a, c.first(at.counts), runs); err != nil {
 			return r, err
 		}
 	}
@@ -64,15 +66,17 @@ func (c *Channels) first(counts []int) Kept {
 }
 
 // attempt measures a network with these channels and notes it in the table.
-func (t *LatencyTable) attempt(c *Channels, a *Attempt, keep Kept, runs int) (err error) {
-	if a.Layers, err = t.sum(c, a.Counts); err != nil {
+func (t *LatencyTable) attempt(ctx context.Context, c *Channels, a *Attempt, keep Kept, runs int) (err error) {
+	if a.Layers, err = t.sum(ctx, c, a.Counts); err != nil {
 		return err
 	}
 	g, err := c.Slice(keep)
 	if err != nil {
 		return err
 	}
-	a.Network = t.network(g, runs)
+	if a.Network, err = t.network(ctx, g, runs); err != nil {
+		return err
+	}
 	t.Networks[form(c.Graph)] = append(t.Networks[form(c.Graph)], a.Measured)
 	return nil
 }
@@ -110,8 +114,9 @@ const (
 // nearer. All attempts are returned, the best one last. Each is shown to see as it
 // comes, if see is not nil.
 //
-// Numbers of channels are rounded to 16 at least, as fewer save no time.
-func (c *Channels) ChooseLatency(scores [][]float64, goal LatencyGoal, l Limits, t *LatencyTable, see func(Attempt)) (Kept, []Attempt, error) {
+// Numbers of channels are rounded to 16 at least, as fewer save no time. The search
+// ends early with the context's error.
+func (c *Channels) ChooseLatency(ctx context.Context, scores [][]float64, goal LatencyGoal, l Limits, t *LatencyTable, see func(Attempt)) (Kept, []Attempt, error) {
 	if !(goal.Seconds > 0) || goal.Runs < 1 || !(goal.Tolerance > 0) {
 		return nil, nil, fmt.Errorf("pruning to %v ms: want more than 0, within a tolerance above 0, and 1 run or more", 1e3*goal.Seconds)
 	}
@@ -119,7 +124,7 @@ func (c *Channels) ChooseLatency(scores [][]float64, goal LatencyGoal, l Limits,
 	if err := l.check(); err != nil {
 		return nil, nil, err
 	}
-	reach, err := c.Reach(l, t, goal.Runs)
+	reach, err := c.Reach(ctx, l, t, goal.Runs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -129,7 +134,7 @@ func (c *Channels) ChooseLatency(scores [][]float64, goal LatencyGoal, l Limits,
 	s := newSearch(c, scores, l)
 	var broken error
 	cost := func(counts []int) float64 {
-		seconds, err := t.sum(c, counts)
+		seconds, err := t.sum(ctx, c, counts)
 		if err != nil {
 			broken = err
 		}
@@ -173,9 +178,9 @@ func (c *Channels) ChooseLatency(scores [][]float64, goal LatencyGoal, l Limits,
 		if a.Size == (Size{}) {
 			break // the table has nothing else near
 		}
-		err := t.attempt(c, &a, s.keep(a.Counts), goal.Runs)
+		err := t.attempt(ctx, c, &a, s.keep(a.Counts), goal.Runs)
 		if err == nil && off(a) <= goal.Tolerance { // not by chance
-			err = t.attempt(c, &a, s.keep(a.Counts), goal.Runs)
+			err = t.attempt(ctx, c, &a, s.keep(a.Counts), goal.Runs)
 		}
 		if err != nil {
 			return nil, tried, err

@@ -1,6 +1,8 @@
 package prune
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -25,12 +27,12 @@ func simulated(t *testing.T) (table *LatencyTable, layers *int) {
 		n := b.Add("layer", op, b.Input())
 		return 1e-6 + float64(n.MACs())/16e9, nil
 	}
-	table.network = func(g *model.Graph, runs int) float64 {
+	table.network = func(ctx context.Context, g *model.Graph, runs int) (float64, error) {
 		seconds := 50e-6
 		for _, l := range g.Layers() {
 			seconds += 4. / 3 * (1e-6 + float64(l.MACs())/16e9)
 		}
-		return seconds
+		return seconds, ctx.Err()
 	}
 	return table, layers
 }
@@ -50,17 +52,20 @@ func TestLatencyAcrossAJump(t *testing.T) {
 	searches, missed := 0, 0
 	for _, group := range c.Groups {
 		member := group.Members[0].Node.Name
-		table.network = func(g *model.Graph, runs int) float64 {
-			seconds := smooth(g, runs)
+		table.network = func(ctx context.Context, g *model.Graph, runs int) (float64, error) {
+			seconds, err := smooth(ctx, g, runs)
 			if g.Node(member).Shape.C == group.Size {
 				seconds *= 1.2
 			}
-			return seconds
+			return seconds, err
 		}
-		dense := table.network(g, 1)
+		dense, err := table.network(context.Background(), g, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for share := 0.5; share < 0.95; share += 0.02 {
 			goal := LatencyGoal{Seconds: share * dense, Tolerance: 0.03, Runs: 1}
-			_, tried, err := c.ChooseLatency(scores, goal, DefaultLimits(), table, nil)
+			_, tried, err := c.ChooseLatency(context.Background(), scores, goal, DefaultLimits(), table, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +90,7 @@ func TestLatencyIsMet(t *testing.T) {
 		t.Fatal(err)
 	}
 	table, layers := simulated(t)
-	reach, err := c.Reach(DefaultLimits(), table, 1)
+	reach, err := c.Reach(context.Background(), DefaultLimits(), table, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +99,7 @@ func TestLatencyIsMet(t *testing.T) {
 	}
 	for _, share := range []float64{0.9, 0.75, 0.6, 0.5} {
 		goal := LatencyGoal{Seconds: share * reach.Dense.Network, Tolerance: 0.03, Runs: 1}
-		keep, tried, err := c.ChooseLatency(scores, goal, DefaultLimits(), table, nil)
+		keep, tried, err := c.ChooseLatency(context.Background(), scores, goal, DefaultLimits(), table, nil)
 		if err != nil {
 			t.Errorf("%v of the dense network's time: %v", share, err)
 			continue
@@ -103,7 +108,10 @@ func TestLatencyIsMet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := table.network(small, 1)
+		got, err := table.network(context.Background(), small, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if off := got/goal.Seconds - 1; math.Abs(off) > 0.03 || got != tried[len(tried)-1].Network {
 			t.Errorf("asked %.1f µs, got %.1f µs in %d attempts, the last of which is %+v", 1e6*goal.Seconds, 1e6*got, len(tried), tried[len(tried)-1])
 		}
@@ -117,9 +125,44 @@ func TestLatencyIsMet(t *testing.T) {
 		t.Errorf("%d layers were measured for a table of %d", *layers, len(table.Layers))
 	}
 	for _, seconds := range []float64{0.9 * reach.Smallest.Network, 1.1 * reach.Dense.Network} {
-		if _, _, err := c.ChooseLatency(scores, LatencyGoal{seconds, 0.03, 1}, DefaultLimits(), table, nil); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("takes %.3f ms and the dense one %.3f ms", 1e3*reach.Smallest.Network, 1e3*reach.Dense.Network)) {
+		if _, _, err := c.ChooseLatency(context.Background(), scores, LatencyGoal{seconds, 0.03, 1}, DefaultLimits(), table, nil); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("takes %.3f ms and the dense one %.3f ms", 1e3*reach.Smallest.Network, 1e3*reach.Dense.Network)) {
 			t.Errorf("%v s: error %v", seconds, err)
 		}
+	}
+}
+
+// TestLatencySearchIsInterrupted ends the context after so many layers, and wants no
+// more measured than the network in progress.
+func TestLatencySearchIsInterrupted(t *testing.T) {
+	c := GroupChannels(network(t))
+	for _, after := range []int{0, 3, 22} { // the last within the search proper
+		table, layers := simulated(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		measure := table.layerAlone
+		table.layerAlone = func(op model.Op, in model.Shape) (float64, error) {
+			if *layers+1 >= after {
+				cancel()
+			}
+			return measure(op, in)
+		}
+		if after == 0 {
+			cancel()
+		}
+		scores, err := c.Scores(Scoring{Criterion: L2, Normalise: ByMean})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = c.ChooseLatency(ctx, scores, LatencyGoal{Seconds: 2.5e-3, Tolerance: 1e-6, Runs: 1}, DefaultLimits(), table, nil)
+		if !errors.Is(err, context.Canceled) || *layers != after {
+			t.Errorf("interrupted after %d layers: %v, and %d were measured", after, err, *layers)
+		}
+	}
+	e := model.NewEngine(kernel.All()[0], 1, model.Auto)
+	defer e.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Latency(ctx, network(t), e, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("measuring a network goes on: %v", err)
 	}
 }
 
@@ -134,7 +177,7 @@ func TestLayersOfTheTable(t *testing.T) {
 			t.Fatal(counts)
 		}
 		counts[6] = 16 // layer2.1.conv1
-		have, err := table.sum(c, counts)
+		have, err := table.sum(context.Background(), c, counts)
 		if err != nil {
 			t.Fatal(err)
 		}

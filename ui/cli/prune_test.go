@@ -76,6 +76,11 @@ func TestPruneToATime(t *testing.T) {
 			t.Errorf("%s ms: exit code %d, %s", ms, code, stderr)
 		}
 	}
+	other := filepath.Join(dir, "other.json") // also a budget that is no time keeps what was measured
+	decoded(t, &struct{}{}, append([]string{"prune", dense, "--macs", "0.5", "--runs", "1", "--latency-table", other}, data...)...)
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestPruneMistakes(t *testing.T) {
