@@ -97,7 +97,7 @@ func (v *Evaluator) space() *inferSpace {
 		scratch = max(scratch, step.scratchLen())
 		if c := step.conv; c != nil {
 			if v.planable {
-				dense = max(dense, c.group*c.out.Len())
+				dense = max(dense, c.group*max(c.in.Len(), c.out.Len()))
 			}
 			for _, x := range []*inferValue{step.inputs[0], step.output} {
 				if x.vector {

@@ -168,14 +168,13 @@ func (v *Evaluator) applyPlanes(step *inferStep, s *inferSpace, first, n int) {
 // planarDense computes a dense convolution of stride 1 from planes to planes,
 // for n images from image a on, at most a group.
 func (v *Evaluator) planarDense(c *inferConv, y, x []float32, a, n int, e kernel.Epilogue, s *inferSpace) {
-	m := c.out
-	k, planes, size := v.engine.Kernels, m.Planes().Len(), m.Len()
-	from, to := s.dense[0][:n*size], s.dense[1][:n*size]
+	k, in, out := v.engine.Kernels, c.in, c.out // of one size, but perhaps not of as many channels
+	from, to := s.dense[0][:n*in.Len()], s.dense[1][:n*out.Len()]
 	clear(from) // layers of other sizes left values where the border is
 	for i := range n {
-		k.PlanesToMap(m, images(from, size, i, 1), images(x, planes, a+i, 1))
+		k.PlanesToMap(in, images(from, in.Len(), i, 1), images(x, in.Planes().Len(), a+i, 1))
 		if e.Residual != nil {
-			k.PlanesToMap(m, images(to, size, i, 1), images(e.Residual, planes, a+i, 1))
+			k.PlanesToMap(out, images(to, out.Len(), i, 1), images(e.Residual, out.Planes().Len(), a+i, 1))
 		}
 	}
 	if e.Residual != nil {
@@ -183,6 +182,6 @@ func (v *Evaluator) planarDense(c *inferConv, y, x []float32, a, n int, e kernel
 	}
 	c.run(to, from, n, e, s.scratch)
 	for i := range n {
-		k.MapToPlanes(m, images(y, planes, a+i, 1), images(to, size, i, 1))
+		k.MapToPlanes(out, images(y, out.Planes().Len(), a+i, 1), images(to, out.Len(), i, 1))
 	}
 }

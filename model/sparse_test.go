@@ -59,6 +59,31 @@ func TestPrunedNetworksHaveTheSameLogits(t *testing.T) {
 	}
 }
 
+// TestDenseLayersAmongSparseOnes has dense layers of stride 1 that change the number
+// of channels, as networks that lost channels have: up, down, and beside a sum.
+func TestDenseLayersAmongSparseOnes(t *testing.T) {
+	b := model.NewBuilder("sliced", model.Shape{C: 3, H: 32, W: 32})
+	layer := func(name string, out int, x *model.Node) *model.Node {
+		return b.Norm(name+".bn", b.Add(name, model.Conv{Out: out, Kernel: 3, Stride: 1, Padding: model.Pad2D(1), Groups: 1}, x))
+	}
+	relu := func(x *model.Node) *model.Node { return b.Add(x.Name+".relu", model.ReLU{}, x) }
+	x := relu(layer("stem", 32, b.Input()))
+	for i := range 6 {
+		name := fmt.Sprint("block", i)
+		y := layer(name+".up", 32, relu(layer(name+".down", 16, x)))
+		x = relu(b.Add(name+".add", model.Add{}, y, x))
+	}
+	x = b.Add("pool", model.GlobalAvgPool{}, x)
+	b.Bias(b.Add("fc", model.Linear{Out: 10}, x))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scatter(g, 4)
+	prune(g, 0.95, "block1.down", "block3.up", "fc")
+	holdGraph(t, g, 13)
+}
+
 func BenchmarkPrunedLogits(b *testing.B) {
 	for _, k := range kernel.All() {
 		for _, share := range []float64{0.8, 0.9, 0.92} {
