@@ -268,12 +268,22 @@ func TestInterruptAndResume(t *testing.T) {
 }
 
 func TestTrain(t *testing.T) {
+	smoke, err := os.ReadFile("../../configs/presets/smoke.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
-	stdout, stderr, code := cli(context.Background(), "train", "smoke", "--epochs", "0.5", "--plain", "--depth", "14")
+	if err := os.WriteFile("e.yaml", append([]byte("about: It prunes.\n"), smoke...), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := cli(context.Background(), "train", "e.yaml", "--epochs", "0.5", "--plain", "--depth", "14")
 	if code != 0 || strings.Contains(stdout, "round 1") || !strings.Contains(stdout, "resnet14") {
 		t.Fatalf("exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
+	}
+	if strings.Contains(stdout, "It prunes.") {
+		t.Errorf("training tells what the whole experiment does:\n%s", stdout)
 	}
 	dense, _ := filepath.Glob("runs/*/checkpoints/dense.safetensors")
 	if len(dense) != 1 {

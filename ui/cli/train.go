@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -36,20 +37,18 @@ learned (--set qat.learned=false keeps them fixed); zeros of a pruned network st
 			if len(args) > 0 {
 				name = args[0]
 			}
-			first := []string{
-				"model.weights=scratch", "prune.targets=[]", "fine_tune.epochs=0", "sweep.sizes=[]",
-				fmt.Sprintf("dense.epochs=%v", epochs),
-			}
+			// What the experiment tells about itself is not true without its rounds.
+			first := []string{`about=""`, "prune.targets=[]", "fine_tune.epochs=0", "sweep.sizes=[]"}
 			if cmd.Flags().Changed("qat") {
 				if !cmd.Flags().Changed("epochs") {
 					epochs = 10
 				}
-				first = []string{
-					fmt.Sprintf("model.weights=%q", qat), "prune.targets=[]", "fine_tune.epochs=0", "sweep.sizes=[]", "dense.epochs=0",
-					fmt.Sprintf("qat.widths=[%s]", widths), fmt.Sprintf("qat.train.epochs=%v", epochs),
-				}
+				first = append(first, fmt.Sprintf("model.weights=%q", qat), "dense.epochs=0",
+					fmt.Sprintf("qat.widths=[%s]", widths), fmt.Sprintf("qat.train.epochs=%v", epochs))
 			} else if cmd.Flags().Changed("widths") {
-				return fmt.Errorf("--widths are those of --qat FILE: name the file to begin with")
+				return errors.New("--widths are those of --qat FILE: name the file to begin with")
+			} else {
+				first = append(first, "model.weights=scratch", fmt.Sprintf("dense.epochs=%v", epochs))
 			}
 			if cmd.Flags().Changed("depth") {
 				first = append(first, fmt.Sprintf("model.depth=%d", depth))
