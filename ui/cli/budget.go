@@ -26,16 +26,11 @@ func mixedBudget(cmd *cobra.Command, size, drop string) (b quantize.Budget, err 
 		b.Bytes, err = parseSize(size)
 		return b, err
 	}
-	share, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(drop, "%")), 64)
-	if err != nil || !(share > 0 && share < 100) {
-		return b, fmt.Errorf("--mixed %q: want the most that top-1 may drop, as 0.5%%", drop)
+	if b.MaxDrop, err = share(drop); err == nil && b.MaxDrop == 0 {
+		err = fmt.Errorf("%q: want more than 0", drop)
 	}
-	b.MaxDrop = share
-	if strings.HasSuffix(drop, "%") {
-		b.MaxDrop = share / 100
-	}
-	if b.MaxDrop >= 1 {
-		return b, fmt.Errorf("--mixed %q: want less than 100%%; write 0.5%% or 0.005", drop)
+	if err != nil {
+		return b, fmt.Errorf("--mixed %w", err)
 	}
 	return b, nil
 }
@@ -57,4 +52,17 @@ func parseSize(text string) (int64, error) {
 		return 0, fmt.Errorf("--size %q: want an amount of bytes, as 60kB or 64KiB", text)
 	}
 	return int64(v * unit), nil
+}
+
+// share reads a fraction, as 0.01 or 1%.
+func share(text string) (float64, error) {
+	number, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v >= 0 && v < 1) {
+		return 0, fmt.Errorf("%q: want a share from 0 to below 1, as 1%% or 0.01", text)
+	}
+	return v, nil
 }

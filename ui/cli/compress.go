@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -179,17 +178,4 @@ func (f *compressFlags) plan(cmd *cobra.Command, o search.Options) error {
 		return err
 	}
 	return answer(cmd.OutOrStdout(), f.asJSON, map[string]string{"plan": p.Text, "experiment": path}, p.Text+"\nwritten as an experiment: "+path)
-}
-
-// share reads a fraction, as 0.01 or 1%.
-func share(text string) (float64, error) {
-	number, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
-	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if percent {
-		v /= 100
-	}
-	if err != nil || !(v >= 0 && v < 1) {
-		return 0, fmt.Errorf("%q: want a share from 0 to below 1, as 1%% or 0.01", text)
-	}
-	return v, nil
 }

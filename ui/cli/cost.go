@@ -45,12 +45,7 @@ parentheses. Sentences below them say what brings no gain, and why.`,
 		Example: `  espalier cost dense.safetensors round-6.safetensors quantized.safetensors
   espalier cost mobilenetv2.onnx --layers
   espalier cost resnet20.th --seconds 0 --json`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return fmt.Errorf("%s takes at least one FILE; see %[1]s --help", cmd.CommandPath())
-			}
-			return nil
-		},
+		Args:              atLeastOne("FILE"),
 		ValidArgsFunction: weightFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.options()

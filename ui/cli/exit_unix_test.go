@@ -64,7 +64,7 @@ func TestExitCodes(t *testing.T) {
 	small := []string{"--plain", "--run-dir", runs, "--set", "prune.targets=[0.5]", "--set", "sweep.sizes=[]"}
 	smoke := with("run smoke", small...)
 	// Without a command the experiment is quick, made as small as smoke.
-	quick := with("--set data.train=64 --set data.validation=32 --set data.test=32 --set model.weights=scratch --set model.depth=8 --set dense.epochs=1 --set fine_tune.epochs=1 --set quantize.images=8", small...)
+	quick := with("--set data.train=64 --set data.validation=32 --set data.test=32 --set model.weights=scratch --set model.depth=8 --set dense.epochs=1 --set fine_tune.epochs=1 --set quantize.images=8 --set cost.measure=false", small...)
 	scratch := with("train smoke --plain --epochs 1 --run-dir RUNS")
 	diverge := []string{"--set", "dense.learning_rate=100", "--set", "dense.weight_decay=0.9", "--set", "dense.epochs=40"}
 
@@ -131,13 +131,13 @@ func TestExitCodes(t *testing.T) {
 		{"check quantization", with("check quantization INT8 --min-top1 0.99", data...), exitCheckFailed, false, "failed"},
 		{"check quantization", with("check quantization FILE --min-top1 0.001", data...), exitUsage, false, "espalier quantize"},
 		{"check quantization", with("check quantization INT8 --min-top1 0.001", data...), exitInterrupted, true, "interrupted"},
-		{"prune", with("prune FILE --weights 0.5 -o RUNS/sparse.safetensors"), exitOK, false, "zero"},
+		{"prune", with("prune FILE --weights 0.5 --runs 0 -o RUNS/sparse.safetensors", data...), exitOK, false, "zero"},
 		{"prune", with("prune FILE"), exitUsage, false, "--macs"},
-		{"prune", with("prune FILE --weights 0.5 -o RUNS/interrupted.safetensors", data...), exitInterrupted, true, "interrupted"},
+		{"prune", with("prune FILE --weights 0.5 --runs 0 -o RUNS/interrupted.safetensors", data...), exitInterrupted, true, "interrupted"},
 		{"cost", with("cost FILE --seconds 0"), exitOK, false, "parameters"},
 		{"cost", with("cost NOWHERE"), exitUsage, false, "no such file"},
 		{"cost", with("cost FILE --threads 1"), exitInterrupted, true, "interrupted"},
-		{"compress", with("compress FILE --hours 0.001 --set data.validation=20 --output RUNS/compressed", data...), exitOK, false, "image"},
+		{"compress", with("compress FILE --hours 0.0001 --set data.validation=20 --output RUNS/compressed", data...), exitOK, false, "image"},
 		{"compress", with("compress NOWHERE", data...), exitUsage, false, "no such file"},
 		{"compress", with("compress FILE --set data.validation=20 --output RUNS/interrupted", data...), exitInterrupted, true, "interrupted"},
 		{"bench", with("bench FILE --only int8 --threads 1 --seconds 0.01"), exitOK, false, "int8"},

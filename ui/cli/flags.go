@@ -109,6 +109,16 @@ func atMostOne(what string) cobra.PositionalArgs {
 	}
 }
 
+// atLeastOne is one for an argument that may be repeated.
+func atLeastOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s takes at least one %s; see %[1]s --help", cmd.CommandPath(), what)
+		}
+		return nil
+	}
+}
+
 // weightFiles completes the names of files that hold weights.
 func weightFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"safetensors", "pt", "pth", "th", "onnx"}, cobra.ShellCompDirectiveFilterFileExt

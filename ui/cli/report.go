@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -43,12 +42,7 @@ shows them. --json also prints what result.json holds.`,
 		Example: `  espalier report quick-20261122-140219 --html
   espalier report first second --html -o compare.html
   espalier report first second --tensorboard logs`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return fmt.Errorf("%s takes at least one RUN; see %[1]s --help", cmd.CommandPath())
-			}
-			return nil
-		},
+		Args:              atLeastOne("RUN"),
 		ValidArgsFunction: runNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := f.write(args)
