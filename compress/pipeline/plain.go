@@ -170,7 +170,7 @@ func line(body Body) string {
 	case Repaired:
 		return "repair  " + b.String()
 	case Race:
-		return fmt.Sprintf("observers  %s have ranges of %s after %s", plural.Count(len(b.observers()), "observer"), plural.Count(len(b.Activations), "activation"), plural.Count(b.Images, "image"))
+		return fmt.Sprintf("observers  ranges of %s by %s on %s", plural.Count(len(b.Activations), "activation"), plural.Count(len(b.observers()), "observer"), plural.Count(b.Images, "image"))
 	case Scales:
 		if !b.Asked {
 			return ""
