@@ -23,8 +23,11 @@ func TestRepairInARun(t *testing.T) {
 			t.Errorf("%+v", b)
 		}
 	}
-	if len(of[Quantized](events)) != 1 {
-		t.Error("no int8 network")
+	without := create(t, tiny(t, set[1:]...))
+	do(t, without, tinyParts())
+	kept := tried[1].Kept || tried[2].Kept
+	if other := fileTensors(t, r.Folder, quantizedFile) != fileTensors(t, without.Folder, quantizedFile); other != kept {
+		t.Errorf("the int8 network differs from the one without repairs: %v, and %+v", other, tried)
 	}
 	report, err := os.ReadFile(r.Folder.Path("report.md"))
 	if err != nil || !strings.Contains(string(report), "## Repairs") || !strings.Contains(string(report), "| equalise |") {
