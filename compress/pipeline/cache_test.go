@@ -15,7 +15,8 @@ import (
 // TestDenseCache trains a dense network once for several runs. One that takes it
 // has the journal of one that trains: the same hash, the same numbers of steps.
 func TestDenseCache(t *testing.T) {
-	for _, validation := range first(1, []int{32, 0}) {
+	numeric(t)
+	for _, validation := range []int{32, 0} {
 		set := fmt.Sprintf("data.validation=%d", validation)
 		parts := tinyParts()
 		if validation == 0 {
@@ -30,7 +31,7 @@ func TestDenseCache(t *testing.T) {
 		_, trained := do(t, plain, parts)
 		want := journalHash(t, plain.Folder)
 		parts.Cache = t.TempDir()
-		for i, threads := range first(2, []string{"engine.threads=2", "engine.threads=3", "engine.threads=1"}) {
+		for i, threads := range []string{"engine.threads=2", "engine.threads=1", "engine.threads=3"} {
 			r := create(t, tiny(t, set, threads))
 			_, events := do(t, r, parts)
 			if hash := journalHash(t, r.Folder); hash != want {
@@ -39,9 +40,6 @@ func TestDenseCache(t *testing.T) {
 			if from := strings.Contains(fmt.Sprint(of[Log](events)), "come from an earlier run"); from != (i > 0) {
 				t.Errorf("run %d takes the dense network from the cache: %v", i, from)
 			}
-		}
-		if testing.Short() {
-			return
 		}
 		other := create(t, tiny(t, set, "dense.learning_rate=0.05"))
 		if do(t, other, parts); journalHash(t, other.Folder) == want {

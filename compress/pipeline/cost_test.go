@@ -5,6 +5,7 @@ import "testing"
 // TestCostsDecideNothing: a run whose networks are measured has the same journal
 // but for what is measured.
 func TestCostsDecideNothing(t *testing.T) {
+	numeric(t)
 	hash, events := reference(t)
 	if n := len(of[Cost](events)); n > 0 {
 		t.Errorf("%d costs in a run that does without", n)

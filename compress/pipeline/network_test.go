@@ -19,9 +19,7 @@ func TestNetworksHaveTheConfigsNames(t *testing.T) {
 // TestOtherNetworksGoThrough trains, prunes and quantizes networks of other
 // families, from random weights to int8.
 func TestOtherNetworksGoThrough(t *testing.T) {
-	if testing.Short() {
-		t.Skip("many trainings")
-	}
+	numeric(t)
 	for _, set := range [][]string{
 		{"model.network=mobilenetv2", "model.width=0.25"},
 		{"model.network=squeezenet", "model.width=0.25"},

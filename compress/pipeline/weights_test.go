@@ -126,6 +126,7 @@ func TestRewinding(t *testing.T) {
 // TestGradients: what criteria get are the loss's gradients, as the reference
 // computes them, and the network stays as it is.
 func TestGradients(t *testing.T) {
+	numeric(t)
 	r := tuning(t, "fine_tune.batch=32")
 	before := weights.Hash(weights.FromNetwork(r.net))
 	have, err := r.gradients(try{Round: configs.Round{FineTune: r.e.FineTune}, number: 3})
