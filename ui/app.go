@@ -291,6 +291,9 @@ func (a *App) sendTo(v *view, c pipeline.Command) {
 		a.say(fmt.Sprintf("asked to measure n=%d", c.Images))
 	case pipeline.Inspect:
 		a.say("asked for the scales of " + c.Layer)
+	case pipeline.Accept, pipeline.Retry, pipeline.Back:
+		round, _ := v.run.Round()
+		a.say("asked to " + state.Verdict(c.Do, round.Round))
 	case pipeline.Scan:
 		a.say("asked for each layer's sensitivity")
 	}
@@ -327,6 +330,10 @@ func (a *App) toggleCursor() {
 // back goes one step back.
 func (a *App) back() tea.Cmd {
 	switch {
+	case !rowsShown(a):
+		a.layers.groups = false
+	case a.focus == paneRounds && costsShown(a):
+		a.rounds.costs.on = false
 	case a.filter() != nil && a.filter().text != "":
 		_ = a.refilter(func() error { return a.filter().set("") }) // which passes all
 	case a.focus == paneLog && a.log.least > 0:

@@ -57,7 +57,7 @@ func (p *logPane) click(s *scene, _, y int) {
 
 // click selects a round.
 func (p *roundsPane) click(s *scene, _, y int) {
-	if i := p.first + y - p.body.Y; y >= p.body.Y && y < p.body.Y+p.body.H && i < len(p.rows(s, false)) {
+	if i := p.first + y - p.body.Y; !p.costs.on && y >= p.body.Y && y < p.body.Y+p.body.H && i < len(p.rows(s, false)) {
 		p.selected = i
 	}
 }

@@ -62,9 +62,11 @@ func TestGroupsOfChannels(t *testing.T) {
 		if a.layers.order != byDepth || a.overlay != overlayNone || len(a.home.src.(*sample.Source).Sent()) > 0 {
 			t.Errorf("%v: keys of the layers work in the groups", size)
 		}
-		press(a, ",")
-		if strings.Contains(a.View(), "channels of round 2") {
-			t.Errorf("%v: a second comma leaves the groups", size)
+		for _, leave := range []string{",", "esc"} {
+			if press(a, leave); strings.Contains(a.View(), "channels of round 2") {
+				t.Errorf("%v: %s does not leave the groups", size, leave)
+			}
+			press(a, ",")
 		}
 	}
 }

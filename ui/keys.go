@@ -269,7 +269,7 @@ func screenBindings() []binding {
 		{keys: []string{"q", "ctrl+c"}, hint: "quit", help: "leave; asks first while a run is in progress", do: func(a *App, key string) tea.Cmd { return a.quit(key) }},
 		{keys: []string{":"}, help: "command line: " + colonNames(), do: call(func(a *App) { a.askCommand() })},
 		{keys: []string{"e"}, hint: "export", help: "export what is shown: CSV, JSON, text, SVG, PNG", do: call(func(a *App) { a.overlay = overlayExport })},
-		{keys: []string{"esc"}, help: "go back one step: filter, histogram, cursor, comparison, zoom, replay, run; closes dialogs", do: func(a *App, _ string) tea.Cmd { return a.back() }},
+		{keys: []string{"esc"}, help: "go back one step: filter, view, histogram, cursor, comparison, zoom, replay, run; closes dialogs", do: func(a *App, _ string) tea.Cmd { return a.back() }},
 		{keys: []string{"#"}, help: "glyphs: braille, lines, ASCII; remembered for next time, like T, M, B, S and borders", do: call(func(a *App) { a.setTier(a.scene.tier.Next()) })},
 		{keys: []string{"T"}, help: "colours for dark or light terminals", do: call(func(a *App) { a.setMode(a.mode.Next()) })},
 		{keys: []string{"M"}, help: "give the mouse to the terminal, to select text, or take it back", do: func(a *App, _ string) tea.Cmd { return a.toggleMouse() }},

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -51,15 +52,7 @@ func (v *costView) dots(s *scene) []costDot {
 	for i, other := range s.others {
 		add(i+1, other.name, other.run.Costs)
 	}
-	slices.SortStableFunc(all, func(a, b costDot) int {
-		switch {
-		case a.x < b.x:
-			return -1
-		case a.x > b.x:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b costDot) int { return cmp.Compare(a.x, b.x) })
 	var xs, tops []float64
 	for _, d := range all {
 		xs, tops = append(xs, d.x), append(tops, d.cost.Top1)
@@ -89,25 +82,21 @@ func (v *costView) draw(s *scene, g *grid.Grid, r grid.Rect, focused bool) {
 	x0, x1 := dots[0].x, dots[len(dots)-1].x
 	margin := (x1 - x0) * 0.05
 	area := chart.Axes(g, inside, chart.NewAxis(x0-margin, x1+margin, false), chart.NewAxis(lo, hi, false), nil, nil)
-	for i, d := range dots {
-		style, glyph := contenderStyle(d.run), '●'
-		if d.by >= 0 {
-			style, glyph = theme.Faint, '○'
-		}
-		if focused && i == v.dot {
-			style, glyph = theme.Cursor, '◆'
-		}
-		column, row := area.Column(d.x), area.Row(100*d.cost.Top1)
-		if area.Rect.Contains(column, row) {
-			g.Set(column, row, glyph, style)
+	put := func(d costDot, glyph rune, style grid.Style) {
+		if x, y := area.Column(d.x), area.Row(100*d.cost.Top1); area.Rect.Contains(x, y) {
+			g.Set(x, y, glyph, style)
 		}
 	}
-	if !focused {
-		return
+	for _, d := range dots {
+		if d.by < 0 {
+			put(d, '●', contenderStyle(d.run))
+		} else {
+			put(d, '○', theme.Faint)
+		}
 	}
-	// The selected dot may lie under another.
-	d := dots[v.dot]
-	g.Set(area.Column(d.x), area.Row(100*d.cost.Top1), '◆', theme.Cursor)
+	if focused { // above those at the same place
+		put(dots[v.dot], '◆', theme.Cursor)
+	}
 }
 
 // readout explains the selected network.

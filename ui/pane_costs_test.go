@@ -8,6 +8,19 @@ import (
 	"espalier/ui/state"
 )
 
+// TestEscLeavesTheCosts, and a click does not select a row of the table that they
+// stand in place of.
+func TestEscLeavesTheCosts(t *testing.T) {
+	a, _ := aliveIn(t, "costs")
+	if !a.rounds.costs.on {
+		t.Fatal("no costs are shown")
+	}
+	a.rounds.click(&a.scene, 5, a.rounds.body.Y+2)
+	if press(a, "esc"); a.rounds.costs.on || a.rounds.selected != 0 {
+		t.Errorf("costs %v, row %d", a.rounds.costs.on, a.rounds.selected)
+	}
+}
+
 // TestCostView: dominated networks are known, the selected one is explained, and
 // networks of compared runs stand among them.
 func TestCostView(t *testing.T) {

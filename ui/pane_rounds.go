@@ -19,7 +19,8 @@ type roundsPane struct {
 func (*roundsPane) name() string { return "Rounds" }
 
 func (*roundsPane) about() string {
-	return "One row for every pruning round: the candidates' target sparsity, the sparsity of all weights " +
+	return "One row for every pruning round: the target, which is the candidates' sparsity or, where channels go, " +
+		"the share that is to be removed; the sparsity of all weights " +
 		"of convolutions and linear layers, top-1 on the test split, and its difference to the dense " +
 		"network in points. If there is room, also top-1 after pruning and after fine-tuning on the split " +
 		"that the gate uses. The last row is the int8 network, compared with fp32. The key p draws every " +

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strings"
 	"testing"
 
 	"espalier/compress/pipeline"
@@ -38,6 +39,8 @@ func TestVerdictKeys(t *testing.T) {
 		switch {
 		case c.want == "" && len(sent) > 0:
 			t.Errorf("%s: %s in pane %s sends %+v", c.name, c.key, c.pane, sent)
+		case c.want != "" && !strings.Contains(a.said, "round 2"):
+			t.Errorf("%s: %s says %q", c.name, c.key, a.said)
 		case c.want != "" && (len(sent) != 1 || sent[0].Do != c.want):
 			t.Errorf("%s: %s in pane %s sends %+v, want %s", c.name, c.key, c.pane, sent, c.want)
 		}

@@ -162,6 +162,21 @@ func roundText(b pipeline.RoundDone) (level, text string) {
 	return "info", text
 }
 
+// Verdict says what a verdict asks for. Round is 0 for the one in progress.
+func Verdict(do pipeline.Action, round int) string {
+	of := "the round in progress"
+	if round > 0 {
+		of = fmt.Sprintf("round %d", round)
+	}
+	switch do {
+	case pipeline.Accept:
+		return "accept " + of
+	case pipeline.Retry:
+		return "train " + of + " on"
+	}
+	return "go back after " + of
+}
+
 func commandText(b pipeline.Commanded) (level, text, layer string) {
 	c := b.Command
 	text = string(c.Do)
@@ -170,6 +185,8 @@ func commandText(b pipeline.Commanded) (level, text, layer string) {
 		text = fmt.Sprintf("calibrate on %s", plural.Count(c.Images, "image"))
 	case pipeline.Scan:
 		text = "measure each layer's sensitivity"
+	case pipeline.Accept, pipeline.Retry, pipeline.Back:
+		text = Verdict(c.Do, c.Round)
 	case pipeline.PauseAt:
 		if text = fmt.Sprintf("pause after step %d", c.AtStep); c.AtStep == 0 {
 			text = "cancel the pause"
