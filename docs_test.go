@@ -31,6 +31,9 @@ func TestScriptingPage(t *testing.T) {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
+		if filepath.ToSlash(filepath.Dir(path)) == "internal/shared" { // tests alone use it
+			return nil
+		}
 		source, err := os.ReadFile(path)
 		if err != nil {
 			return err

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"espalier/internal/shared"
 	"espalier/model"
 	"espalier/model/reference"
 	"espalier/model/weights"
@@ -22,16 +22,6 @@ type golden struct {
 	metadata map[string]string
 }
 
-// sharedPath returns the path of an optional file of reference data: below
-// $ESPALIER_SHARED, or below ../shared beside the module.
-func sharedPath(name string) string {
-	shared := os.Getenv("ESPALIER_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "shared")
-	}
-	return filepath.Join(shared, filepath.FromSlash(name))
-}
-
 // openGolden reads a golden file, or skips the test where there is none.
 func openGolden(t testing.TB, name string) golden {
 	t.Helper()
@@ -41,7 +31,7 @@ func openGolden(t testing.TB, name string) golden {
 // openShared reads a file of PyTorch's numbers, or skips the test where it is not.
 func openShared(t testing.TB, name string) golden {
 	t.Helper()
-	path := sharedPath(name)
+	path := shared.Path(name)
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("PyTorch's reference values are not here: set ESPALIER_SHARED to the folder that holds %s", name)
 	}

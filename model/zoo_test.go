@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"espalier/internal/shared"
 	"espalier/model"
 	"espalier/model/kernel"
 	"espalier/model/reference"
@@ -101,7 +102,7 @@ func eachOfTheZoo(t *testing.T, do func(t *testing.T, z zooNetwork)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			state, _, err := weights.Read(sharedPath("zoo/" + name + ".pt"))
+			state, _, err := weights.Read(shared.Path("zoo/" + name + ".pt"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +115,7 @@ func eachOfTheZoo(t *testing.T, do func(t *testing.T, z zooNetwork)) {
 				copy(tensor.Data, values)
 			}
 			z := zooNetwork{graph: g, train: train}
-			answers, err := os.ReadFile(sharedPath("zoo/" + name + ".json"))
+			answers, err := os.ReadFile(shared.Path("zoo/" + name + ".json"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +137,7 @@ var records = sync.OnceValues(func() (map[string][]byte, error) {
 		}
 		defer os.RemoveAll(temporary)
 		unpack := exec.Command("go", "run", ".", temporary)
-		unpack.Dir = sharedPath("cifar10")
+		unpack.Dir = shared.Path("cifar10")
 		if out, err := unpack.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("unpacking the images: %w: %s", err, out)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"espalier/dataset"
+	"espalier/internal/shared"
 	"espalier/model"
 	"espalier/model/kernel"
 )
@@ -31,19 +32,15 @@ func zoo(t *testing.T) (files []string, images *dataset.Data) {
 	if testing.Short() {
 		t.Skip("measuring networks on 10,000 images takes some seconds")
 	}
-	shared := os.Getenv("ESPALIER_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "shared")
-	}
-	files, err := filepath.Glob(filepath.Join(shared, "zoo", "*.onnx"))
+	files, err := filepath.Glob(shared.Path("zoo/*.onnx"))
 	if err != nil || len(files) == 0 {
-		t.Skipf("no networks of other programs in %s; set ESPALIER_SHARED", shared)
+		t.Skip("the networks of other programs are not here; set ESPALIER_SHARED to the folder that holds zoo/")
 	}
 	dir := os.Getenv(dataset.EnvData)
 	if dir == "" {
 		dir = t.TempDir()
 		unpack := exec.Command("go", "run", ".", dir)
-		unpack.Dir = filepath.Join(shared, "cifar10")
+		unpack.Dir = shared.Path("cifar10")
 		if out, err := unpack.CombinedOutput(); err != nil {
 			t.Fatalf("unpacking the images: %v: %s", err, out)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"espalier/internal/shared"
 	"espalier/model"
 	"espalier/model/weights"
 )
@@ -16,11 +17,11 @@ import (
 // TestMasksEqualPyTorch prunes the reference network once to each target and
 // wants every bit of torch.nn.utils.prune.global_unstructured's masks.
 func TestMasksEqualPyTorch(t *testing.T) {
-	dense, _, err := weights.Load(shared(t, "golden/weights.safetensors"))
+	dense, _, err := weights.Load(shared.File(t, "golden/weights.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	masks, _, err := weights.Read(shared(t, "golden/prune_masks.safetensors"))
+	masks, _, err := weights.Read(shared.File(t, "golden/prune_masks.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,12 +3,12 @@ package prune_test
 import (
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"espalier/compress/prune"
+	"espalier/internal/shared"
 	"espalier/model"
 	"espalier/model/kernel"
 	"espalier/model/onnx"
@@ -44,27 +44,13 @@ func eachNetwork(t *testing.T, do func(t *testing.T, g *model.Graph)) {
 	}
 	for _, name := range []string{"vgg", "resnet_odd", "squeezenet"} {
 		t.Run(name, func(t *testing.T) {
-			file, err := onnx.Read(sharedFile(t, "zoo/"+name+".onnx"))
+			file, err := onnx.Read(shared.File(t, "zoo/"+name+".onnx"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			do(t, file.Float)
 		})
 	}
-}
-
-// sharedFile is the path of optional reference data; see shared in this folder.
-func sharedFile(t *testing.T, name string) string {
-	t.Helper()
-	root := os.Getenv("ESPALIER_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	path := filepath.Join(root, filepath.FromSlash(name))
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("reference data %s is not here; set ESPALIER_SHARED to the folder that holds it", name)
-	}
-	return path
 }
 
 // silence makes removed channels zero, with everything that makes them, or

@@ -4,12 +4,12 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"espalier/internal/shared"
 	"espalier/model"
 	"espalier/model/kernel"
 	"espalier/model/weights"
@@ -19,15 +19,7 @@ import (
 // folder of reference data is missing.
 func golden(t testing.TB, name string) goldenFile {
 	t.Helper()
-	return readGolden(t, filepath.Join(sharedFolder(), "golden", name+".safetensors"))
-}
-
-// sharedFolder is where reference data is looked for.
-func sharedFolder() string {
-	if root := os.Getenv("ESPALIER_SHARED"); root != "" {
-		return root
-	}
-	return filepath.Join("..", "..", "..", "shared")
+	return readGolden(t, shared.Path("golden/"+name+".safetensors"))
 }
 
 func readGolden(t testing.TB, path string) goldenFile {

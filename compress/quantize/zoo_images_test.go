@@ -9,10 +9,11 @@ import (
 	"image/jpeg"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"espalier/internal/shared"
 )
 
 // zooImages are what the networks of ../shared/zoo were calibrated and measured
@@ -26,11 +27,11 @@ const (
 )
 
 var readZooImages = sync.OnceValues(func() (*zooImages, error) {
-	labels, err := os.ReadFile(filepath.Join(sharedFolder(), "cifar10", "labels.u8"))
+	labels, err := os.ReadFile(shared.Path("cifar10/labels.u8"))
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(sharedFolder(), "cifar10", "images.tar.gz"))
+	f, err := os.Open(shared.Path("cifar10/images.tar.gz"))
 	if err != nil {
 		return nil, err
 	}

@@ -3,11 +3,11 @@ package quantize
 import (
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"espalier/internal/shared"
 	"espalier/model"
 	"espalier/model/kernel"
 	"espalier/model/weights"
@@ -29,7 +29,7 @@ func zooGraph(t testing.TB, name string) *model.Graph {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(sharedFolder(), "zoo", name+".pt")
+	path := shared.Path("zoo/" + name + ".pt")
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("no reference data: %v; set ESPALIER_SHARED to the folder that holds zoo/", err)
 	}
@@ -162,7 +162,7 @@ func zooBuilds(t *testing.T, name string) map[string]zooBuild {
 	for _, c := range []struct {
 		file, observer, recipe string
 	}{{"minmax", MinMax, "onednn"}, {"histogram_reduced", Histogram, "fbgemm"}} {
-		f := readGolden(t, filepath.Join(sharedFolder(), "zoo", name+"_"+c.file+".safetensors"))
+		f := readGolden(t, shared.Path("zoo/"+name+"_"+c.file+".safetensors"))
 		r := named(t, c.recipe)
 		floats.next = 0
 		err := Calibrate(floats, testEngine(t, ""), r.Observers(g), []string{c.observer}, imagesOf(images.train), []int{zooTrain}, func(found *Calibration) error {
@@ -262,7 +262,7 @@ func TestZooCalibration(t *testing.T) {
 	images := loadZooImages(t)
 	for _, name := range zooNetworks {
 		g, r := zooGraph(t, name), named(t, "onednn")
-		f := readGolden(t, filepath.Join(sharedFolder(), "zoo", name+"_minmax.safetensors"))
+		f := readGolden(t, shared.Path("zoo/"+name+"_minmax.safetensors"))
 		e := testEngine(t, "")
 		err := Calibrate(model.NewEvaluator(g, e, CalibrationBatch), e, r.Observers(g), []string{MinMax}, imagesOf(images.train), []int{zooTrain}, func(found *Calibration) error {
 			q, err := Build(g, found, r)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"espalier/internal/shared"
 	"espalier/model"
 	"espalier/model/weights"
 )
@@ -131,13 +132,9 @@ func TestReadGraphKeepsMasks(t *testing.T) {
 // TestReadGraphOfZoo: a state dict with the graph that PyTorch exported beside it
 // is the network of that file.
 func TestReadGraphOfZoo(t *testing.T) {
-	shared := os.Getenv("ESPALIER_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "shared")
-	}
-	files, err := filepath.Glob(filepath.Join(shared, "zoo", "*.onnx"))
+	files, err := filepath.Glob(shared.Path("zoo/*.onnx"))
 	if err != nil || len(files) == 0 {
-		t.Skipf("no networks of other programs in %s; set ESPALIER_SHARED", shared)
+		t.Skip("the networks of other programs are not here; set ESPALIER_SHARED to the folder that holds zoo/")
 	}
 	for _, path := range files {
 		want, err := Read(path)

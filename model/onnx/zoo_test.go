@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"espalier/internal/shared"
 	"espalier/model"
 )
 
@@ -15,13 +16,9 @@ import (
 // norm and without.
 func TestZooInRuntime(t *testing.T) {
 	r := newRuntime(t)
-	shared := os.Getenv("ESPALIER_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "shared")
-	}
-	files, err := filepath.Glob(filepath.Join(shared, "zoo", "*.onnx"))
+	files, err := filepath.Glob(shared.Path("zoo/*.onnx"))
 	if err != nil || len(files) == 0 {
-		t.Skipf("no networks of other programs in %s; set ESPALIER_SHARED", shared)
+		t.Skip("the networks of other programs are not here; set ESPALIER_SHARED to the folder that holds zoo/")
 	}
 	const images = 8
 	x := randomImages(images)
@@ -58,13 +55,9 @@ func TestZooInRuntime(t *testing.T) {
 
 // TestZooNames: layers that PyTorch exported are called as in its state dict.
 func TestZooNames(t *testing.T) {
-	shared := os.Getenv("ESPALIER_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "shared")
-	}
-	f, err := Read(filepath.Join(shared, "zoo", "resnet_odd.onnx"))
+	f, err := Read(shared.Path("zoo/resnet_odd.onnx"))
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("no networks of other programs in %s; set ESPALIER_SHARED", shared)
+		t.Skip("the networks of other programs are not here; set ESPALIER_SHARED to the folder that holds zoo/")
 	}
 	if err != nil {
 		t.Fatal(err)

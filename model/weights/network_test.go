@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"espalier/internal/shared"
 	"espalier/model"
 )
 
@@ -172,7 +173,7 @@ func TestNetworkRefuses(t *testing.T) {
 }
 
 func TestReferenceNetwork(t *testing.T) {
-	n, _, err := Load(shared(t, "golden/weights.safetensors"))
+	n, _, err := Load(shared.File(t, "golden/weights.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func TestReferenceNetwork(t *testing.T) {
 	// Fusing agrees with PyTorch's fuse_conv_bn_weights but for the rounding of
 	// the scale and of two products: three units in the last place of what is
 	// added up. The reference file has no classifier, so it gets this one's.
-	fused, _, err := Read(shared(t, "golden/fused.safetensors"))
+	fused, _, err := Read(shared.File(t, "golden/fused.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}

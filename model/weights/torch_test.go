@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"espalier/internal/pickle"
+	"espalier/internal/shared"
 )
 
 // expected reads what make.py noted beside a checkpoint.
@@ -105,7 +106,7 @@ func TestTorchRefuses(t *testing.T) {
 // TestPublishedCheckpoint reads a file of 2018: legacy format, tensors on a
 // GPU, _rebuild_tensor instead of _v2.
 func TestPublishedCheckpoint(t *testing.T) {
-	n, metadata, err := Load(shared(t, "weights/resnet20-12fca82f.th"))
+	n, metadata, err := Load(shared.File(t, "weights/resnet20-12fca82f.th"))
 	if err != nil {
 		t.Fatal(err)
 	}
