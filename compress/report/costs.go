@@ -8,7 +8,7 @@ import (
 	"espalier/internal/plural"
 )
 
-// mostRows bounds the table of costs.
+// mostRows bounds the table of costs; longer tables are folded, and other lists cut.
 const mostRows = 40
 
 // costs is a table of what every checkpoint costs.
@@ -156,7 +156,7 @@ func (r *run) environment() section {
 		rows = append(rows, [2]string{"memory of training", fmt.Sprintf("%.0f MB", float64(s.Planned)/1e6)})
 	}
 	for _, f := range s.Files {
-		if f.What == "checkpoint" && len(s.Rounds) > 40 {
+		if f.What == "checkpoint" && len(s.Rounds) > mostRows {
 			continue // the table of rounds names them
 		}
 		rows = append(rows, [2]string{"file " + f.Path, plural.Thousands(f.Bytes) + " bytes"})

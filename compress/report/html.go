@@ -97,10 +97,9 @@ func (r *run) decisions() section {
 	for _, n := range s.Notes {
 		sec.Text = append(sec.Text, fmt.Sprintf("Note at step %d: %s", n.GlobalStep, n.Text))
 	}
-	const most = 40
 	for i, p := range s.Problems {
-		if i == most {
-			sec.Text = append(sec.Text, fmt.Sprintf("And %s more; the journal has them.", plural.Count(len(s.Problems)-most, "warning")))
+		if i == mostRows {
+			sec.Text = append(sec.Text, fmt.Sprintf("And %s more; the journal has them.", plural.Count(len(s.Problems)-mostRows, "warning")))
 			break
 		}
 		sec.Text = append(sec.Text, strings.ToUpper(p.Level[:1])+p.Level[1:]+": "+p.Text)
@@ -132,7 +131,7 @@ func (r *run) pruning() section {
 		t.Rows = append(t.Rows, []cell{right("%d", row.Round), right("%s", pipeline.Percent(row.Target)), right("%s", pipeline.Percent(row.Sparsity)), right("%s", pipeline.Percent(row.Top1)),
 			right("%s", pipeline.Points(-row.Drop)), right("%s", plural.Number(row.Epochs)), right("%s", pipeline.Duration(row.Seconds)), gate, left(checkpoint)})
 	}
-	if len(t.Rows) > 40 {
+	if len(t.Rows) > mostRows {
 		t.Fold = fmt.Sprintf("all %d rounds", len(t.Rows))
 	}
 	sec.Tables = []table{t}
